@@ -1,0 +1,78 @@
+-- Applications that may ask for tokens, and the secrets they prove themselves with (RFC 7591 §2, RFC 6749 §2).
+-- Written by functions/clients.sql; read by every endpoint a client calls.
+
+-- A column carries the name of its metadata member, so that `jsonb_populate_record` and `to_jsonb` are the whole
+-- translation between the row and the RFC 7591 document, and a member without a column is not registered.
+create table identity_store.clients (
+  id text primary key check (id ~ '^[\x21-\x7e]{1,2048}$'),
+  redirect_uris text[] not null default '{}',
+  post_logout_redirect_uris text[] not null default '{}',
+  token_endpoint_auth_method text not null
+    check (token_endpoint_auth_method in ('none', 'client_secret_basic', 'client_secret_post')),
+  grant_types text[] not null
+    check (grant_types <@ array['authorization_code', 'refresh_token', 'client_credentials']),
+  response_types text[] not null check (response_types <@ array['code']),
+  application_type text not null check (application_type in ('web', 'native')),
+  scope text,
+  client_name text,
+  client_uri text,
+  logo_uri text,
+  policy_uri text,
+  tos_uri text,
+  contacts text[],
+  localized jsonb check (jsonb_typeof(localized) = 'object'),
+  jwks_uri text,
+  jwks jsonb check (jsonb_typeof(jwks) = 'object'),
+  software_id text,
+  software_version text,
+  subject_type text not null check (subject_type = 'public'),
+  id_token_signed_response_alg text not null
+    check (id_token_signed_response_alg in ('RS256', 'PS256', 'ES256', 'EdDSA')),
+  default_max_age integer check (default_max_age >= 0),
+  require_auth_time boolean,
+  default_acr_values text[],
+  initiate_login_uri text,
+  first_party boolean not null,
+  introspect_any boolean not null,
+  refresh_token text not null check (refresh_token in ('offline_access', 'always')),
+  refresh_token_rotation boolean not null,
+  -- A revocation is remembered for a day and no token may outlive it; a family may not outlive its partition.
+  access_token_lifetime integer not null check (access_token_lifetime between 10 and 86400),
+  id_token_lifetime integer not null check (id_token_lifetime between 10 and 86400),
+  refresh_token_idle_lifetime integer not null check (refresh_token_idle_lifetime between 60 and 31536000),
+  refresh_token_lifetime integer not null check (refresh_token_lifetime between 60 and 31536000),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  -- RFC 7591 §2: jwks_uri and jwks MUST NOT both be present in the same request or response.
+  check (jwks_uri is null or jwks is null),
+  -- RFC 6749 §4.4: the client credentials grant type MUST only be used by confidential clients.
+  check (token_endpoint_auth_method <> 'none' or not 'client_credentials' = any (grant_types)),
+  check (token_endpoint_auth_method <> 'none' or not introspect_any)
+);
+comment on table identity_store.clients is
+  'Registered applications: one column per client metadata member (RFC 7591 §2, OpenID Connect Registration 1.0 §2) and our settings.';
+comment on column identity_store.clients.id is 'client_id; public, never reused for another application.';
+comment on column identity_store.clients.scope is
+  'Scopes the client may ask for, separated by spaces; NULL: every scope a person consents to, and none for the client itself.';
+comment on column identity_store.clients.localized is 'Members with a language tag, such as client_name#fr (RFC 7591 §2.2).';
+comment on column identity_store.clients.first_party is 'True: the person is not asked for consent, except where security demands a page.';
+comment on column identity_store.clients.introspect_any is 'True: may introspect every access token, not only its own.';
+comment on column identity_store.clients.refresh_token is
+  'When an OpenID request gets a refresh token: offline_access (allowed by the person) or always.';
+comment on column identity_store.clients.refresh_token_rotation is 'True: every refresh replaces the refresh token.';
+comment on column identity_store.clients.access_token_lifetime is 'Seconds; default 300.';
+comment on column identity_store.clients.id_token_lifetime is 'Seconds; default 300.';
+comment on column identity_store.clients.refresh_token_idle_lifetime is 'Seconds without use after which a refresh token ends; default 14 days.';
+comment on column identity_store.clients.refresh_token_lifetime is 'Seconds after which a refresh token ends in any case; default 90 days.';
+
+create table identity_store.client_secrets (
+  id uuid primary key,
+  client_id text not null references identity_store.clients (id) on update cascade on delete cascade,
+  secret_hash bytea not null check (octet_length(secret_hash) = 32),
+  created_at timestamptz not null default now(),
+  expires_at timestamptz
+);
+create index on identity_store.client_secrets (client_id);
+comment on table identity_store.client_secrets is
+  'SHA-256 of the secrets we minted for confidential clients; several are good while one replaces the other.';
+comment on column identity_store.client_secrets.expires_at is 'End of the overlap after a rotation; NULL: good until replaced.';
