@@ -1,0 +1,89 @@
+//! Settings: a TOML file, over it the environment, over that the flags.
+//!
+//! One struct per section is all three at once: `serde` reads the file into it, `clap` overwrites what the environment or
+//! the command line names, `Default` says what holds otherwise. A secret never is a flag value: it comes from the
+//! environment or from a file (`…_FILE`).
+
+mod database;
+mod sections;
+
+use std::path::Path;
+
+use clap::{ArgMatches, Args, FromArgMatches, parser::ValueSource};
+use serde::Deserialize;
+
+pub use database::{AdminDatabase, Database, DatabaseUrl, MigrateDatabase};
+pub use sections::{Http, Limits, Log, LogFormat, Maintenance, Metrics, Telemetry};
+
+use crate::{failure::Failure, web::issuer::Issuer};
+
+/// Everything that can be set.
+#[derive(Args, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Issuer: the public URL of this gateway, exactly as in the database (`identity.configure`)
+    #[arg(long, env = "GATEWAY_ISSUER", value_name = "URL")]
+    pub issuer: Option<Issuer>,
+    #[command(flatten)]
+    pub http: Http,
+    #[command(flatten)]
+    pub database: Database,
+    #[command(flatten)]
+    pub migrate: MigrateDatabase,
+    #[command(flatten)]
+    pub admin: AdminDatabase,
+    #[command(flatten)]
+    pub limits: Limits,
+    #[command(flatten)]
+    pub maintenance: Maintenance,
+    #[command(flatten)]
+    pub metrics: Metrics,
+    #[command(flatten)]
+    pub log: Log,
+    #[command(flatten)]
+    pub telemetry: Telemetry,
+}
+
+impl Settings {
+    /// Reads the file, if any, then what environment and flags say.
+    pub fn load(file: Option<&Path>, arguments: &ArgMatches) -> Result<Self, Failure> {
+        let mut settings = match file {
+            Some(path) => Self::read(path)?,
+            None => Self::default(),
+        };
+        refuse_secrets_on_the_command_line(arguments)?;
+        settings.update_from_arg_matches(arguments).map_err(|error| Failure::new(error.to_string()))?;
+        Ok(settings)
+    }
+
+    fn read(path: &Path) -> Result<Self, Failure> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Failure::new(format!("configuration file {}: {error}", path.display())))?;
+        toml::from_str(&text).map_err(|error| Failure::new(format!("configuration file {}: {error}", path.display())))
+    }
+
+    /// The issuer, which has no default.
+    pub fn issuer(&self) -> Result<Issuer, Failure> {
+        self.issuer.clone().ok_or_else(|| {
+            Failure::new("issuer: not set").hint("set GATEWAY_ISSUER, --issuer or `issuer = \"https://…\"` in the configuration file")
+        })
+    }
+}
+
+/// Arguments are readable by every user of the machine (`ps`), so a password in one is refused, not just discouraged.
+fn refuse_secrets_on_the_command_line(arguments: &ArgMatches) -> Result<(), Failure> {
+    for (id, variable) in [
+        ("database_url", "GATEWAY_DATABASE_URL"),
+        ("migrate_database_url", "GATEWAY_MIGRATE_DATABASE_URL"),
+        ("admin_database_url", "GATEWAY_ADMIN_DATABASE_URL"),
+    ] {
+        if matches!(arguments.try_contains_id(id), Ok(true))
+            && arguments.value_source(id) == Some(ValueSource::CommandLine)
+            && arguments.get_one::<DatabaseUrl>(id).is_some_and(DatabaseUrl::has_password)
+        {
+            return Err(Failure::new("a database URL with a password on the command line is readable by every user of this machine")
+                .hint(format!("use {variable} or {variable}_FILE")));
+        }
+    }
+    Ok(())
+}

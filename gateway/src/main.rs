@@ -1,0 +1,23 @@
+//! The gateway: HTTP on one side, one call of one SQL function on the other. Commands are in cli.rs, features are in the
+//! file of their name, plumbing is in web/.
+
+mod account;
+mod authorize;
+mod cli;
+mod config;
+mod consent;
+mod failure;
+mod health;
+mod introspect;
+mod jwks;
+mod login;
+mod logout;
+mod revoke;
+mod token;
+mod userinfo;
+mod web;
+mod well_known;
+
+fn main() -> std::process::ExitCode {
+    cli::run()
+}

@@ -1,0 +1,89 @@
+//! Forms that only our own pages can send.
+//!
+//! A form carries a digest of a cookie that no other site can read, so that it cannot be made elsewhere, and is
+//! worthless in another browser or, where it is the session's cookie, after somebody else has signed in. What the
+//! browser itself says about the origin of the request is believed as well where it says anything.
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::digest::{SHA256, digest};
+use axum::http::{HeaderMap, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+/// The name of the hidden field.
+pub const FIELD: &str = "csrf";
+
+/// A form that was not sent by a page of ours in this browser, or not in this session. Nothing may be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the form was not sent by a page of this site in this session")]
+pub struct Forged;
+
+/// What a form bound to `cookie` carries. It says nothing about the cookie: a digest of 256 random bits.
+pub fn token(cookie: &str) -> String {
+    URL_SAFE_NO_PAD.encode(digest(&SHA256, format!("csrf:{cookie}").as_bytes()))
+}
+
+/// Checks a posted form against one of the cookies it may be bound to.
+///
+/// # Errors
+/// [`Forged`] when the browser names another origin, or the field is missing, or fits none of the cookies.
+pub fn check(headers: &HeaderMap, origin: &str, submitted: Option<&str>, cookies: &[Option<&str>]) -> Result<(), Forged> {
+    let ours = same_origin(headers, origin)
+        && submitted.is_some_and(|submitted| {
+            cookies.iter().flatten().any(|cookie| {
+                verify_slices_are_equal(token(cookie).as_bytes(), submitted.as_bytes()).is_ok()
+            })
+        });
+    if ours { Ok(()) } else { Err(Forged) }
+}
+
+/// Fetch Metadata: `same-origin` is a form of ours, `none` the person (a form sent again after a restart of the
+/// browser). `same-site` is another host of the same domain and not ours.
+///
+/// `Origin: null` is what our own pages send: their referrer policy is no-referrer (Fetch §3.2, "append a request
+/// `Origin` header"). It is therefore no sign of a stranger, and none of ours either: the token decides.
+fn same_origin(headers: &HeaderMap, origin: &str) -> bool {
+    let site = headers.get("sec-fetch-site").map(|value| value.as_bytes());
+    let from = headers.get(header::ORIGIN).map(|value| value.as_bytes());
+    matches!(site, None | Some(b"same-origin" | b"none"))
+        && from.is_none_or(|from| from == b"null" || from.eq_ignore_ascii_case(origin.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+
+    const OURS: &str = "https://id.example";
+
+    fn checked(headers: &[(&'static str, &'static str)], submitted: Option<&str>) -> bool {
+        let headers = headers.iter().map(|(name, value)| {
+            (header::HeaderName::from_static(name), HeaderValue::from_static(value))
+        });
+        check(&headers.collect(), OURS, submitted, &[None, Some("cookie")]).is_ok()
+    }
+
+    #[test]
+    fn a_form_of_this_browser_passes() {
+        let token = token("cookie");
+        assert!(checked(&[], Some(&token)));
+        assert!(checked(&[("sec-fetch-site", "same-origin"), ("origin", OURS)], Some(&token)));
+        assert!(checked(&[("sec-fetch-site", "same-origin"), ("origin", "null")], Some(&token)));
+    }
+
+    #[test]
+    fn a_form_without_the_token_of_a_cookie_is_forged() {
+        assert!(!checked(&[], None));
+        assert!(!checked(&[], Some("")));
+        assert!(!checked(&[], Some(&token("another cookie"))));
+        assert!(check(&HeaderMap::new(), OURS, Some(&token("")), &[None]).is_err());
+    }
+
+    #[test]
+    fn a_form_of_another_origin_is_forged_even_with_the_token() {
+        let token = token("cookie");
+        assert!(!checked(&[("sec-fetch-site", "cross-site")], Some(&token)));
+        assert!(!checked(&[("sec-fetch-site", "same-site")], Some(&token)));
+        assert!(!checked(&[("origin", "https://evil.example")], Some(&token)));
+    }
+}

@@ -1,0 +1,1 @@
+//! The one table from outcomes and SQLSTATEs to OAuth errors.
