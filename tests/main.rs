@@ -1,0 +1,29 @@
+//! All integration tests in one binary, one module per feature: they share one throw-away cluster (support/).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use tests as support;
+
+mod account;
+mod audit;
+mod authorize;
+mod claims;
+mod clients;
+mod introspect;
+mod issuers;
+mod jwt;
+mod keys;
+mod logout;
+mod maintenance;
+mod operations;
+mod pages;
+mod passwords;
+mod protect;
+mod real_clients;
+mod refresh;
+mod revocation;
+mod sealing;
+mod sessions;
+mod sign_in;
+mod token;
+mod tour;
+mod users;

@@ -1,0 +1,144 @@
+//! The real gateway, one process per test.
+
+use std::fs::{self, File};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, OnceLock, mpsc};
+use std::time::{Duration, Instant};
+
+use crate::cluster::checkout;
+use crate::database::{Database, Login};
+
+/// A running `gateway serve`. Killed when dropped; its log is printed when the test failed.
+pub struct Gateway {
+    /// The issuer: where it is reached.
+    pub issuer: String,
+    /// The file its log goes to.
+    pub log: PathBuf,
+    process: Child,
+}
+
+impl Gateway {
+    /// Starts the gateway of this database and waits until it accepts connections.
+    pub async fn start(db: &Database) -> Gateway {
+        Gateway::start_with(db, &[]).await
+    }
+
+    /// The same with more environment variables.
+    pub async fn start_with(db: &Database, environment: &[(&str, &str)]) -> Gateway {
+        let mut gateway = Gateway::spawn(db, environment);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while TcpStream::connect(("127.0.0.1", db.http_port)).is_err() {
+            if let Some(status) = gateway.process.try_wait().unwrap() {
+                panic!("the gateway ended at once, {status}:\n{}", gateway.log_text());
+            }
+            assert!(
+                Instant::now() < deadline,
+                "the gateway does not listen:\n{}",
+                gateway.log_text()
+            );
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        gateway
+    }
+
+    /// Starts the process and does not wait, for tests of a gateway that refuses to start.
+    pub fn spawn(db: &Database, environment: &[(&str, &str)]) -> Gateway {
+        let folder = checkout().join("target/test-logs");
+        fs::create_dir_all(&folder).unwrap();
+        let log = folder.join(format!("gateway-{}.log", db.http_port));
+        let file = File::create(&log).unwrap();
+        let mut command = Gateway::command("serve", db, environment);
+        command
+            .stdin(Stdio::null())
+            .stdout(file.try_clone().unwrap())
+            .stderr(file);
+        Gateway {
+            issuer: db.issuer.clone(),
+            log,
+            process: spawn_for_the_process(command),
+        }
+    }
+
+    /// `gateway COMMAND` with the environment of this database, for tests of the command line. The login is the
+    /// gateway's, the migrator's for `migrate`, the administrator's for `admin`.
+    pub fn command(command: &str, db: &Database, environment: &[(&str, &str)]) -> Command {
+        let login = match command {
+            "migrate" => Login::Migrate,
+            "admin" => Login::Admin,
+            _ => Login::Gateway,
+        };
+        // Killed when this process is: a test run that is interrupted leaves nothing behind.
+        let mut process = Command::new("setpriv");
+        process
+            .args(["--pdeathsig", "KILL"])
+            .arg(checkout().join("target/release/gateway"))
+            .arg(command)
+            .env("GATEWAY_DATABASE_URL", db.url(login))
+            .env("GATEWAY_ISSUER", &db.issuer)
+            .env("GATEWAY_LISTEN", format!("127.0.0.1:{}", db.http_port))
+            .envs(environment.iter().copied());
+        process
+    }
+
+    /// `path` below the issuer.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.issuer)
+    }
+
+    /// What it has logged so far.
+    pub fn log_text(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// The process id, for signals.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Waits for the process to end by itself; fails after 20 seconds.
+    pub async fn wait(&mut self) -> std::process::ExitStatus {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            if let Some(status) = self.process.try_wait().unwrap() {
+                return status;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "the gateway does not end:\n{}",
+                self.log_text()
+            );
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        if std::thread::panicking() {
+            eprintln!("--- log of the gateway, {}:\n{}", self.log.display(), self.log_text());
+        }
+    }
+}
+
+// A death signal is sent when the *thread* that started the process ends, and each test has a thread: so one thread
+// that lives as long as the process starts them all.
+fn spawn_for_the_process(command: Command) -> Child {
+    type Order = (Command, mpsc::Sender<std::io::Result<Child>>);
+    static STARTER: OnceLock<Mutex<mpsc::Sender<Order>>> = OnceLock::new();
+    let starter = STARTER.get_or_init(|| {
+        let (orders, queue) = mpsc::channel::<Order>();
+        std::thread::spawn(move || {
+            for (mut command, answer) in queue {
+                let _ = answer.send(command.spawn());
+            }
+        });
+        Mutex::new(orders)
+    });
+    let (answer, child) = mpsc::channel();
+    starter.lock().unwrap().send((command, answer)).unwrap();
+    child.recv().unwrap().unwrap()
+}
