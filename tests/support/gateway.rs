@@ -61,23 +61,21 @@ impl Gateway {
         }
     }
 
-    /// `gateway COMMAND` with the environment of this database, for tests of the command line. The login is the
-    /// gateway's, the migrator's for `migrate`, the administrator's for `admin`.
+    /// `gateway COMMAND` with the environment of this database, for tests of the command line.
     pub fn command(command: &str, db: &Database, environment: &[(&str, &str)]) -> Command {
-        let login = match command {
-            "migrate" => Login::Migrate,
-            "admin" => Login::Admin,
-            _ => Login::Gateway,
-        };
         // Killed when this process is: a test run that is interrupted leaves nothing behind.
         let mut process = Command::new("setpriv");
         process
             .args(["--pdeathsig", "KILL"])
             .arg(checkout().join("target/release/gateway"))
             .arg(command)
-            .env("GATEWAY_DATABASE_URL", db.url(login))
+            .env("GATEWAY_DATABASE_URL", db.url(Login::Gateway))
+            .env("GATEWAY_MIGRATE_DATABASE_URL", db.url(Login::Migrate))
+            .env("GATEWAY_ADMIN_DATABASE_URL", db.url(Login::Admin))
             .env("GATEWAY_ISSUER", &db.issuer)
             .env("GATEWAY_LISTEN", format!("127.0.0.1:{}", db.http_port))
+            // All clients of a test come from one address.
+            .env("GATEWAY_LIMIT_PER_SECOND", "0")
             .envs(environment.iter().copied());
         process
     }
