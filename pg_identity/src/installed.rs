@@ -1,0 +1,35 @@
+//! The SQL of this build: which files, in which order, and their digest. `identity.build()` lets the installed SQL and the
+//! library compare themselves (ID301).
+
+use aws_lc_rs::digest::{Context, SHA256};
+
+use crate::native::sql_function;
+
+/// Files of `sql/extension` in the order of the script; the packaging reads this list.
+const FILES: &[&str] = &[
+    include_str!("../../sql/extension/roles.sql"),
+    include_str!("../../sql/extension/errors.sql"),
+    include_str!("../../sql/extension/configuration.sql"),
+    include_str!("../../sql/extension/sealing.sql"),
+    include_str!("../../sql/extension/passwords.sql"),
+    include_str!("../../sql/extension/opaque.sql"),
+    include_str!("../../sql/extension/keys.sql"),
+    include_str!("../../sql/extension/jwt.sql"),
+    include_str!("../../sql/extension/issuers.sql"),
+    include_str!("../../sql/extension/revocation.sql"),
+    include_str!("../../sql/extension/claims.sql"),
+    include_str!("../../sql/extension/authenticate.sql"),
+    include_str!("../../sql/extension/protect.sql"),
+    include_str!("../../sql/extension/installed.sql"),
+];
+
+sql_function! {
+    /// `identity.build()`: digest of the SQL this library was built with, 16 hexadecimal digits.
+    fn build() -> Result<String, Error> {
+        let mut digest = Context::new(&SHA256);
+        for file in FILES {
+            digest.update(file.as_bytes());
+        }
+        Ok(digest.finish().as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+    }
+}
