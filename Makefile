@@ -1,0 +1,31 @@
+# Thin on purpose: each target is one script of .make, where the reasons are.
+#   PG=16 make test                 another major version of PostgreSQL (15 to 18)
+#   make run GATEWAY_PORT=9080      other ports: GATEWAY_PORT, APP_PORT, PG_PORT
+#   make test T=refresh             only tests whose names contain this
+export PG GATEWAY_PORT APP_PORT PG_PORT
+
+.PHONY: help run clean-run psql test lint bench format
+
+help: ## what there is
+	@sed -n 's/^\([a-z-]*\): ## /  make \1	/p' Makefile | expand -t 20
+
+run: ## install what is missing, build, and run everything until Ctrl-C
+	@.make/run
+
+clean-run: ## forget the data of make run
+	@.make/forget
+
+psql: ## psql in the database of make run
+	@.make/psql
+
+test: ## every test, on throw-away clusters
+	@.make/test $(T)
+
+lint: ## formatting, clippy, dependencies, scripts
+	@.make/lint
+
+bench: ## measure
+	@.make/bench $(T)
+
+format: ## format the Rust code
+	@cargo fmt --all
