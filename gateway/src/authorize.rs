@@ -1,13 +1,78 @@
-//! `/authorize`.
+//! `/authorize` (RFC 6749 §3.1, OpenID Connect Core §3.1.2): a client sends a person here, and gets them back with a
+//! code or an error. All of it is decided by `identity.authorization_request`; what happens in between is on the pages
+//! in login.rs and consent.rs, which carry the sealed request in their URL as `resume`.
 
+use axum::extract::State;
+use axum::http::request::Parts;
+use axum::response::Response;
+use axum::routing::get;
 use axum::Router;
+use tokio_postgres::types::{Json, ToSql};
 
-use crate::web::{database::Call, state::AppState};
+use crate::web::cookies::Cookies;
+use crate::web::database::{Call, Pool};
+use crate::web::form::{Form, Malformed, Parameters};
+use crate::web::outcome;
+use crate::web::state::AppState;
 
-/// The endpoints of this feature.
+/// The endpoints of this feature. No CORS: a person's browser comes here as a whole, with its cookies.
 pub fn routes() -> Router<AppState> {
-    Router::new()
+    Router::new().route("/authorize", get(authorize).post(defer))
 }
 
 /// The statements of this feature.
-pub static CALLS: &[&Call] = &[];
+pub static CALLS: &[&Call] = &[&REQUEST, &RESUME, &DEFER];
+
+/// Durable: it may issue a code.
+static REQUEST: Call = Call {
+    pool: Pool::Writes,
+    sql: "select outcome, detail, answer from identity.authorization_request($1, $2, $3)",
+};
+
+/// The same for a request that was sealed before.
+static RESUME: Call = Call {
+    pool: Pool::Writes,
+    sql: "select outcome, detail, answer from identity.authorization_resume($1, $2, $3)",
+};
+
+/// Only seals.
+static DEFER: Call =
+    Call { pool: Pool::Reads, sql: "select outcome, detail, answer from identity.authorization_defer($1)" };
+
+async fn authorize(State(state): State<AppState>, mut cookies: Cookies, parts: Parts) -> Response {
+    let parameters = match Parameters::of_query(&parts) {
+        Ok(parameters) => parameters,
+        Err(malformed) => return outcome::malformed_page(&state, malformed),
+    };
+    let browser = cookies.browser_or_new().map(str::to_owned);
+    let session = cookies.session();
+    let response = match resumed(&parameters) {
+        Some(resume) => call(&state, &RESUME, &[&resume, &session, &browser]).await,
+        None => call(&state, &REQUEST, &[&Json(&parameters), &session, &browser]).await,
+    };
+    cookies.onto(response)
+}
+
+/// OpenID Connect Core §3.1.2.1: "Authorization Servers MUST support the use of the HTTP GET and POST methods". A POST
+/// from another site comes without our cookies, which are SameSite=Lax, so that the person would look like somebody who
+/// is not signed in: whatever is posted comes back as a GET, with the request sealed in it.
+async fn defer(State(state): State<AppState>, form: Result<Form, Malformed>) -> Response {
+    match form {
+        Ok(Form(parameters)) => call(&state, &DEFER, &[&Json(&parameters)]).await,
+        Err(malformed) => outcome::malformed_page(&state, malformed),
+    }
+}
+
+/// The sealed request, where there is one. A client that has a parameter of that name for reasons of its own sends a
+/// `client_id` too, and RFC 6749 §3.1 wants parameters that we do not know ignored.
+fn resumed(parameters: &Parameters) -> Option<&str> {
+    let resume = parameters.one("resume").ok().flatten()?;
+    parameters.many("client_id").next().is_none().then_some(resume)
+}
+
+async fn call(state: &AppState, call: &'static Call, parameters: &[&(dyn ToSql + Sync)]) -> Response {
+    match state.db.call(call, parameters).await {
+        Ok(answer) => outcome::authorization(state, &answer.outcome, &answer.body),
+        Err(error) => outcome::unavailable_page(state, &error),
+    }
+}

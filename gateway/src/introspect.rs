@@ -1,13 +1,39 @@
-//! `/introspect` (RFC 7662).
+//! `/introspect` (RFC 7662): what a token is, for those who may ask (security.md §7).
 
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use axum::routing::post;
 use axum::Router;
 
-use crate::web::{database::Call, state::AppState};
+use crate::web::client_credentials::{self as credentials, ClientCredentials};
+use crate::web::database::{Call, Pool};
+use crate::web::form::{Form, Parameters};
+use crate::web::outcome::Reply;
+use crate::web::state::AppState;
 
-/// The endpoints of this feature.
+/// The endpoints of this feature. No CORS: a resource server asks, not an application in a browser.
 pub fn routes() -> Router<AppState> {
-    Router::new()
+    Router::new().route("/introspect", post(introspect))
 }
 
 /// The statements of this feature.
-pub static CALLS: &[&Call] = &[];
+pub static CALLS: &[&Call] = &[&CALL];
+
+static CALL: Call = Call {
+    pool: Pool::Reads,
+    sql: "select outcome, detail, answer from identity.token_introspect($1, $2, $3, $4, $5)",
+};
+
+async fn introspect(State(state): State<AppState>, headers: HeaderMap, Form(form): Form) -> Response {
+    let reply = answer(&state, &headers, &form).await.unwrap_or_else(|refusal| refusal);
+    credentials::respond(&state, &headers, reply)
+}
+
+async fn answer(state: &AppState, headers: &HeaderMap, form: &Parameters) -> Result<Reply, Reply> {
+    let client = ClientCredentials::read(headers, form)?;
+    let token = form.one("token")?;
+    let hint = form.one("token_type_hint")?;
+    let method = client.method().name();
+    Ok(state.db.call(&CALL, &[&client.id(), &client.secret(), &method, &token, &hint]).await.into())
+}

@@ -1,26 +1,102 @@
-//! `/.well-known/openid-configuration` and `/.well-known/oauth-authorization-server`.
+//! `/.well-known/openid-configuration` (OpenID Connect Discovery §4) and `/.well-known/oauth-authorization-server`
+//! (RFC 8414 §3): one document, in every place where clients look for it.
+//!
+//! The database says what it decides (scopes, claims, algorithms), this file says what the gateway translates. Clients
+//! choose by this document, so only what works stands in it.
 
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
 use axum::Router;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
 
-use crate::web::{
-    database::{Call, Pool},
-    issuer::Issuer,
-    state::AppState,
-};
+use crate::web::cors::cors;
+use crate::web::database::{Call, Pool};
+use crate::web::issuer::Issuer;
+use crate::web::outcome::Reply;
+use crate::web::response;
+use crate::web::state::AppState;
+use crate::{jwks, token};
 
 /// The endpoints of this feature, with their paths from the root of the host.
-pub fn routes(_issuer: &Issuer) -> Router<AppState> {
-    Router::new()
+pub fn routes(issuer: &Issuer) -> Router<AppState> {
+    let path = issuer.path();
+    let mut routes = Router::new();
+    for name in ["openid-configuration", "oauth-authorization-server"] {
+        // RFC 8414 §3.1 inserts the well-known path between host and path, OpenID Connect Discovery §4 appends it to
+        // the issuer; clients use both for both documents.
+        routes = routes.route(&format!("/.well-known/{name}{path}"), get(configuration));
+        if !path.is_empty() {
+            routes = routes.route(&format!("{path}/.well-known/{name}"), get(configuration));
+        }
+    }
+    routes = routes.route("/.well-known/{*unknown}", any(unknown));
+    if !path.is_empty() {
+        routes = routes.route(&format!("{path}/.well-known/{{*unknown}}"), any(unknown));
+    }
+    routes.layer(cors())
 }
 
 /// The statements of this feature.
 pub static CALLS: &[&Call] = &[&READ];
 
 /// What the database knows of the metadata.
-pub static READ: Call = Call { pool: Pool::Reads, sql: "select outcome, detail, answer from identity.provider_metadata()" };
+pub static READ: Call = Call {
+    pool: Pool::Reads,
+    sql: "select outcome, detail, answer from identity.provider_metadata()",
+};
 
-/// The discovery document.
-pub fn document(_issuer: &Issuer, metadata: &RawValue) -> Result<Vec<u8>, serde_json::Error> {
-    Ok(metadata.get().as_bytes().to_vec())
+/// The discovery document: the gateway's members, and those of the database after them. No member is ever null, because
+/// strict clients refuse the whole document for one.
+pub fn document(issuer: &Issuer, database: &RawValue) -> Result<Vec<u8>, serde_json::Error> {
+    let mut metadata = wire(issuer);
+    let decided: Map<String, Value> = serde_json::from_str(database.get())?;
+    let private = ["build", "store_version"];
+    metadata.extend(decided.into_iter().filter(|(name, value)| !value.is_null() && !private.contains(&name.as_str())));
+    serde_json::to_vec(&metadata)
+}
+
+/// What is true of every gateway of this release.
+fn wire(issuer: &Issuer) -> Map<String, Value> {
+    let members = json!({
+        "issuer": issuer.as_str(),
+        "authorization_endpoint": issuer.url("/authorize"),
+        "token_endpoint": issuer.url("/token"),
+        "userinfo_endpoint": issuer.url("/userinfo"),
+        "jwks_uri": issuer.url(jwks::PATH),
+        "introspection_endpoint": issuer.url("/introspect"),
+        "revocation_endpoint": issuer.url("/revoke"),
+        "end_session_endpoint": issuer.url("/logout"),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": token::GRANT_TYPES,
+        "subject_types_supported": ["public"],
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+        "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+        // RFC 7636 §4.2; `plain` protects nothing (RFC 9700 §2.1.1).
+        "code_challenge_methods_supported": ["S256"],
+        // RFC 9207 §3.
+        "authorization_response_iss_parameter_supported": true,
+        "claim_types_supported": ["normal"],
+        "request_parameter_supported": false,
+        // OpenID Connect Discovery §3: true where it is left out.
+        "request_uri_parameter_supported": false,
+    });
+    match members {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    }
+}
+
+async fn configuration(State(state): State<AppState>, headers: HeaderMap) -> Response {
+    let document = state.metadata.respond(&state, &headers).await;
+    document.unwrap_or_else(|error| Reply::from(Err(error)).into_response())
+}
+
+/// Clients try well-known paths of other standards; a 5xx makes some of them give up instead of trying the next.
+async fn unknown() -> Response {
+    response::json(StatusCode::NOT_FOUND, json!({ "error": "not_found" }).to_string())
 }
