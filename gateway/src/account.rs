@@ -1,13 +1,295 @@
-//! The person's home page.
+//! `/`, the person's home page: where they are signed in, which applications are connected, change of password.
+//!
+//! Each button is a form of its own that is answered with 303 to the page, which then says in one line what was done.
 
-use axum::Router;
+mod device;
 
-use crate::web::{database::Call, state::AppState};
+use askama::Template;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use axum::routing::{get, post};
+use axum::{Extension, Router};
+use serde::Deserialize;
+use time::OffsetDateTime;
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+
+use crate::login::too_many;
+use crate::web::cookies::Cookies;
+use crate::web::database::{Call, Pool};
+use crate::web::form::{Form, Malformed, Parameters, Query};
+use crate::web::page::{self, Client, Forms, Scope, Site, Time, Trouble};
+use crate::web::proxy::Source;
+use crate::web::state::AppState;
+use crate::web::{csrf, response};
 
 /// The endpoints of this feature.
 pub fn routes() -> Router<AppState> {
     Router::new()
+        .route("/", get(show))
+        .route("/sessions/end", post(end_session))
+        .route("/sessions/end-others", post(end_others))
+        .route("/applications/withdraw", post(withdraw))
+        .route("/password", get(password_page).post(change_password))
 }
 
 /// The statements of this feature.
-pub static CALLS: &[&Call] = &[];
+pub static CALLS: &[&Call] = &[&PAGE, &END_SESSION, &END_OTHERS, &WITHDRAW, &CHANGE_PASSWORD];
+
+static PAGE: Call =
+    Call { pool: Pool::Reads, sql: "select outcome, detail, answer from identity.account_page($1)" };
+static END_SESSION: Call =
+    Call { pool: Pool::Writes, sql: "select outcome, detail, answer from identity.account_session_end($1, $2)" };
+static END_OTHERS: Call =
+    Call { pool: Pool::Writes, sql: "select outcome, detail, answer from identity.account_sessions_end_others($1)" };
+static WITHDRAW: Call =
+    Call { pool: Pool::Writes, sql: "select outcome, detail, answer from identity.account_application_withdraw($1, $2)" };
+static CHANGE_PASSWORD: Call = Call {
+    pool: Pool::Hashing,
+    sql: "select outcome, detail, answer from identity.account_password_change($1, $2, $3, $4)",
+};
+
+#[derive(Template)]
+#[template(path = "account.html")]
+struct AccountPage<'a> {
+    site: Site,
+    page: &'a PageAnswer,
+    notice: Option<&'static str>,
+    form: PasswordForm<'a>,
+    now: &'a OffsetDateTime,
+}
+
+#[derive(Template)]
+#[template(path = "password.html")]
+struct PasswordPage<'a> {
+    site: Site,
+    form: PasswordForm<'a>,
+}
+
+struct PasswordForm<'a> {
+    csrf: String,
+    username: &'a str,
+    problem: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct PageAnswer {
+    user: User,
+    #[serde(default)]
+    sessions: Vec<Session>,
+    #[serde(default)]
+    applications: Vec<Application>,
+}
+
+#[derive(Deserialize)]
+struct User {
+    username: String,
+    name: Option<String>,
+    email: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Session {
+    id: Uuid,
+    #[serde(default)]
+    current: bool,
+    user_agent: Option<String>,
+    source: Option<String>,
+    started_at: Time,
+    last_seen_at: Time,
+}
+
+#[derive(Deserialize)]
+struct Application {
+    #[serde(flatten)]
+    client: Client,
+    #[serde(default)]
+    scopes: Vec<Scope>,
+    granted_at: Time,
+}
+
+impl User {
+    fn shown(&self) -> &str {
+        self.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&self.username)
+    }
+
+    /// The first letters of the first and the last word.
+    fn initials(&self) -> String {
+        let mut words = self.shown().split_whitespace().filter_map(|word| word.chars().next());
+        words.next().into_iter().chain(words.next_back()).flat_map(char::to_uppercase).collect()
+    }
+}
+
+impl Session {
+    fn device(&self) -> String {
+        device::name(self.user_agent.as_deref().unwrap_or_default())
+    }
+}
+
+async fn show(State(state): State<AppState>, cookies: Cookies, query: Result<Query, Malformed>) -> Response {
+    page::answer(&state, show_page(&state, &cookies, query).await)
+}
+
+async fn show_page(state: &AppState, cookies: &Cookies, query: Result<Query, Malformed>) -> Result<Response, Trouble> {
+    let query = query?.0;
+    let notice = query.one("done")?.and_then(notice);
+    let answer = state.db.call(&PAGE, &[&cookies.session()]).await?;
+    match answer.outcome.as_str() {
+        "page" => {}
+        "sign_in" => return Ok(response::see_other(&state.issuer.local("/login"))),
+        _ => return Err(answer.into()),
+    }
+    let answer: PageAnswer = answer.read()?;
+    let now = OffsetDateTime::now_utc();
+    let form = PasswordForm::of(cookies, &answer.user.username);
+    let account = AccountPage { site: Site::of(state), page: &answer, notice, form, now: &now };
+    let pictures = answer.applications.iter().filter_map(|application| application.client.logo_uri.as_ref());
+    page::render(StatusCode::OK, &account, Forms::Here, pictures)
+}
+
+/// What the home page says after a form. The words are chosen by name: an address cannot put others into its mouth.
+fn notice(done: &str) -> Option<&'static str> {
+    match done {
+        "session-ended" => Some("That session has been ended."),
+        "sessions-ended" => Some("All other sessions have been ended."),
+        "withdrawn" => Some("The application has lost its access to your account."),
+        "password-changed" => Some("Your password has been changed. You are signed out everywhere else."),
+        _ => None,
+    }
+}
+
+async fn end_session(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    cookies: Cookies,
+    form: Result<Form, Malformed>,
+) -> Response {
+    let result = async {
+        let form = checked(&state, &headers, &cookies, form)?;
+        // What is no id is the id of no session.
+        let id = form.one("session_id")?.and_then(|id| id.parse::<Uuid>().ok());
+        act(&state, &END_SESSION, &[&cookies.session(), &id], "session-ended").await
+    };
+    page::answer(&state, result.await)
+}
+
+async fn end_others(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    cookies: Cookies,
+    form: Result<Form, Malformed>,
+) -> Response {
+    let result = async {
+        checked(&state, &headers, &cookies, form)?;
+        act(&state, &END_OTHERS, &[&cookies.session()], "sessions-ended").await
+    };
+    page::answer(&state, result.await)
+}
+
+async fn withdraw(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    cookies: Cookies,
+    form: Result<Form, Malformed>,
+) -> Response {
+    let result = async {
+        let form = checked(&state, &headers, &cookies, form)?;
+        act(&state, &WITHDRAW, &[&cookies.session(), &form.one("client_id")?], "withdrawn").await
+    };
+    page::answer(&state, result.await)
+}
+
+/// Does one thing and goes back to the page. What is gone already was ended in another window: the same to the person.
+async fn act(
+    state: &AppState,
+    call: &'static Call,
+    evidence: &[&(dyn ToSql + Sync)],
+    done: &'static str,
+) -> Result<Response, Trouble> {
+    let answer = state.db.call(call, evidence).await?;
+    match answer.outcome.as_str() {
+        "ok" | "not_found" => Ok(response::see_other(&format!("{}?done={done}", page::home(state)))),
+        "sign_in" => Ok(response::see_other(&state.issuer.local("/login"))),
+        _ => Err(answer.into()),
+    }
+}
+
+fn checked(
+    state: &AppState,
+    headers: &HeaderMap,
+    cookies: &Cookies,
+    form: Result<Form, Malformed>,
+) -> Result<Parameters, Trouble> {
+    let form = form?.0;
+    csrf::check(headers, state.issuer.origin(), form.one(csrf::FIELD)?, &[cookies.session()])?;
+    Ok(form)
+}
+
+/// The form is on the home page; only its refusal is a page of its own, which a reload leaves.
+async fn password_page(State(state): State<AppState>) -> Response {
+    response::see_other(&format!("{}#password", page::home(&state)))
+}
+
+async fn change_password(
+    State(state): State<AppState>,
+    Extension(source): Extension<Source>,
+    headers: HeaderMap,
+    cookies: Cookies,
+    form: Result<Form, Malformed>,
+) -> Response {
+    page::answer(&state, change(&state, source, &headers, &cookies, form).await)
+}
+
+async fn change(
+    state: &AppState,
+    source: Source,
+    headers: &HeaderMap,
+    cookies: &Cookies,
+    form: Result<Form, Malformed>,
+) -> Result<Response, Trouble> {
+    let form = checked(state, headers, cookies, form)?;
+    let old = form.one("old_password")?.unwrap_or_default();
+    let new = form.one("new_password")?.unwrap_or_default();
+    let refuse = |status, problem: String| {
+        let username = form.one("username")?.unwrap_or_default();
+        let form = PasswordForm { problem: Some(problem), ..PasswordForm::of(cookies, username) };
+        page::render(status, &PasswordPage { site: Site::of(state), form }, Forms::Here, [])
+    };
+    if form.one("new_password_again")? != Some(new) {
+        return refuse(StatusCode::UNPROCESSABLE_ENTITY, "The two new passwords are not the same.".to_owned());
+    }
+    let address = source.address.to_string();
+    let answer = state.db.call(&CHANGE_PASSWORD, &[&cookies.session(), &old, &new, &address]).await?;
+    match answer.outcome.as_str() {
+        "ok" => Ok(response::see_other(&format!("{}?done=password-changed", page::home(state)))),
+        "sign_in" => Ok(response::see_other(&state.issuer.local("/login"))),
+        "invalid_credentials" => refuse(StatusCode::UNPROCESSABLE_ENTITY, "The current password is not right.".to_owned()),
+        "invalid_password" => {
+            let Refused { error_description, .. } = answer.read()?;
+            refuse(StatusCode::UNPROCESSABLE_ENTITY, error_description)
+        }
+        "slow_down" => {
+            let Refused { retry_after, .. } = answer.read()?;
+            let mut response = refuse(StatusCode::TOO_MANY_REQUESTS, too_many(retry_after))?;
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after));
+            Ok(response)
+        }
+        _ => Err(answer.into()),
+    }
+}
+
+#[derive(Deserialize)]
+struct Refused {
+    /// Seconds.
+    #[serde(default)]
+    retry_after: u32,
+    #[serde(default)]
+    error_description: String,
+}
+
+impl<'a> PasswordForm<'a> {
+    fn of(cookies: &Cookies, username: &'a str) -> Self {
+        Self { csrf: cookies.session().map(csrf::token).unwrap_or_default(), username, problem: None }
+    }
+}

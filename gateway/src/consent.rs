@@ -1,13 +1,124 @@
-//! `/consent`.
+//! `/consent`: a person allows an application what it asks for, or does not.
 
+use askama::Template;
 use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use axum::routing::get;
+use serde::Deserialize;
 
-use crate::web::{database::Call, state::AppState};
+use crate::web::cookies::Cookies;
+use crate::web::database::{Call, Pool};
+use crate::web::form::{Form, Malformed, Query};
+use crate::web::page::{self, Client, Forms, Scope, Site, Trouble};
+use crate::web::state::AppState;
+use crate::web::{csrf, outcome};
 
 /// The endpoints of this feature.
 pub fn routes() -> Router<AppState> {
-    Router::new()
+    Router::new().route("/consent", get(show).post(submit))
 }
 
 /// The statements of this feature.
-pub static CALLS: &[&Call] = &[];
+pub static CALLS: &[&Call] = &[&PAGE, &DECIDE];
+
+static PAGE: Call =
+    Call { pool: Pool::Writes, sql: "select outcome, detail, answer from identity.consent_page($1, $2, $3)" };
+
+static DECIDE: Call =
+    Call { pool: Pool::Writes, sql: "select outcome, detail, answer from identity.consent_decide($1, $2, $3, $4)" };
+
+#[derive(Template)]
+#[template(path = "consent.html")]
+struct ConsentPage<'a> {
+    site: Site,
+    page: &'a PageAnswer,
+    resume: &'a str,
+    csrf: String,
+}
+
+#[derive(Deserialize)]
+struct PageAnswer {
+    client: Client,
+    /// Where the browser goes afterwards: the one thing here that a stranger cannot choose freely.
+    redirect_host: String,
+    #[serde(default)]
+    scopes: Vec<Scope>,
+    #[serde(default)]
+    resources: Vec<Resource>,
+    user: User,
+}
+
+#[derive(Deserialize)]
+struct Resource {
+    identifier: String,
+    name: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct User {
+    name: Option<String>,
+    username: String,
+}
+
+impl Resource {
+    fn words(&self) -> &str {
+        self.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&self.identifier)
+    }
+}
+
+impl User {
+    fn shown(&self) -> &str {
+        self.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&self.username)
+    }
+}
+
+async fn show(State(state): State<AppState>, cookies: Cookies, query: Result<Query, Malformed>) -> Response {
+    let result = show_page(&state, &cookies, query).await;
+    cookies.onto(page::answer(&state, result))
+}
+
+async fn show_page(state: &AppState, cookies: &Cookies, query: Result<Query, Malformed>) -> Result<Response, Trouble> {
+    let query = query?.0;
+    let resume = query.one("resume")?;
+    let answer = state.db.call(&PAGE, &[&resume, &cookies.session(), &cookies.browser()]).await?;
+    if answer.outcome != "page" {
+        return Ok(outcome::authorization(state, &answer.outcome, &answer.body));
+    }
+    let answer: PageAnswer = answer.read()?;
+    let consent = ConsentPage {
+        site: Site::of(state),
+        page: &answer,
+        resume: resume.unwrap_or_default(),
+        // Bound to the session: after somebody else has signed in, this page allows nothing any more.
+        csrf: cookies.session().map(csrf::token).unwrap_or_default(),
+    };
+    page::render(StatusCode::OK, &consent, Forms::Onward, &answer.client.logo_uri)
+}
+
+async fn submit(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    cookies: Cookies,
+    form: Result<Form, Malformed>,
+) -> Response {
+    let result = decide(&state, &headers, &cookies, form).await;
+    cookies.onto(page::answer(&state, result))
+}
+
+async fn decide(
+    state: &AppState,
+    headers: &HeaderMap,
+    cookies: &Cookies,
+    form: Result<Form, Malformed>,
+) -> Result<Response, Trouble> {
+    let form = form?.0;
+    csrf::check(headers, state.issuer.origin(), form.one(csrf::FIELD)?, &[cookies.session()])?;
+    // A form without either button allows nothing.
+    let allowed = form.one("allow")?.is_some() && form.one("deny")?.is_none();
+    let decision = if allowed { "allow" } else { "deny" };
+    let resume = form.one("resume")?;
+    let answer = state.db.call(&DECIDE, &[&resume, &cookies.session(), &cookies.browser(), &decision]).await?;
+    Ok(outcome::authorization(state, &answer.outcome, &answer.body))
+}

@@ -1,13 +1,215 @@
-//! `/login`.
+//! `/login`: user name and password, for a client's request (`resume`) or for the home page.
+//!
+//! What is typed goes to the database, which compares; the gateway learns nothing but the outcome and the new cookies.
 
-use axum::Router;
+use askama::Template;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use axum::routing::get;
+use axum::{Extension, Router};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio_postgres::types::ToSql;
+use url::form_urlencoded;
 
-use crate::web::{database::Call, state::AppState};
+use crate::web::cookies::Cookies;
+use crate::web::database::{Answer, Call, Pool};
+use crate::web::form::{Form, Malformed, Query};
+use crate::web::page::{self, Client, Forms, Site, Trouble};
+use crate::web::proxy::Source;
+use crate::web::state::AppState;
+use crate::web::{csrf, outcome, response};
 
 /// The endpoints of this feature.
 pub fn routes() -> Router<AppState> {
-    Router::new()
+    Router::new().route("/login", get(show).post(submit))
 }
 
 /// The statements of this feature.
-pub static CALLS: &[&Call] = &[];
+pub static CALLS: &[&Call] = &[&PAGE, &SIGN_IN];
+
+static PAGE: Call =
+    Call { pool: Pool::Reads, sql: "select outcome, detail, answer from identity.sign_in_page($1, $2, $3)" };
+
+static SIGN_IN: Call = Call {
+    pool: Pool::Hashing,
+    sql: "select outcome, detail, answer from identity.sign_in($1, $2, $3, $4, $5, $6, $7, $8)",
+};
+
+/// The longest `User-Agent` that is kept, in characters: enough to tell one's own browsers apart.
+const USER_AGENT_LENGTH: usize = 300;
+
+#[derive(Template)]
+#[template(path = "login.html")]
+struct LoginPage<'a> {
+    site: Site,
+    client: Option<Client>,
+    /// What the field holds: what was typed, or who is asked to sign in.
+    username: &'a str,
+    /// Somebody is signed in and must prove it again.
+    again: bool,
+    problem: Option<String>,
+    resume: Option<&'a str>,
+    csrf: String,
+}
+
+/// The page that asks for itself again, see [`first_visit`].
+#[derive(Template)]
+#[template(path = "moment.html")]
+struct MomentPage {
+    site: Site,
+    location: String,
+    automatic: bool,
+}
+
+#[derive(Deserialize)]
+struct PageAnswer {
+    client: Option<Client>,
+    login_hint: Option<String>,
+    username: Option<String>,
+    /// The same request, sealed again and now bound to this browser.
+    resume: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct SignedIn {
+    session_cookie: String,
+    device_cookie: Option<String>,
+    next: Option<Next>,
+}
+
+/// What becomes of the client's request: the answer of `identity.authorization_request`, one step later.
+#[derive(Deserialize)]
+struct Next {
+    outcome: String,
+    answer: Box<RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Refused {
+    /// Seconds.
+    #[serde(default)]
+    retry_after: u32,
+    client: Option<Client>,
+}
+
+async fn show(State(state): State<AppState>, mut cookies: Cookies, query: Result<Query, Malformed>) -> Response {
+    let result = show_page(&state, &mut cookies, query).await;
+    cookies.onto(page::answer(&state, result))
+}
+
+async fn show_page(state: &AppState, cookies: &mut Cookies, query: Result<Query, Malformed>) -> Result<Response, Trouble> {
+    let query = query?.0;
+    let resume = query.one("resume")?;
+    if cookies.browser_or_new().is_none() {
+        return first_visit(state, resume, query.one("again")?.is_some());
+    }
+    let answer = state.db.call(&PAGE, &[&resume, &cookies.session(), &cookies.browser()]).await?;
+    if answer.outcome != "page" {
+        return Err(answer.into());
+    }
+    let answer: PageAnswer = answer.read()?;
+    let again = answer.username.is_some();
+    let username = answer.username.or(answer.login_hint).unwrap_or_default();
+    let resume = answer.resume.as_deref().or(resume);
+    LoginPage { client: answer.client, again, ..LoginPage::of(state, cookies, resume, &username) }.respond(StatusCode::OK)
+}
+
+/// A client sends people here from another site, and such a request gets no cookie when it brings none (security.md §2:
+/// the browser may have some that it held back). But the form needs one. So this page opens the sign-in page: that
+/// request then comes from this site.
+fn first_visit(state: &AppState, resume: Option<&str>, again: bool) -> Result<Response, Trouble> {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("again", "yes").extend_pairs(resume.map(|resume| ("resume", resume)));
+    let location = format!("{}?{}", state.issuer.local("/login"), query.finish());
+    // Never twice by itself: where a browser thinks otherwise about what another site is, that would be without end.
+    let moment = MomentPage { site: Site::of(state), location, automatic: !again };
+    page::render(StatusCode::OK, &moment, Forms::Here, [])
+}
+
+async fn submit(
+    State(state): State<AppState>,
+    Extension(source): Extension<Source>,
+    headers: HeaderMap,
+    mut cookies: Cookies,
+    form: Result<Form, Malformed>,
+) -> Response {
+    let result = sign_in(&state, source, &headers, &mut cookies, form).await;
+    cookies.onto(page::answer(&state, result))
+}
+
+async fn sign_in(
+    state: &AppState,
+    source: Source,
+    headers: &HeaderMap,
+    cookies: &mut Cookies,
+    form: Result<Form, Malformed>,
+) -> Result<Response, Trouble> {
+    let form = form?.0;
+    csrf::check(headers, state.issuer.origin(), form.one(csrf::FIELD)?, &[cookies.browser()])?;
+    let resume = form.one("resume")?;
+    let username = form.one("username")?.unwrap_or_default();
+    let password = form.one("password")?.unwrap_or_default();
+    let address = source.address.to_string();
+    let user_agent = user_agent(headers);
+    let (browser, device, session) = (cookies.browser(), cookies.device(), cookies.session());
+    let evidence: &[&(dyn ToSql + Sync)] =
+        &[&resume, &browser, &username, &password, &address, &user_agent, &device, &session];
+    let answer = state.db.call(&SIGN_IN, evidence).await?;
+    let page = LoginPage::of(state, cookies, resume, username);
+    match answer.outcome.as_str() {
+        "signed_in" => signed_in(state, cookies, &answer),
+        "invalid_credentials" => {
+            let Refused { client, .. } = answer.read()?;
+            let problem = Some("The username or the password is not right.".to_owned());
+            LoginPage { client, problem, ..page }.respond(StatusCode::UNAUTHORIZED)
+        }
+        "slow_down" => {
+            let Refused { client, retry_after } = answer.read()?;
+            let problem = Some(too_many(retry_after));
+            let mut response = LoginPage { client, problem, ..page }.respond(StatusCode::TOO_MANY_REQUESTS)?;
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after));
+            Ok(response)
+        }
+        _ => Err(answer.into()),
+    }
+}
+
+fn signed_in(state: &AppState, cookies: &mut Cookies, answer: &Answer) -> Result<Response, Trouble> {
+    let answer: SignedIn = answer.read()?;
+    cookies.set_session(&answer.session_cookie);
+    if let Some(device) = &answer.device_cookie {
+        cookies.set_device(device);
+    }
+    Ok(match answer.next {
+        Some(next) => outcome::authorization(state, &next.outcome, &next.answer),
+        None => response::see_other(&page::home(state)),
+    })
+}
+
+impl<'a> LoginPage<'a> {
+    /// The page for a request, with nothing said about it yet.
+    fn of(state: &AppState, cookies: &Cookies, resume: Option<&'a str>, username: &'a str) -> Self {
+        let csrf = cookies.browser().map(csrf::token).unwrap_or_default();
+        Self { site: Site::of(state), client: None, username, again: false, problem: None, resume, csrf }
+    }
+
+    fn respond(&self, status: StatusCode) -> Result<Response, Trouble> {
+        // With a request of a client, the answer to the form may lead to that client.
+        let forms = if self.resume.is_some() { Forms::Onward } else { Forms::Here };
+        page::render(status, self, forms, self.client.iter().filter_map(|client| client.logo_uri.as_ref()))
+    }
+}
+
+/// Says when the next attempt is listened to.
+pub fn too_many(seconds: u32) -> String {
+    let seconds = seconds.max(1);
+    let unit = if seconds == 1 { "second" } else { "seconds" };
+    format!("Too many attempts. Wait {seconds} {unit}, then try again.")
+}
+
+fn user_agent(headers: &HeaderMap) -> Option<String> {
+    let text = String::from_utf8_lossy(headers.get(header::USER_AGENT)?.as_bytes());
+    Some(text.chars().filter(|character| !character.is_control()).take(USER_AGENT_LENGTH).collect())
+}

@@ -1,13 +1,160 @@
-//! `/logout`.
+//! `/logout`: OpenID Connect RP-Initiated Logout 1.0, and the link "Sign out" of the home page, which is the same
+//! without parameters.
+//!
+//! ```text
+//! GET /logout ── confirm ──> page ── POST /logout/confirm ── logout-yes ──> client, or /logout/done
+//!      │                                                 └── logout-no ───> home page
+//!      └── signed_out (nobody is signed in any more) ──> client, or page
+//! ```
 
+use askama::Template;
 use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use tokio_postgres::types::Json;
 
-use crate::web::{database::Call, state::AppState};
+use crate::web::cookies::Cookies;
+use crate::web::{csrf, response};
+use crate::web::database::{Answer, Call, Pool, Unavailable};
+use crate::web::form::{Form, Malformed, Query};
+use crate::web::page::{self, Client, Forms, Site, Trouble};
+use crate::web::response::Redirection;
+use crate::web::state::AppState;
 
 /// The endpoints of this feature.
 pub fn routes() -> Router<AppState> {
     Router::new()
+        .route("/logout", get(show).post(repeat))
+        .route("/logout/confirm", post(submit))
+        .route("/logout/done", get(done))
 }
 
 /// The statements of this feature.
-pub static CALLS: &[&Call] = &[];
+pub static CALLS: &[&Call] = &[&REQUEST, &CONFIRM];
+
+static REQUEST: Call =
+    Call { pool: Pool::Writes, sql: "select outcome, detail, answer from identity.logout_request($1, $2, $3)" };
+
+static CONFIRM: Call =
+    Call { pool: Pool::Writes, sql: "select outcome, detail, answer from identity.logout_confirm($1, $2, $3)" };
+
+/// The longest query that a POST is turned into, in bytes (security.md §2).
+const LONGEST_QUERY: usize = 6 * 1024;
+
+#[derive(Template)]
+#[template(path = "logout.html")]
+struct LogoutPage<'a> {
+    site: Site,
+    client: &'a Option<Client>,
+    resume: &'a str,
+    csrf: String,
+}
+
+#[derive(Template)]
+#[template(path = "logged_out.html")]
+struct LoggedOutPage {
+    site: Site,
+}
+
+#[derive(Deserialize)]
+struct Confirm {
+    resume: String,
+    client: Option<Client>,
+}
+
+/// Where the client wants the person afterwards, if anywhere: its `post_logout_redirect_uri`, with its `state`.
+#[derive(Deserialize)]
+struct SignedOut {
+    redirect_uri: Option<IgnoredAny>,
+}
+
+async fn show(State(state): State<AppState>, mut cookies: Cookies, query: Result<Query, Malformed>) -> Response {
+    let result = show_page(&state, &mut cookies, query).await;
+    cookies.onto(page::answer(&state, result))
+}
+
+async fn show_page(state: &AppState, cookies: &mut Cookies, query: Result<Query, Malformed>) -> Result<Response, Trouble> {
+    let parameters = Json(query?.0);
+    cookies.browser_or_new();
+    let answer = state.db.call(&REQUEST, &[&parameters, &cookies.session(), &cookies.browser()]).await?;
+    match answer.outcome.as_str() {
+        "confirm" => {
+            let confirm: Confirm = answer.read()?;
+            let csrf = cookies.session().or(cookies.browser()).map(csrf::token).unwrap_or_default();
+            let logout = LogoutPage { site: Site::of(state), client: &confirm.client, resume: &confirm.resume, csrf };
+            let pictures = confirm.client.iter().filter_map(|client| client.logo_uri.as_ref());
+            page::render(StatusCode::OK, &logout, Forms::Onward, pictures)
+        }
+        "signed_out" => match signed_out(cookies, &answer)? {
+            Some(redirection) => Ok(redirection.into_response()),
+            None => logged_out(state),
+        },
+        _ => Err(answer.into()),
+    }
+}
+
+/// The request by POST. From another site it comes without our cookies; sent again as a GET it comes with them.
+async fn repeat(State(state): State<AppState>, form: Result<Form, Malformed>) -> Response {
+    let repeated = form.map_err(Trouble::from).and_then(|form| {
+        let query = form.0.encoded();
+        if query.len() > LONGEST_QUERY {
+            return Err(Malformed::TooLarge.into());
+        }
+        let location = state.issuer.local("/logout");
+        Ok(response::see_other(&if query.is_empty() { location } else { format!("{location}?{query}") }))
+    });
+    page::answer(&state, repeated)
+}
+
+async fn submit(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    mut cookies: Cookies,
+    form: Result<Form, Malformed>,
+) -> Response {
+    let result = confirm(&state, &headers, &mut cookies, form).await;
+    cookies.onto(page::answer(&state, result))
+}
+
+async fn confirm(
+    state: &AppState,
+    headers: &HeaderMap,
+    cookies: &mut Cookies,
+    form: Result<Form, Malformed>,
+) -> Result<Response, Trouble> {
+    let form = form?.0;
+    // Either cookie: the same page in a second window must not fail because the first one has ended the session.
+    let bound = [cookies.session(), cookies.browser()];
+    csrf::check(headers, state.issuer.origin(), form.one(csrf::FIELD)?, &bound)?;
+    if form.one("logout-yes")?.is_none() || form.one("logout-no")?.is_some() {
+        return Ok(response::see_other(&page::home(state)));
+    }
+    let resume = form.one("resume")?;
+    let answer = state.db.call(&CONFIRM, &[&resume, &cookies.session(), &cookies.browser()]).await?;
+    match answer.outcome.as_str() {
+        "signed_out" => Ok(match signed_out(cookies, &answer)? {
+            Some(redirection) => redirection.into_response(),
+            None => response::see_other(&state.issuer.local("/logout/done")),
+        }),
+        _ => Err(answer.into()),
+    }
+}
+
+async fn done(State(state): State<AppState>) -> Response {
+    page::answer(&state, logged_out(&state))
+}
+
+fn logged_out(state: &AppState) -> Result<Response, Trouble> {
+    page::render(StatusCode::OK, &LoggedOutPage { site: Site::of(state) }, Forms::Here, [])
+}
+
+/// Forgets the session, and reads where the browser goes.
+fn signed_out(cookies: &mut Cookies, answer: &Answer) -> Result<Option<Redirection>, Unavailable> {
+    let redirects = answer.read::<SignedOut>()?.redirect_uri.is_some();
+    cookies.end_session();
+    redirects.then(|| answer.read()).transpose()
+}

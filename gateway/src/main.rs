@@ -2,6 +2,7 @@
 //! file of their name, plumbing is in web/.
 
 mod account;
+mod assets;
 mod authorize;
 mod cli;
 mod config;

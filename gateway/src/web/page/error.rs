@@ -1,0 +1,165 @@
+//! Error pages: one sentence of what happened, one of what to do, and the OAuth error code for whoever is asked.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::value::RawValue;
+
+use super::{Forms, Site, render};
+use crate::web::csrf::Forged;
+use crate::web::database::{Answer, Unavailable};
+use crate::web::form::Malformed;
+use crate::web::outcome::{self, Outcome};
+use crate::web::state::AppState;
+
+/// Why a handler of a page has no page.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    /// A form that no page of ours sent.
+    #[error(transparent)]
+    Forged(#[from] Forged),
+    /// A query or form that cannot be read.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    /// The database gave no answer.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// The database refuses, with an error for the person (`error_page`).
+    #[error("refused")]
+    Refused(Box<RawValue>),
+    /// A template did not render.
+    #[error(transparent)]
+    Template(#[from] askama::Error),
+    /// A content security policy that is no header.
+    #[error("the content security policy is not a header")]
+    Policy,
+}
+
+impl From<Answer> for Trouble {
+    /// What an answer that is no page means: `error_page`, or an outcome that this gateway does not know.
+    fn from(answer: Answer) -> Self {
+        tracing::debug!(outcome = answer.outcome, detail = answer.detail, "no page");
+        match Outcome::named(&answer.outcome) {
+            Some(Outcome::ErrorPage) => Self::Refused(answer.body),
+            _ => Self::Unavailable(outcome::unknown(&answer.outcome)),
+        }
+    }
+}
+
+/// The response of a handler, or the error page of its trouble.
+pub fn answer(state: &AppState, result: Result<Response, Trouble>) -> Response {
+    match result {
+        Ok(response) => response,
+        Err(Trouble::Forged(_)) => shown(state, StatusCode::FORBIDDEN, "invalid_request", &FORGED, ""),
+        Err(Trouble::Malformed(malformed)) => outcome::malformed_page(state, malformed),
+        Err(Trouble::Unavailable(unavailable)) => outcome::unavailable_page(state, &unavailable),
+        Err(Trouble::Refused(refusal)) => outcome::error_page(state, &refusal),
+        Err(trouble @ (Trouble::Template(_) | Trouble::Policy)) => {
+            tracing::error!(%trouble, "a page was not rendered");
+            error(state, StatusCode::INTERNAL_SERVER_ERROR, "server_error", "")
+        }
+    }
+}
+
+/// The page of an OAuth error. `description` is public text.
+pub fn error(state: &AppState, status: StatusCode, code: &str, description: &str) -> Response {
+    shown(state, status, code, explanation(code), description)
+}
+
+/// "Too many people at once": 503 with Retry-After, in seconds.
+pub fn busy(state: &AppState, retry_after: u32) -> Response {
+    let mut response = error(state, StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "");
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after));
+    response
+}
+
+/// There is no such page: for the router's fallback.
+pub async fn missing(State(state): State<AppState>) -> Response {
+    shown(&state, StatusCode::NOT_FOUND, "not_found", &MISSING, "")
+}
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage<'a> {
+    site: Site,
+    code: &'a str,
+    explanation: &'a Explanation,
+    description: &'a str,
+}
+
+fn shown(state: &AppState, status: StatusCode, code: &str, explanation: &Explanation, description: &str) -> Response {
+    let page = ErrorPage { site: Site::of(state), code, explanation, description };
+    render(status, &page, Forms::Here, []).unwrap_or_else(|trouble| {
+        tracing::error!(%trouble, "an error page was not rendered");
+        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+    })
+}
+
+struct Explanation {
+    heading: &'static str,
+    advice: &'static str,
+    /// Whether the way to the home page is of use.
+    home: bool,
+}
+
+fn explanation(code: &str) -> &'static Explanation {
+    match code {
+        "access_denied" => &DENIED,
+        "temporarily_unavailable" => &BUSY,
+        "slow_down" => &SLOW_DOWN,
+        "server_error" => &FAULT,
+        "expired" | "expired_token" | "invalid_state" => &EXPIRED,
+        "invalid_client" | "unauthorized_client" => &UNKNOWN_CLIENT,
+        _ => &WRONG_REQUEST,
+    }
+}
+
+static WRONG_REQUEST: Explanation = Explanation {
+    heading: "This did not work",
+    advice: "The application sent you here with a request that cannot be answered. Go back to the application and start \
+             again. If that does not help, tell its operator what it says below.",
+    home: false,
+};
+static UNKNOWN_CLIENT: Explanation = Explanation {
+    heading: "This application is not known here",
+    advice: "Do not enter your password for it anywhere. If you trust the application, tell its operator what it says below.",
+    home: false,
+};
+static EXPIRED: Explanation = Explanation {
+    heading: "This took too long",
+    advice: "The sign-in has expired. Go back to the application and start again.",
+    home: false,
+};
+static DENIED: Explanation = Explanation {
+    heading: "Access was denied",
+    advice: "Nothing was shared with the application. Go back to it if you want to start again.",
+    home: false,
+};
+static FORGED: Explanation = Explanation {
+    heading: "This form is out of date",
+    advice: "Nothing was done. You may have signed in or out in another window, or your browser does not keep cookies. \
+             Go back, reload the page and try again.",
+    home: true,
+};
+static MISSING: Explanation = Explanation {
+    heading: "There is no such page",
+    advice: "The address is wrong, or the page is gone.",
+    home: true,
+};
+static BUSY: Explanation = Explanation {
+    heading: "One moment, please",
+    advice: "Too many people are here at once, or the service is being restarted. Nothing was done. Wait a few seconds, \
+             then reload the page.",
+    home: false,
+};
+static SLOW_DOWN: Explanation = Explanation {
+    heading: "Too many attempts",
+    advice: "Nothing was done. Wait a little, then go back and try again.",
+    home: false,
+};
+static FAULT: Explanation = Explanation {
+    heading: "Something went wrong here",
+    advice: "It is not your fault, and it has been noted. Try again in a moment.",
+    home: false,
+};
