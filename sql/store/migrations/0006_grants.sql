@@ -20,8 +20,7 @@ create table identity_store.grants (
   check ((ended_at is null) = (end_reason is null))
 ) partition by range (id);
 create table identity_store.grants_default partition of identity_store.grants default;
-create index on identity_store.grants (user_id, client_id) where ended_at is null;
-create index on identity_store.grants (user_id);
+create index on identity_store.grants (user_id, client_id);
 comment on table identity_store.grants is
   'One row per authorization a person gave a client; grant_id in the tokens that come from it.';
 comment on table identity_store.grants_default is 'Catches rows that no partition was made for yet.';

@@ -1,0 +1,136 @@
+-- The authorization endpoint: from a request to a code (RFC 6749 §4.1; OpenID Connect Core 1.0 §3.1.2; RFC 9207).
+--
+--   identity.authorization_request, authorization_defer, authorization_resume    gateway: GET and POST /authorize
+--   identity_store.authorization_continue                                        the same after a sign-in (sign_in.sql)
+--
+--   request ──▶ error_page            nobody to redirect to
+--      ├──────▶ redirect (error)      a check of authorization_checks.sql failed, or prompt=none and a page is needed
+--      ├──────▶ sign_in ──▶ consent ──▶ redirect (code)
+--      └──────▶ redirect (code)
+-- Until the code, the request travels sealed (resume.sql): nothing is written for it.
+
+create or replace function identity.authorization_request(parameters json, session_cookie text, browser_cookie text)
+returns table (outcome text, detail text, answer json)
+language sql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
+as $$
+  select a.*
+  from identity_store.session_find(authorization_request.session_cookie) s,
+    identity_store.authorization_continue(
+      identity_store.authorization_received(authorization_request.parameters) || jsonb_build_object(
+        'browser', identity_store.browser_hash(authorization_request.browser_cookie),
+        'started_at', extract(epoch from statement_timestamp())),
+      s, authorization_request.browser_cookie) a
+$$;
+comment on function identity.authorization_request(json, text, text) is
+  'An authorization request as it arrived ({"name": ["value", …]}). Evidence for the person: the session cookie. '
+  'Outcomes: error_page {error, error_description}; redirect {redirect_uri, response_mode, parameters}; sign_in {resume}; consent {resume}.';
+revoke all on function identity.authorization_request(json, text, text) from public;
+grant execute on function identity.authorization_request(json, text, text) to identity_gateway;
+
+-- A POST from another site arrives without Lax cookies. Nothing is checked and nobody is bound yet: resuming it is
+-- the same as following a link with these parameters.
+create or replace function identity.authorization_defer(parameters json)
+returns table (outcome text, detail text, answer json)
+language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  request jsonb := identity_store.authorization_received(authorization_defer.parameters);
+begin
+  if identity_store.authorization_oversized(request) then
+    return query select 'error_page', r.detail, r.answer
+      from identity_store.refuse('invalid_request', 'the request is too large') r;
+    return;
+  end if;
+  return query select 'deferred', null::text,
+    json_build_object('resume', identity.state_seal('authorization_deferred', request, interval '1 minute'));
+end
+$$;
+comment on function identity.authorization_defer(json) is
+  'Seals a request that came without cookies because another site posted it. Outcomes: deferred {resume} for authorization_resume; error_page {error, error_description} above 6 kB.';
+revoke all on function identity.authorization_defer(json) from public;
+grant execute on function identity.authorization_defer(json) to identity_gateway;
+
+create or replace function identity.authorization_resume(resume text, session_cookie text, browser_cookie text)
+returns table (outcome text, detail text, answer json)
+language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  request jsonb := coalesce(
+    identity_store.resume_open(authorization_resume.resume, authorization_resume.browser_cookie),
+    identity.state_open('authorization_deferred', authorization_resume.resume) || jsonb_build_object(
+      'browser', identity_store.browser_hash(authorization_resume.browser_cookie),
+      'started_at', extract(epoch from statement_timestamp())));
+begin
+  if request is null then
+    return query select * from identity_store.resume_refuse();
+    return;
+  end if;
+  return query select a.*
+    from identity_store.session_find(authorization_resume.session_cookie) s,
+      identity_store.authorization_continue(request, s, authorization_resume.browser_cookie) a;
+end
+$$;
+comment on function identity.authorization_resume(text, text, text) is
+  'Goes on with a sealed request. Outcomes as authorization_request; error_page too when resume is malformed, expired or of another browser.';
+revoke all on function identity.authorization_resume(text, text, text) from public;
+grant execute on function identity.authorization_resume(text, text, text) to identity_gateway;
+
+create or replace function identity_store.authorization_continue(
+  request jsonb, session identity_store.sessions, browser_cookie text
+)
+returns table (outcome text, detail text, answer json)
+language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v record;
+begin
+  select * into v from identity_store.authorization_verdict(request, session);
+  if v.verdict = 'error_page' then
+    return query select 'error_page', v.rule, r.answer from identity_store.refuse(v.error, v.description) r;
+  elsif v.verdict = 'refuse' then
+    return query select * from identity_store.authorization_redirect(request, v.client, v.rule,
+      json_build_object('error', v.error, 'error_description', v.description));
+  elsif v.verdict in ('sign_in', 'consent') then
+    return query select v.verdict, v.rule, json_build_object('resume', identity_store.resume_seal(request));
+  else
+    -- Losing a code in a crash costs one more click; a redeemed one is flushed together with what came before it.
+    perform set_config('synchronous_commit', 'off', true);
+    return query select * from identity_store.authorization_redirect(request, v.client, null,
+      json_build_object('code', identity_store.grant_issue(request, v.client, session, v.scope, v.resources)));
+  end if;
+end
+$$;
+comment on function identity_store.authorization_continue(jsonb, identity_store.sessions, text) is
+  'Takes a pending authorization as far as it goes with this session. Outcomes as authorization_request.';
+revoke all on function identity_store.authorization_continue(jsonb, identity_store.sessions, text) from public;
+
+create or replace function identity_store.authorization_redirect(
+  request jsonb, client identity_store.clients, detail text, members json
+)
+returns table (outcome text, detail text, answer json)
+language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp
+as $$
+  select 'redirect', authorization_redirect.detail, json_build_object(
+    'redirect_uri', coalesce(request -> 'parameters' ->> 'redirect_uri', client.redirect_uris[1]),
+    'response_mode', 'query',
+    'parameters', json_strip_nulls(json_build_object(
+      'code', members ->> 'code',
+      'error', members ->> 'error',
+      'error_description', members ->> 'error_description',
+      'state', request -> 'parameters' ->> 'state',
+      -- RFC 9207 §2: the iss parameter is in every authorization response, errors included.
+      'iss', identity.configured_issuer())))
+$$;
+comment on function identity_store.authorization_redirect(jsonb, identity_store.clients, text, json) is
+  'The redirect that carries code or error, with state and iss.';
+revoke all on function identity_store.authorization_redirect(jsonb, identity_store.clients, text, json) from public;
+
+create or replace function identity_store.resume_refuse()
+returns table (outcome text, detail text, answer json)
+language sql immutable parallel safe
+as $$
+  select 'error_page', 'resume is malformed, expired or of another browser', r.answer
+  from identity_store.refuse('invalid_request', 'this sign-in took too long or began in another browser: go back to the application and start again') r
+$$;
+comment on function identity_store.resume_refuse() is 'The error page for a pending request that cannot be opened.';
+revoke all on function identity_store.resume_refuse() from public;

@@ -1,0 +1,120 @@
+-- Every check of an authorization request, one row each, in the order in which they answer.
+-- OpenID Connect Core 1.0 §3.1.2.1–§3.1.2.6; RFC 6749 §4.1.1; RFC 7636; RFC 8252; RFC 8707; RFC 9700.
+--
+--   identity_store.authorization_received         parameters as they came → those we know
+--   identity_store.authorization_client_checks    is there anybody to redirect to?   error page
+--   identity_store.authorization_request_checks   is the request right?              redirect with error
+--   identity_store.authorization_person_checks    may it be answered now?            sign-in, consent
+-- All called by authorization_verdict.sql, which takes the first row that failed.
+
+create or replace function identity_store.authorization_received(parameters json)
+returns jsonb
+language sql immutable parallel safe
+as $$
+  -- RFC 6749 §3.1: parameters sent without a value MUST be treated as if they were omitted, unrecognized ones MUST be
+  -- ignored, and none MUST be included more than once (RFC 8707 §2 excepts resource). What we keep travels sealed.
+  with known (name, kept) as (values
+    ('client_id', true), ('redirect_uri', true), ('response_type', true), ('response_mode', true), ('scope', true),
+    ('state', true), ('nonce', true), ('code_challenge', true), ('code_challenge_method', true), ('resource', true),
+    ('prompt', true), ('max_age', true), ('id_token_hint', true), ('login_hint', true), ('ui_locales', true),
+    ('request', true), ('request_uri', true), ('registration', true),
+    ('display', false), ('claims', false), ('claims_locales', false), ('acr_values', false)
+  ), received as (
+    select k.name, k.kept, p.value, json_array_length(p.value) as times
+    from known k join json_each(parameters) p on p.key = k.name
+  )
+  select jsonb_build_object(
+    'parameters', coalesce(jsonb_object_agg(r.name, r.value -> 0) filter (
+        where r.kept and r.times = 1 and r.name <> 'resource' and r.value ->> 0 <> ''), '{}')
+      || coalesce((
+        select jsonb_build_object('resource', jsonb_agg(v order by v))
+        from received s, json_array_elements_text(s.value) v where s.name = 'resource' and v <> ''
+        having count(*) > 0), '{}'),
+    'repeated', min(r.name) filter (where r.times > 1 and r.name <> 'resource'))
+  from received r
+$$;
+comment on function identity_store.authorization_received(json) is
+  'The request inside {"name": ["value", …]}: {"parameters": those we know with a value, "repeated": the name of one given twice or null}.';
+revoke all on function identity_store.authorization_received(json) from public;
+
+-- 6 kB of URL: sealing adds about 100 bytes, base64 a third (security.md §2).
+create or replace function identity_store.authorization_oversized(request jsonb)
+returns boolean
+language sql immutable parallel safe
+as $$ select octet_length((request -> 'parameters')::text) > 4400 $$;
+comment on function identity_store.authorization_oversized(jsonb) is 'Whether the request is too large to travel sealed in a URL.';
+revoke all on function identity_store.authorization_oversized(jsonb) from public;
+
+create or replace function identity_store.authorization_client_checks(p jsonb, client identity_store.clients)
+returns table (rule text, error text, description text, failed boolean)
+language sql stable parallel safe
+as $$
+  values
+    ('client_id_missing', 'invalid_request', 'client_id is missing', not p ? 'client_id'),
+    ('client_unknown', 'invalid_client', 'unknown client', client.id is null),
+    -- RFC 6749 §3.1.2.3: it may be left out only if one is registered; OpenID Connect Core §3.1.2.1: REQUIRED.
+    ('redirect_uri_missing', 'invalid_request', 'redirect_uri is missing', not p ? 'redirect_uri'
+      and (cardinality(client.redirect_uris) <> 1 or 'openid' = any (string_to_array(coalesce(p ->> 'scope', ''), ' ')))),
+    ('redirect_uri_unregistered', 'invalid_request', 'redirect_uri is not registered for this client',
+      p ? 'redirect_uri' and not identity_store.redirect_uri_registered(p ->> 'redirect_uri', client))
+$$;
+comment on function identity_store.authorization_client_checks(jsonb, identity_store.clients) is
+  'Checks without which nobody may be redirected anywhere, in order.';
+revoke all on function identity_store.authorization_client_checks(jsonb, identity_store.clients) from public;
+
+create or replace function identity_store.redirect_uri_registered(redirect_uri text, client identity_store.clients)
+returns boolean
+language sql immutable parallel safe
+as $$
+  -- RFC 9700 §2.1: exact string matching, except for port numbers in loopback redirect URIs of native apps
+  -- (RFC 8252 §7.3: the server MUST allow any port). Only `:port` before a path, query or the end is a port.
+  select redirect_uri = any (client.redirect_uris) or client.application_type = 'native' and exists (
+    select from unnest(client.redirect_uris) r, (values ('^(http://(?:127\.0\.0\.1|\[::1\]|localhost))(?::[0-9]{1,5})?(?=[/?]|$)')) l (port)
+    where r ~ l.port and redirect_uri ~ l.port
+      and regexp_replace(r, l.port, '\1') = regexp_replace(redirect_uri, l.port, '\1'))
+$$;
+comment on function identity_store.redirect_uri_registered(text, identity_store.clients) is
+  'Whether the client registered this redirect_uri: exactly, or on another port of the loopback interface for native applications.';
+revoke all on function identity_store.redirect_uri_registered(text, identity_store.clients) from public;
+
+create or replace function identity_store.authorization_request_checks(
+  request jsonb, client identity_store.clients, resources text[], hint jsonb
+)
+returns table (rule text, error text, description text, failed boolean)
+language sql stable parallel safe
+as $$
+  select c.* from (select request -> 'parameters' as p, string_to_array(request -> 'parameters' ->> 'prompt', ' ') as prompt) r,
+  lateral (values
+    ('repeated', 'invalid_request', format('%s is given more than once', request ->> 'repeated'), request ->> 'repeated' is not null),
+    ('oversized', 'invalid_request', 'the request is too large', identity_store.authorization_oversized(request)),
+    -- OpenID Connect Core §3.1.2.6: the error for each parameter that is not supported.
+    ('request', 'request_not_supported', 'request is not supported', p ? 'request'),
+    ('request_uri', 'request_uri_not_supported', 'request_uri is not supported', p ? 'request_uri'),
+    ('registration', 'registration_not_supported', 'registration is not supported', p ? 'registration'),
+    ('response_type_missing', 'invalid_request', 'response_type is missing', not p ? 'response_type'),
+    ('response_type', 'unsupported_response_type', 'response_type must be code', p ->> 'response_type' <> 'code'),
+    ('response_type_unregistered', 'unauthorized_client', 'the client is not registered for response_type code',
+      not 'code' = any (client.response_types)),
+    ('response_mode', 'invalid_request', 'response_mode must be query', p ->> 'response_mode' <> 'query'),
+    -- RFC 9700 §2.1.1: public clients MUST use PKCE. RFC 7636 §4.3: without a method it would be plain, which shows the verifier.
+    ('code_challenge_missing', 'invalid_request', 'code_challenge is missing: PKCE is required',
+      client.token_endpoint_auth_method = 'none' and not p ? 'code_challenge'),
+    ('code_challenge_method', 'invalid_request', 'code_challenge_method must be S256',
+      p ? 'code_challenge' and p ->> 'code_challenge_method' is distinct from 'S256'),
+    ('code_challenge_method_alone', 'invalid_request', 'code_challenge_method is given without code_challenge',
+      p ? 'code_challenge_method' and not p ? 'code_challenge'),
+    -- RFC 7636 §4.2: BASE64URL-ENCODE(SHA256(…)) has 43 characters.
+    ('code_challenge', 'invalid_request', 'code_challenge is malformed', p ->> 'code_challenge' !~ '^[A-Za-z0-9_-]{43}$'),
+    -- RFC 8707 §2: invalid_target: the requested resource is invalid, missing, unknown, or malformed.
+    ('resource', 'invalid_target', 'resource is unknown or malformed', resources is null),
+    ('prompt', 'invalid_request', 'prompt must be made of none, login, consent, select_account',
+      not prompt <@ array['none', 'login', 'consent', 'select_account']),
+    -- OpenID Connect Core §3.1.2.1: if this parameter contains none with any other value, an error is returned.
+    ('prompt_none', 'invalid_request', 'prompt none cannot stand with another value', 'none' = any (prompt) and cardinality(prompt) > 1),
+    ('max_age', 'invalid_request', 'max_age must be a number of seconds', p ->> 'max_age' !~ '^[0-9]{1,9}$'),
+    ('id_token_hint', 'invalid_request', 'id_token_hint is not an ID token of this issuer', p ? 'id_token_hint' and hint is null)
+  ) c (rule, error, description, failed)
+$$;
+comment on function identity_store.authorization_request_checks(jsonb, identity_store.clients, text[], jsonb) is
+  'Checks of the request itself, in order; a failed one is told to the client by redirect.';
+revoke all on function identity_store.authorization_request_checks(jsonb, identity_store.clients, text[], jsonb) from public;

@@ -1,0 +1,83 @@
+-- What to do about an authorization request, given who is signed in: the first failed check decides.
+-- OpenID Connect Core 1.0 §3.1.2.3, §3.1.2.4, §11; security.md §5, §7.
+--
+--   identity_store.authorization_verdict          authorization_continue, consent_page, consent_decide
+--   identity_store.authorization_person_checks    above
+
+-- Reads only. verdict: error_page, refuse (redirect with error), sign_in, consent, allowed.
+create or replace function identity_store.authorization_verdict(request jsonb, session identity_store.sessions)
+returns table (verdict text, rule text, error text, description text, client identity_store.clients, scope text[], resources text[])
+language plpgsql stable parallel safe security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_variable
+declare
+  p jsonb := request -> 'parameters';
+  hint jsonb;
+begin
+  select c.* into client from identity_store.clients c where c.id = p ->> 'client_id';
+
+  select 'error_page', k.rule, k.error, k.description into verdict, rule, error, description
+  from identity_store.authorization_client_checks(p, client) k where k.failed limit 1;
+  if found then return next; return; end if;
+
+  resources := identity_store.resources_requested(array(select jsonb_array_elements_text(p -> 'resource')));
+  hint := case when p ? 'id_token_hint' then identity.id_token_hint_verify(p ->> 'id_token_hint') end;
+  select 'refuse', k.rule, k.error, k.description into verdict, rule, error, description
+  from identity_store.authorization_request_checks(request, client, resources, hint) k where k.failed limit 1;
+  if found then return next; return; end if;
+
+  scope := identity_store.scopes_at(identity_store.scopes_requested(p ->> 'scope', client.scope), resources);
+  if not 'refresh_token' = any (client.grant_types) then
+    scope := array_remove(scope, 'offline_access');
+  end if;
+  select case when k.answer = 'refuse' or p ->> 'prompt' = 'none' then 'refuse' else k.answer end, k.rule, k.error, k.description
+  into verdict, rule, error, description
+  from identity_store.authorization_person_checks(request, client, session, hint, scope, resources) k where k.failed limit 1;
+  if found then return next; return; end if;
+
+  -- Nobody was asked: without a page or a remembered consent that names it, offline_access was not allowed.
+  if 'offline_access' = any (scope) and client.refresh_token <> 'always'
+    and not identity_store.consent_covers(session.user_id, client.id, scope, resources) then
+    scope := array_remove(scope, 'offline_access');
+  end if;
+  verdict := 'allowed';
+  return next;
+end
+$$;
+comment on function identity_store.authorization_verdict(jsonb, identity_store.sessions) is
+  'What to do about a pending authorization with this session: one row; scope and resources are what would be granted.';
+revoke all on function identity_store.authorization_verdict(jsonb, identity_store.sessions) from public;
+
+create or replace function identity_store.authorization_person_checks(
+  request jsonb, client identity_store.clients, session identity_store.sessions, hint jsonb, scope text[], resources text[]
+)
+returns table (rule text, answer text, error text, description text, failed boolean)
+language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp
+as $$
+  -- A proof counts for this request if it was given after the request began: `prompt=login` and `max_age` cannot be met
+  -- by an older one, and are not asked for again after it.
+  select c.* from (
+    select request -> 'parameters' as p,
+      string_to_array(coalesce(request -> 'parameters' ->> 'prompt', ''), ' ') as prompt,
+      coalesce(session.auth_time >= to_timestamp((request ->> 'started_at')::double precision), false) as fresh,
+      coalesce((request -> 'parameters' ->> 'max_age')::integer, client.default_max_age) as max_age
+  ) r, lateral (values
+    ('signed_out', 'sign_in', 'login_required', 'the person is not signed in', session.id is null),
+    ('prompt_login', 'sign_in', 'login_required', 'the person has to sign in again',
+      not fresh and prompt && array['login', 'select_account']),
+    ('max_age', 'sign_in', 'login_required', 'the sign-in is older than max_age',
+      not fresh and session.auth_time <= statement_timestamp() - make_interval(secs => max_age)),
+    -- OpenID Connect Core §3.1.2.1: if another person is signed in than the hint names, they sign in, or login_required.
+    ('id_token_hint', 'sign_in', 'login_required', 'another person is signed in', not fresh and hint ->> 'sub' <> session.user_id::text),
+    ('id_token_hint_fresh', 'refuse', 'login_required', 'another person signed in', fresh and hint ->> 'sub' <> session.user_id::text),
+    ('prompt_consent', 'consent', 'consent_required', 'the person has to be asked', 'consent' = any (prompt)),
+    -- RFC 8252 §8.6: no redirect without a page where another program may be listening.
+    ('client_unassured', 'consent', 'consent_required', 'the person has to be asked',
+      coalesce(p ->> 'redirect_uri', client.redirect_uris[1]) not like 'https://%'),
+    ('consent', 'consent', 'consent_required', 'the person has not allowed this yet',
+      not client.first_party and not identity_store.consent_covers(session.user_id, client.id, scope, resources))
+  ) c (rule, answer, error, description, failed)
+$$;
+comment on function identity_store.authorization_person_checks(jsonb, identity_store.clients, identity_store.sessions, jsonb, text[], text[]) is
+  'Checks of who is signed in and what they allowed, in order; a failed one asks for a page, or with prompt=none is the error.';
+revoke all on function identity_store.authorization_person_checks(jsonb, identity_store.clients, identity_store.sessions, jsonb, text[], text[]) from public;

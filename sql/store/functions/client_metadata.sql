@@ -1,0 +1,200 @@
+-- What a member of client metadata may be (RFC 7591 §2; OpenID Connect Dynamic Client Registration 1.0 §2; RFC 8252 §7).
+--
+--   identity_store.client_metadata, client_document    clients.sql
+
+-- One row a member: its name, its kind, the values or the range it may have, its default.
+create or replace function identity_store.client_members()
+returns table (member text, kind text, allowed text[], fallback jsonb)
+language sql immutable parallel safe
+as $$
+  values
+    ('redirect_uris', 'redirect_uris', null::text[], '[]'::jsonb),
+    ('post_logout_redirect_uris', 'redirect_uris', null, '[]'),
+    ('token_endpoint_auth_method', 'choice', '{none,client_secret_basic,client_secret_post}', '"client_secret_basic"'),
+    ('grant_types', 'choices', '{authorization_code,refresh_token,client_credentials}', '["authorization_code"]'),
+    ('response_types', 'choices', '{code}', null),
+    ('application_type', 'choice', '{web,native}', '"web"'),
+    ('scope', 'scope', null, null),
+    ('client_name', 'text', null, null),
+    ('client_uri', 'page', null, null),
+    ('logo_uri', 'page', null, null),
+    ('policy_uri', 'page', null, null),
+    ('tos_uri', 'page', null, null),
+    ('contacts', 'texts', null, null),
+    ('jwks_uri', 'page', null, null),
+    ('jwks', 'jwks', null, null),
+    ('software_id', 'text', null, null),
+    ('software_version', 'text', null, null),
+    ('subject_type', 'choice', '{public}', '"public"'),
+    ('id_token_signed_response_alg', 'choice', '{RS256,PS256,ES256,EdDSA}', '"RS256"'),
+    ('default_max_age', 'seconds', '{0,2147483647}', null),
+    ('require_auth_time', 'boolean', null, null),
+    ('default_acr_values', 'texts', null, null),
+    ('initiate_login_uri', 'page', null, null),
+    ('first_party', 'boolean', null, 'false'),
+    ('introspect_any', 'boolean', null, 'false'),
+    ('refresh_token', 'choice', '{offline_access,always}', '"offline_access"'),
+    ('refresh_token_rotation', 'boolean', null, 'true'),
+    ('access_token_lifetime', 'seconds', '{10,86400}', '300'),
+    ('id_token_lifetime', 'seconds', '{10,86400}', '300'),
+    ('refresh_token_idle_lifetime', 'seconds', '{60,31536000}', '1209600'),
+    ('refresh_token_lifetime', 'seconds', '{60,31536000}', '7776000')
+$$;
+comment on function identity_store.client_members() is
+  'The metadata members we understand: kind, allowed values (or lowest and highest), default.';
+
+create or replace function identity_store.client_metadata(metadata jsonb)
+returns jsonb
+language plpgsql stable parallel safe security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  given jsonb;
+  registered jsonb;
+  wrong record;
+begin
+  if metadata is null or jsonb_typeof(metadata) <> 'object' then
+    raise exception using errcode = 'ID005', message = 'metadata: must be a JSON object';
+  end if;
+  -- A null member is an absent one.
+  select coalesce(jsonb_object_agg(e.key, e.value), '{}') into given
+  from jsonb_each(metadata) e where e.value <> 'null';
+
+  -- RFC 7591 §2.2: what people read may come in several languages, as client_name#fr.
+  select e.key as member, identity_store.client_member_rule(m.kind, m.allowed) as rule into wrong
+  from jsonb_each(given) e
+  join identity_store.client_members() m on m.member = split_part(e.key, '#', 1)
+  where not identity_store.client_member_fits(e.value, m.kind, m.allowed)
+  order by e.key
+  limit 1;
+  if found then
+    raise exception using errcode = 'ID005', message = format('%s: %s', wrong.member, wrong.rule);
+  end if;
+
+  select jsonb_object_agg(m.member, coalesce(given -> m.member, m.fallback))
+      filter (where coalesce(given -> m.member, m.fallback) is not null)
+  into registered from identity_store.client_members() m;
+  registered := jsonb_build_object('response_types',
+      case when registered -> 'grant_types' ? 'authorization_code' then '["code"]'::jsonb else '[]' end)
+    || registered || jsonb_build_object('localized', (
+      select jsonb_object_agg(e.key, e.value) from jsonb_each(given) e
+      where e.key ~ '^(client_name|client_uri|logo_uri|policy_uri|tos_uri)#[A-Za-z0-9-]{1,35}$'));
+
+  select r.member, r.rule into wrong
+  from identity_store.client_rules(registered) r where r.broken limit 1;
+  if found then
+    raise exception using errcode = 'ID005', message = format('%s: %s', wrong.member, wrong.rule);
+  end if;
+  return registered;
+end
+$$;
+comment on function identity_store.client_metadata(jsonb) is
+  'The metadata of a client as it is registered: checked, completed with defaults, without members we do not understand (RFC 7591 §2: they MUST be ignored). Raises ID005 naming the member.';
+
+create or replace function identity_store.client_member_fits(value jsonb, kind text, allowed text[])
+returns boolean
+language sql immutable parallel safe
+as $$
+  select coalesce(case
+    when kind in ('texts', 'choices', 'redirect_uris') then jsonb_typeof(value) = 'array' and not exists (
+      select from jsonb_array_elements(case jsonb_typeof(value) when 'array' then value else '[]' end) e
+      where jsonb_typeof(e) <> 'string' or kind = 'choices' and not e #>> '{}' = any (allowed)
+        or length(e #>> '{}') not between 1 and 2000)
+    when kind = 'boolean' then jsonb_typeof(value) = 'boolean'
+    when kind = 'seconds' then jsonb_typeof(value) = 'number' and value::text ~ '^[0-9]{1,10}$'
+      and value::text::bigint between allowed[1]::bigint and allowed[2]::bigint
+    when kind = 'jwks' then jsonb_typeof(value -> 'keys') = 'array'
+    when jsonb_typeof(value) <> 'string' or length(value #>> '{}') not between 1 and 2000 then false
+    when kind = 'choice' then value #>> '{}' = any (allowed)
+    when kind = 'scope' then value #>> '{}' ~ '^[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*$'
+    when kind = 'page' then value #>> '{}' ~ '^(https://[^/?#@]+|http://(127\.0\.0\.1|\[::1\]|localhost)(:[0-9]{1,5})?)([/?#]|$)'
+      and value #>> '{}' ~ '^[\x21-\x7e]+$'
+    else value #>> '{}' !~ '[[:cntrl:]]'
+  end, false)
+$$;
+comment on function identity_store.client_member_fits(jsonb, text, text[]) is 'Whether a member has a value of its kind.';
+
+create or replace function identity_store.client_member_rule(kind text, allowed text[])
+returns text
+language sql immutable parallel safe
+as $$
+  select case kind
+    when 'redirect_uris' then 'must be an array of URIs'
+    when 'texts' then 'must be an array of strings'
+    when 'choice' then 'must be one of ' || array_to_string(allowed, ', ')
+    when 'choices' then 'must be an array of some of ' || array_to_string(allowed, ', ')
+    when 'boolean' then 'must be true or false'
+    when 'seconds' then format('must be a whole number from %s to %s', allowed[1], allowed[2])
+    when 'jwks' then 'must be a JSON Web Key Set'
+    when 'scope' then 'must be scope names separated by one space each'
+    when 'page' then 'must be an https URL (http on loopback)'
+    else 'must be a string of 1 to 2000 characters without control characters'
+  end
+$$;
+comment on function identity_store.client_member_rule(text, text[]) is 'What client_member_fits demands, in words.';
+
+-- Rules between members. The first broken row is the answer.
+create or replace function identity_store.client_rules(registered jsonb)
+returns table (member text, rule text, broken boolean)
+language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp
+as $$
+  with r as (
+    select registered ->> 'application_type' as application_type, registered -> 'grant_types' as grant_types,
+      registered ->> 'token_endpoint_auth_method' = 'none' as public,
+      registered ->> 'id_token_signed_response_alg' as alg
+  )
+  select v.* from r, lateral (values
+    ('redirect_uris', 'are required for the grant type authorization_code',
+      grant_types ? 'authorization_code' and registered -> 'redirect_uris' = '[]'),
+    -- OpenID Connect Registration §2; RFC 8252 §7, §8.4.
+    ('redirect_uris', 'must be https, http on loopback or, for native clients, a scheme of reversed domain name; without fragment',
+      exists (select from jsonb_array_elements_text(registered -> 'redirect_uris') u
+        where not identity_store.redirect_uri_fits(u, application_type))),
+    ('post_logout_redirect_uris', 'must be https, http on loopback or, for native clients, a scheme of reversed domain name; without fragment',
+      exists (select from jsonb_array_elements_text(registered -> 'post_logout_redirect_uris') u
+        where not identity_store.redirect_uri_fits(u, application_type))),
+    -- RFC 7591 §2.1: response_types and grant_types have to fit each other.
+    ('response_types', 'must be ["code"] with the grant type authorization_code and [] without it',
+      (registered -> 'response_types' ? 'code') <> (grant_types ? 'authorization_code')),
+    ('grant_types', 'refresh_token needs authorization_code, which gives the first one',
+      grant_types ? 'refresh_token' and not grant_types ? 'authorization_code'),
+    -- RFC 6749 §4.4: client credentials MUST only be used by confidential clients.
+    ('grant_types', 'client_credentials needs a client with a secret', public and grant_types ? 'client_credentials'),
+    ('introspect_any', 'needs a client with a secret', public and (registered ->> 'introspect_any')::boolean),
+    ('jwks', 'cannot stand beside jwks_uri', registered ?& array['jwks', 'jwks_uri']),
+    ('refresh_token_idle_lifetime', 'cannot be longer than refresh_token_lifetime',
+      (registered ->> 'refresh_token_idle_lifetime')::integer > (registered ->> 'refresh_token_lifetime')::integer),
+    ('id_token_signed_response_alg', format('there is no signing key for %s: select identity.create_signing_key(%L)', alg, alg),
+      grant_types ? 'authorization_code' and not exists (
+        select from identity.signing_keys k where k.algorithm = alg and k.state in ('current', 'next')))
+  ) v (member, rule, broken)
+$$;
+comment on function identity_store.client_rules(jsonb) is 'Rules between members of registered metadata, each with whether it is broken.';
+
+create or replace function identity_store.redirect_uri_fits(uri text, application_type text)
+returns boolean
+language sql immutable parallel safe
+as $$
+  select case
+    -- RFC 6749 §3.1.2: MUST NOT include a fragment component. Backslashes are read differently by different browsers.
+    when uri !~ '^[\x21-\x7e]+$' or uri ~ '[#\\]' then false
+    when uri ~ '^https://[^/?@]+([/?]|$)' then true
+    when uri ~ '^http://(127\.0\.0\.1|\[::1\]|localhost)(:[0-9]{1,5})?([/?]|$)' then true
+    -- RFC 8252 §8.4: a private-use scheme without a period SHOULD be rejected; so javascript: and data: never pass.
+    else application_type = 'native' and uri ~* '^[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+:/'
+  end
+$$;
+comment on function identity_store.redirect_uri_fits(text, text) is 'Whether a URI may be registered to redirect to, for a web or native application.';
+
+create or replace function identity_store.client_document(client identity_store.clients)
+returns jsonb
+language sql stable parallel safe
+as $$
+  select jsonb_strip_nulls(to_jsonb(client) - array['id', 'localized', 'created_at', 'updated_at']) || coalesce(client.localized, '{}')
+$$;
+comment on function identity_store.client_document(identity_store.clients) is
+  'The metadata of a client as one document, with the names of RFC 7591 and without absent members.';
+
+revoke all on function identity_store.client_members(), identity_store.client_metadata(jsonb),
+  identity_store.client_member_fits(jsonb, text, text[]), identity_store.client_member_rule(text, text[]),
+  identity_store.client_rules(jsonb), identity_store.redirect_uri_fits(text, text),
+  identity_store.client_document(identity_store.clients) from public;

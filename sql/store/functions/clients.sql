@@ -1,0 +1,212 @@
+-- Administration of clients: RFC 7591 metadata in, the same and the credentials out (RFC 7591 §2, §3.2.1).
+--
+--   identity.client_create, client_update, client_rotate_secret, client_delete, client_list, client_read    identity_admin
+--   identity_store.client_display    pages that name a client: sign-in, consent, account, logout
+-- What each member may be is in client_metadata.sql.
+
+create or replace function identity.client_create(metadata jsonb)
+returns jsonb
+language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  registered jsonb := identity_store.client_metadata(metadata);
+  new_id text := coalesce(metadata ->> 'client_id', identity.uuid_v7()::text);
+begin
+  perform set_config('synchronous_commit', 'on', true);
+  if new_id !~ '^[\x21-\x7e]{1,2048}$' then
+    raise exception using errcode = 'ID005', message = 'client_id: must be 1 to 2048 visible ASCII characters';
+  end if;
+  insert into identity_store.clients
+  select * from jsonb_populate_record(null::identity_store.clients,
+    registered || jsonb_build_object('id', new_id, 'created_at', now(), 'updated_at', now()))
+  on conflict do nothing;
+  if not found then
+    raise exception using errcode = 'ID007', message = 'client_id: this client exists already';
+  end if;
+  perform identity_store.audit('client_created', null, new_id, null);
+  return identity.client_read(new_id) || case registered ->> 'token_endpoint_auth_method'
+    when 'none' then '{}' else identity_store.client_secret_mint(new_id) end;
+end
+$$;
+comment on function identity.client_create(jsonb) is
+  'Registers a client from RFC 7591 metadata and our settings: first_party, introspect_any, refresh_token (offline_access or always), refresh_token_rotation, access_token_lifetime, id_token_lifetime, refresh_token_idle_lifetime, refresh_token_lifetime (seconds); client_id may be chosen. '
+  'Returns what was registered, with client_id, client_id_issued_at and for a confidential client client_secret (shown only here) and client_secret_expires_at (0: never). '
+  'Members that nobody understands are left out (RFC 7591 §2). Raises ID005 naming the member, ID007 when the client_id is taken.';
+
+create or replace function identity.client_update(client_id text, metadata jsonb)
+returns jsonb
+language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  present identity_store.clients := identity_store.client_locked(client_update.client_id);
+  registered identity_store.clients;
+  answer jsonb;
+begin
+  perform set_config('synchronous_commit', 'on', true);
+  if coalesce(metadata ->> 'client_id', present.id) <> present.id then
+    raise exception using errcode = 'ID005', message = 'client_id: cannot be changed';
+  end if;
+  -- RFC 7396: a member replaces its namesake, null removes it, which brings back its default. response_types follow
+  -- from grant_types and need not be repeated with them.
+  registered := jsonb_populate_record(null::identity_store.clients, identity_store.client_metadata(
+    identity_store.client_document(present) - 'response_types' || metadata));
+  update identity_store.clients c set (
+    redirect_uris, post_logout_redirect_uris, token_endpoint_auth_method, grant_types, response_types, application_type,
+    scope, client_name, client_uri, logo_uri, policy_uri, tos_uri, contacts, localized, jwks_uri, jwks, software_id,
+    software_version, subject_type, id_token_signed_response_alg, default_max_age, require_auth_time, default_acr_values,
+    initiate_login_uri, first_party, introspect_any, refresh_token, refresh_token_rotation, access_token_lifetime,
+    id_token_lifetime, refresh_token_idle_lifetime, refresh_token_lifetime, updated_at
+  ) = (select
+    r.redirect_uris, r.post_logout_redirect_uris, r.token_endpoint_auth_method, r.grant_types, r.response_types,
+    r.application_type, r.scope, r.client_name, r.client_uri, r.logo_uri, r.policy_uri, r.tos_uri, r.contacts,
+    r.localized, r.jwks_uri, r.jwks, r.software_id, r.software_version, r.subject_type, r.id_token_signed_response_alg,
+    r.default_max_age, r.require_auth_time, r.default_acr_values, r.initiate_login_uri, r.first_party, r.introspect_any,
+    r.refresh_token, r.refresh_token_rotation, r.access_token_lifetime, r.id_token_lifetime,
+    r.refresh_token_idle_lifetime, r.refresh_token_lifetime, now()
+    from (select registered.*) r
+  ) where c.id = present.id;
+  answer := identity.client_read(present.id);
+  if registered.token_endpoint_auth_method = 'none' then
+    delete from identity_store.client_secrets s where s.client_id = present.id;
+  elsif present.token_endpoint_auth_method = 'none' then
+    answer := answer || identity_store.client_secret_mint(present.id);
+  end if;
+  perform identity_store.audit('client_updated', null, present.id, null, jsonb_build_object(
+    'members', (select coalesce(jsonb_agg(k order by k), '[]') from jsonb_object_keys(metadata) k)));
+  return answer;
+end
+$$;
+comment on function identity.client_update(text, jsonb) is
+  'Changes the metadata of a client by an RFC 7396 merge patch and returns all of it; a client that becomes confidential gets its client_secret here. '
+  'Tokens already issued keep what they say. Raises ID005 naming the member, ID006 when there is no such client.';
+
+create or replace function identity.client_rotate_secret(client_id text, overlap interval default '1 day')
+returns jsonb
+language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  client identity_store.clients := identity_store.client_locked(client_rotate_secret.client_id);
+begin
+  perform set_config('synchronous_commit', 'on', true);
+  if client.token_endpoint_auth_method = 'none' then
+    raise exception using errcode = 'ID005', message = 'client_id: a public client has no secret';
+  end if;
+  if overlap is null or overlap not between '0' and '365 days' then
+    raise exception using errcode = 'ID005', message = 'overlap: must be between 0 and 365 days';
+  end if;
+  delete from identity_store.client_secrets s where s.client_id = client.id and s.expires_at <= now();
+  update identity_store.client_secrets s set expires_at = least(s.expires_at, now() + overlap) where s.client_id = client.id;
+  perform identity_store.audit('client_secret_rotated', null, client.id, null);
+  return jsonb_build_object('client_id', client.id) || identity_store.client_secret_mint(client.id);
+end
+$$;
+comment on function identity.client_rotate_secret(text, interval) is
+  'Makes another secret for a confidential client; those before it stay good for the overlap (0: none). Returns client_id, client_secret, client_secret_expires_at. '
+  'Raises ID005 for a public client or an overlap outside 0 to 365 days, ID006 when there is no such client.';
+
+create or replace function identity.client_delete(client_id text)
+returns void
+language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  client identity_store.clients := identity_store.client_locked(client_delete.client_id);
+begin
+  perform set_config('synchronous_commit', 'on', true);
+  delete from identity_store.clients c where c.id = client.id;
+  -- Ended, not only orphaned: a client that is given this id later must not find them. No index leads from a client to
+  -- its grants; this reads them all, rarely, so that no token request has to maintain one.
+  update identity_store.grants g set ended_at = now(), end_reason = 'client_deleted'
+  where g.client_id = client.id and g.ended_at is null;
+  update identity_store.refresh_families f set ended_at = now(), end_reason = 'client_deleted'
+  where f.client_id = client.id and f.ended_at is null;
+  perform identity.revoke('client', client.id);
+  perform identity_store.audit('client_deleted', null, client.id, null);
+end
+$$;
+comment on function identity.client_delete(text) is
+  'Deletes a client with its secrets and consents, ends its grants and refresh tokens and revokes its access tokens. Raises ID006 when there is no such client.';
+
+create or replace function identity.client_list()
+returns table (client_id text, client_name text, token_endpoint_auth_method text, grant_types text[], redirect_uris text[],
+  first_party boolean, created_at timestamptz)
+language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp
+as $$
+  select c.id, c.client_name, c.token_endpoint_auth_method, c.grant_types, c.redirect_uris, c.first_party, c.created_at
+  from identity_store.clients c
+  order by c.created_at, c.id
+$$;
+comment on function identity.client_list() is 'All clients, the oldest first.';
+
+create or replace function identity.client_read(client_id text)
+returns jsonb
+language plpgsql stable parallel safe security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  client identity_store.clients;
+begin
+  select * into client from identity_store.clients c where c.id = client_read.client_id;
+  if not found then
+    raise exception using errcode = 'ID006', message = 'client_id: there is no such client';
+  end if;
+  return identity_store.client_document(client)
+    || jsonb_build_object('client_id', client.id, 'client_id_issued_at', floor(extract(epoch from client.created_at))::bigint);
+end
+$$;
+comment on function identity.client_read(text) is
+  'The registered metadata of a client with client_id and client_id_issued_at, never a secret. Raises ID006 when there is no such client.';
+
+create or replace function identity_store.client_locked(client_id text)
+returns identity_store.clients
+language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  client identity_store.clients;
+begin
+  select * into client from identity_store.clients c where c.id = client_locked.client_id for update;
+  if not found then
+    raise exception using errcode = 'ID006', message = 'client_id: there is no such client';
+  end if;
+  return client;
+end
+$$;
+comment on function identity_store.client_locked(text) is
+  'A client, locked until the end of the transaction: changes of one client happen one after the other. Raises ID006.';
+
+create or replace function identity_store.client_secret_mint(client_id text)
+returns jsonb
+language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  secret_id uuid := identity.uuid_v7();
+  minted record;
+begin
+  select m.token, m.hash into minted from identity.opaque_mint('secret', secret_id) m;
+  insert into identity_store.client_secrets (id, client_id, secret_hash)
+  values (secret_id, client_secret_mint.client_id, minted.hash);
+  -- RFC 7591 §3.2.1: client_secret_expires_at is REQUIRED if client_secret is issued; 0 if it will not expire.
+  return jsonb_build_object('client_secret', minted.token, 'client_secret_expires_at', 0);
+end
+$$;
+comment on function identity_store.client_secret_mint(text) is
+  'Makes and stores a secret; returns client_secret and client_secret_expires_at for the one answer that shows it.';
+
+create or replace function identity_store.client_display(client_id text)
+returns json
+language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp
+as $$
+  select json_strip_nulls(json_build_object('client_id', c.id, 'client_name', coalesce(c.client_name, c.id),
+    'client_uri', c.client_uri, 'logo_uri', c.logo_uri, 'policy_uri', c.policy_uri, 'tos_uri', c.tos_uri))
+  from identity_store.clients c
+  where c.id = client_display.client_id
+$$;
+comment on function identity_store.client_display(text) is
+  'What a page shows of a client: client_id, client_name (the id when it has none), client_uri, logo_uri, policy_uri, tos_uri where registered; NULL for an unknown client.';
+
+revoke all on function identity.client_create(jsonb), identity.client_update(text, jsonb),
+  identity.client_rotate_secret(text, interval), identity.client_delete(text), identity.client_list(),
+  identity.client_read(text) from public;
+grant execute on function identity.client_create(jsonb), identity.client_update(text, jsonb),
+  identity.client_rotate_secret(text, interval), identity.client_delete(text), identity.client_list(),
+  identity.client_read(text) to identity_admin;
+revoke all on function identity_store.client_locked(text), identity_store.client_secret_mint(text),
+  identity_store.client_display(text) from public;

@@ -1,0 +1,116 @@
+-- Grants and their authorization codes (RFC 6749 §4.1.2, §10.5; security.md §5).
+--
+--   identity_store.grant_issue          authorization: a grant and its code, when the person has allowed it
+--   identity_store.grant_end            replay, revocation, withdrawal
+--   identity_store.application_withdraw account page: all a person gave an application
+--   identity_store.session_families_end, user_grants_end    end of a session; change of password, disabling
+--
+--   code:   issued ──redeemed──▶ spent        a second, complete redemption ends the grant
+--              └──60 s──▶ expired
+--   grant:  live ──▶ ended, with its refresh family; its access tokens are revoked
+
+create or replace function identity_store.grant_issue(
+  request jsonb, client identity_store.clients, session identity_store.sessions, scope text[], resources text[]
+)
+returns text
+language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  p jsonb := request -> 'parameters';
+  new_grant uuid := identity.uuid_v7();
+  new_code uuid := identity.uuid_v7();
+  minted record;
+begin
+  insert into identity_store.grants
+    (id, user_id, client_id, session_id, scope, resources, session_bound, auth_time, acr, amr, created_at)
+  values (new_grant, session.user_id, client.id, session.id, grant_issue.scope, grant_issue.resources,
+    -- OpenID Connect Core §11: without offline_access, access ends when the person is not there. Plain OAuth knows no presence.
+    'openid' = any (grant_issue.scope) and not 'offline_access' = any (grant_issue.scope),
+    session.auth_time, session.acr, session.amr, now());
+  select m.token, m.hash into minted from identity.opaque_mint('code', new_code) m;
+  insert into identity_store.authorization_codes
+    (id, grant_id, client_id, code_hash, redirect_uri, redirect_uri_given, code_challenge, nonce, expires_at)
+  values (new_code, new_grant, client.id, minted.hash, coalesce(p ->> 'redirect_uri', client.redirect_uris[1]),
+    p ? 'redirect_uri', p ->> 'code_challenge', p ->> 'nonce', now() + interval '60 seconds');
+  perform identity_store.audit('authorization_granted', session.user_id, client.id, session.id,
+    jsonb_build_object('grant_id', new_grant, 'scope', array_to_string(grant_issue.scope, ' '), 'resources', grant_issue.resources));
+  return minted.token;
+end
+$$;
+comment on function identity_store.grant_issue(jsonb, identity_store.clients, identity_store.sessions, text[], text[]) is
+  'Writes the grant and its code, good for 60 s and once, and returns the code.';
+revoke all on function identity_store.grant_issue(jsonb, identity_store.clients, identity_store.sessions, text[], text[]) from public;
+
+-- Lock order: grant, family, revocation. No access token lives longer than a day (clients.access_token_lifetime).
+create or replace function identity_store.grant_end(grant_id uuid, reason text)
+returns boolean
+language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  update identity_store.grants g set ended_at = now(), end_reason = grant_end.reason
+  where g.id = grant_end.grant_id and g.ended_at is null;
+  if not found then
+    return false;
+  end if;
+  update identity_store.refresh_families f set ended_at = now(), end_reason = grant_end.reason
+  where f.grant_id = grant_end.grant_id and f.ended_at is null;
+  perform identity.revoke('grant', grant_end.grant_id::text, now() + interval '25 hours');
+  return true;
+end
+$$;
+comment on function identity_store.grant_end(uuid, text) is
+  'Ends a grant and its refresh family and revokes its access tokens; false when it had ended before or is unknown.';
+revoke all on function identity_store.grant_end(uuid, text) from public;
+
+create or replace function identity_store.application_withdraw(user_id uuid, client_id text)
+returns boolean
+language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  ended bigint;
+  forgotten bigint;
+begin
+  perform set_config('synchronous_commit', 'on', true);
+  select count(*) filter (where identity_store.grant_end(g.id, 'withdrawn')) into ended from (
+    select g.id from identity_store.grants g
+    where g.user_id = application_withdraw.user_id and g.client_id = application_withdraw.client_id and g.ended_at is null
+    order by g.id
+  ) g;
+  delete from identity_store.consents c
+  where c.user_id = application_withdraw.user_id and c.client_id = application_withdraw.client_id;
+  get diagnostics forgotten = row_count;
+  if ended + forgotten = 0 then
+    return false;
+  end if;
+  perform identity_store.audit('application_withdrawn', application_withdraw.user_id, application_withdraw.client_id, null,
+    jsonb_build_object('grants', ended));
+  return true;
+end
+$$;
+comment on function identity_store.application_withdraw(uuid, text) is
+  'Takes back all that a person gave an application: consents, grants, tokens. False when there was nothing.';
+revoke all on function identity_store.application_withdraw(uuid, text) from public;
+
+create or replace function identity_store.session_families_end(session_id uuid)
+returns void
+language sql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
+as $$
+  update identity_store.refresh_families f set ended_at = now(), end_reason = 'session_ended'
+  where f.session_id = session_families_end.session_id and f.ended_at is null
+$$;
+comment on function identity_store.session_families_end(uuid) is
+  'Ends the refresh families that do not outlive this browser session (OpenID Connect Core §11). Its access tokens are revoked by the session''s own end.';
+revoke all on function identity_store.session_families_end(uuid) from public;
+
+create or replace function identity_store.user_grants_end(user_id uuid, reason text)
+returns void
+language sql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
+as $$
+  update identity_store.grants g set ended_at = now(), end_reason = user_grants_end.reason
+  where g.user_id = user_grants_end.user_id and g.ended_at is null;
+  update identity_store.refresh_families f set ended_at = now(), end_reason = user_grants_end.reason
+  where f.user_id = user_grants_end.user_id and f.ended_at is null
+$$;
+comment on function identity_store.user_grants_end(uuid, text) is
+  'Ends every grant and refresh family of a person, offline ones too. Access tokens are the caller''s to revoke (kind user).';
+revoke all on function identity_store.user_grants_end(uuid, text) from public;

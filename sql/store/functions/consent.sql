@@ -1,0 +1,126 @@
+-- Consent: the person allows a client, or not; and what they allowed is remembered (OpenID Connect Core 1.0 §3.1.2.4).
+--
+--   identity.consent_page, consent_decide     gateway: GET and POST /consent
+--   identity_store.consent_covers             authorization_verdict
+
+create or replace function identity.consent_page(resume text, session_cookie text, browser_cookie text)
+returns table (outcome text, detail text, answer json)
+language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  request jsonb := identity_store.resume_open(consent_page.resume, consent_page.browser_cookie);
+  session identity_store.sessions;
+  v record;
+begin
+  if request is null then
+    return query select * from identity_store.resume_refuse();
+    return;
+  end if;
+  session := identity_store.session_find(consent_page.session_cookie);
+  select * into v from identity_store.authorization_verdict(request, session);
+  if v.verdict in ('error_page', 'refuse') then
+    return query select 'error_page', v.rule, r.answer from identity_store.refuse(v.error, v.description) r;
+  elsif v.verdict = 'sign_in' then
+    return query select 'sign_in', v.rule, json_build_object('resume', identity_store.resume_seal(request));
+  else
+    return query select 'page', null::text, json_build_object(
+      'client', identity_store.client_display((v.client).id),
+      -- Who registered a client chose its name and logo; the host is what a person can check.
+      'redirect_host', substring(coalesce(request -> 'parameters' ->> 'redirect_uri', (v.client).redirect_uris[1])
+        from '^(?:https?://([^/?:]+|\[[^]]*\])|[^:]+)'),
+      'scopes', (select coalesce(json_agg(json_build_object('name', s.name, 'description', s.description) order by w.position), '[]')
+        from unnest(v.scope) with ordinality as w (name, position) join identity_store.scopes s on s.name = w.name),
+      'resources', (select coalesce(json_agg(json_build_object('identifier', r.identifier, 'name', r.name) order by r.name), '[]')
+        from identity_store.resources r where r.identifier = any (v.resources)),
+      'user', (select json_build_object('name', coalesce(u.claims ->> 'name', u.username), 'username', u.username)
+        from identity_store.users u where u.id = session.user_id));
+  end if;
+end
+$$;
+comment on function identity.consent_page(text, text, text) is
+  'What the consent page shows. Evidence: resume, bound to the browser cookie, and the session cookie. '
+  'Outcomes: page {client, redirect_host, scopes, resources, user}; sign_in {resume}; error_page {error, error_description}.';
+revoke all on function identity.consent_page(text, text, text) from public;
+grant execute on function identity.consent_page(text, text, text) to identity_gateway;
+
+create or replace function identity.consent_decide(resume text, session_cookie text, browser_cookie text, decision text)
+returns table (outcome text, detail text, answer json)
+language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  request jsonb := identity_store.resume_open(consent_decide.resume, consent_decide.browser_cookie);
+  session identity_store.sessions;
+  v record;
+begin
+  perform set_config('synchronous_commit', 'on', true);
+  if request is null then
+    return query select * from identity_store.resume_refuse();
+    return;
+  end if;
+  session := identity_store.session_find(consent_decide.session_cookie);
+  select * into v from identity_store.authorization_verdict(request, session);
+  if v.verdict not in ('consent', 'allowed') then
+    return query select * from identity_store.authorization_continue(request, session, consent_decide.browser_cookie);
+  elsif consent_decide.decision is distinct from 'allow' then
+    return query select * from identity_store.authorization_redirect(request, v.client, 'denied',
+      json_build_object('error', 'access_denied', 'error_description', 'the person did not allow it'));
+  else
+    perform identity_store.consent_remember(session, v.client, v.scope, v.resources);
+    return query select * from identity_store.authorization_redirect(request, v.client, null,
+      json_build_object('code', identity_store.grant_issue(request, v.client, session, v.scope, v.resources)));
+  end if;
+end
+$$;
+comment on function identity.consent_decide(text, text, text, text) is
+  'The person''s answer: allow, or anything else for no. Evidence: resume, bound to the browser cookie, and the session cookie. '
+  'Outcomes: redirect {redirect_uri, response_mode, parameters} with code or access_denied; sign_in {resume}; error_page {error, error_description}.';
+revoke all on function identity.consent_decide(text, text, text, text) from public;
+grant execute on function identity.consent_decide(text, text, text, text) to identity_gateway;
+
+create or replace function identity_store.consent_remember(
+  session identity_store.sessions, client identity_store.clients, scope text[], resources text[]
+)
+returns void
+language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into identity_store.consents as c (user_id, client_id, resource, scope)
+  select session.user_id, client.id, a.resource, a.scope
+  from identity_store.consent_rows(consent_remember.scope, consent_remember.resources) a
+  -- One order for all, so that two windows do not wait for each other.
+  order by a.resource
+  on conflict (user_id, client_id, resource) do update
+  set scope = array(select distinct s from unnest(c.scope || excluded.scope) s order by s), granted_at = now();
+  perform identity_store.audit('consent_given', session.user_id, client.id, session.id,
+    jsonb_build_object('scope', array_to_string(consent_remember.scope, ' '), 'resources', consent_remember.resources));
+end
+$$;
+comment on function identity_store.consent_remember(identity_store.sessions, identity_store.clients, text[], text[]) is
+  'Adds what was allowed to what the person allowed this client before.';
+revoke all on function identity_store.consent_remember(identity_store.sessions, identity_store.clients, text[], text[]) from public;
+
+create or replace function identity_store.consent_covers(user_id uuid, client_id text, scope text[], resources text[])
+returns boolean
+language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp
+as $$
+  select not exists (
+    select from identity_store.consent_rows(consent_covers.scope, consent_covers.resources) a
+    where not exists (
+      select from identity_store.consents c
+      where c.user_id = consent_covers.user_id and c.client_id = consent_covers.client_id
+        and c.resource = a.resource and c.scope @> a.scope))
+$$;
+comment on function identity_store.consent_covers(uuid, text, text[], text[]) is
+  'Whether the person allowed this client all of these scopes at all of these resources before.';
+revoke all on function identity_store.consent_covers(uuid, text, text[], text[]) from public;
+
+create or replace function identity_store.consent_rows(scope text[], resources text[])
+returns table (resource text, scope text[])
+language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp
+as $$
+  select r, identity_store.scopes_at(consent_rows.scope, array[r]) from unnest(consent_rows.resources) r
+  union all
+  select '', consent_rows.scope where cardinality(consent_rows.resources) = 0
+$$;
+comment on function identity_store.consent_rows(text[], text[]) is 'A request as rows of the table consents: one per resource, or one without.';
+revoke all on function identity_store.consent_rows(text[], text[]) from public;

@@ -1,0 +1,40 @@
+-- The state of a pending authorization: sealed, never stored (security.md §2: an unauthenticated request writes nothing).
+--
+--   identity_store.resume_seal     authorization
+--   identity_store.resume_open     sign-in page, sign-in, consent, authorization_resume
+--   identity_store.browser_hash    what binds it to the browser
+--
+-- State: {"browser": hash of the browser cookie, "parameters": {name: value, "resource": [value, …]}, "started_at": seconds}.
+-- It holds the request only, never who has proved what: a proof makes a row (a session, a consent).
+
+create or replace function identity_store.resume_seal(request jsonb)
+returns text
+language sql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
+as $$
+  select identity.state_seal('authorization', request, interval '10 minutes')
+$$;
+comment on function identity_store.resume_seal(jsonb) is 'Seals a pending authorization for ten minutes.';
+revoke all on function identity_store.resume_seal(jsonb) from public;
+
+create or replace function identity_store.resume_open(resume text, browser_cookie text)
+returns jsonb
+language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp
+as $$
+  -- The link of one browser does nothing in another: what a stranger started, nobody finishes by following a link.
+  select s.state
+  from identity.state_open('authorization', resume_open.resume) as s (state)
+  where s.state ->> 'browser' = identity_store.browser_hash(resume_open.browser_cookie)
+$$;
+comment on function identity_store.resume_open(text, text) is
+  'The pending authorization inside resume; NULL when it is malformed, expired or of another browser.';
+revoke all on function identity_store.resume_open(text, text) from public;
+
+create or replace function identity_store.browser_hash(browser_cookie text)
+returns text
+language sql immutable parallel safe
+as $$
+  select translate(encode(sha256(convert_to('browser:' || browser_cookie, 'UTF8')), 'base64'), E'+/=\n', '-_')
+  where browser_cookie <> ''
+$$;
+comment on function identity_store.browser_hash(text) is 'SHA-256 of the browser cookie, base64url; NULL without a cookie, which equals nothing.';
+revoke all on function identity_store.browser_hash(text) from public;

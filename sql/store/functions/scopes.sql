@@ -1,0 +1,63 @@
+-- Scopes: what there is to ask for, and what a set of resources makes of it (RFC 6749 §3.3, RFC 8707 §2.2).
+--
+--   identity.scope_create                identity_admin
+--   identity_store.scopes_requested      authorization, token_client_credentials
+--   identity_store.scopes_at             tokens: the scopes that mean something at the resources of one token
+
+create or replace function identity.scope_create(name text, description text, claims text[] default '{}')
+returns void
+language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform set_config('synchronous_commit', 'on', true);
+  if coalesce(scope_create.name !~ '^[\x21\x23-\x5b\x5d-\x7e]{1,255}$', true) then
+    raise exception using errcode = 'ID005', message = 'name: must be a scope-token of RFC 6749 §3.3';
+  end if;
+  if coalesce(btrim(scope_create.description), '') = '' then
+    raise exception using errcode = 'ID005', message = 'description: must say what the person allows';
+  end if;
+  insert into identity_store.scopes (name, description, claims)
+  values (scope_create.name, scope_create.description, coalesce(scope_create.claims, '{}'))
+  on conflict do nothing;
+  if not found then
+    raise exception using errcode = 'ID007', message = 'name: this scope exists already';
+  end if;
+  perform identity_store.audit('scope_created', null, null, null, jsonb_build_object('scope', scope_create.name));
+end
+$$;
+comment on function identity.scope_create(text, text, text[]) is
+  'Adds a scope: its name, the sentence the consent page shows, the claims about the person it opens. Raises ID005 naming the argument, ID007 when it exists.';
+revoke all on function identity.scope_create(text, text, text[]) from public;
+grant execute on function identity.scope_create(text, text, text[]) to identity_admin;
+
+create or replace function identity_store.scopes_requested(scope text, registered text)
+returns text[]
+language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(array_agg(s.name order by r.position), '{}')
+  from (
+    select word, min(position) as position
+    from string_to_table(scopes_requested.scope, ' ') with ordinality as w (word, position)
+    group by word
+  ) r
+  join identity_store.scopes s on s.name = r.word
+  where scopes_requested.registered is null or s.name = any (string_to_array(scopes_requested.registered, ' '))
+$$;
+comment on function identity_store.scopes_requested(text, text) is
+  'Those scopes of a request that exist and that the client registered (NULL: every one), once each, in the order of the request.';
+revoke all on function identity_store.scopes_requested(text, text) from public;
+
+create or replace function identity_store.scopes_at(scope text[], resources text[])
+returns text[]
+language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp
+as $$
+  select case when cardinality(scopes_at.resources) = 0 then scopes_at.scope else coalesce((
+    select array_agg(w.name order by w.position)
+    from unnest(scopes_at.scope) with ordinality as w (name, position)
+    where not exists (select from identity_store.resource_scopes r where r.scope = w.name)
+      or exists (select from identity_store.resource_scopes r where r.scope = w.name and r.resource = any (scopes_at.resources))
+  ), '{}') end
+$$;
+comment on function identity_store.scopes_at(text[], text[]) is
+  'The scopes without those that belong to other resources only; all of them when no resource is named.';
+revoke all on function identity_store.scopes_at(text[], text[]) from public;
