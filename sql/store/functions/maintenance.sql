@@ -1,0 +1,53 @@
+-- Maintenance: what has to happen regularly, in one call that may be made at any time and by any number of callers.
+--
+-- identity.maintenance_run()    gateway: a timer; administrators
+--
+-- Partitions ahead, old ones dropped, expired revocations reaped, failed sign-ins of past minutes written to the audit,
+-- signing keys rotated when due.
+
+-- lock_timeout, because a request for a table lock that waits makes everybody behind it wait too.
+create or replace function identity.maintenance_run()
+returns table (outcome text, detail text, answer json)
+language plpgsql volatile parallel unsafe security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '200ms'
+as $$
+declare
+  settings identity_store.partition_settings;
+  made text[] := '{}';
+  dropped text[] := '{}';
+  busy text[] := '{}';
+  names text[];
+  failures integer;
+  reaped integer;
+begin
+  -- One runner at a time; who comes second has nothing to do. The number is of this function alone.
+  if not pg_try_advisory_xact_lock(hashtextextended('identity.maintenance_run', 0)) then
+    return query select 'ok', 'another run is under way', json_build_object('running', true);
+    return;
+  end if;
+  failures := identity_store.sign_in_failures_audit();
+  reaped := identity_store.revocations_reap();
+  perform identity_store.keys_rotate();
+
+  -- Last, because the locks of partitions made and dropped are held until the end.
+  for settings in select * from identity_store.partition_settings s order by s.table_name loop
+    names := identity_store.partitions_make(settings);
+    made := made || names;
+    busy := busy || case when names is null then array[settings.table_name] end;
+    names := identity_store.partitions_drop(settings);
+    dropped := dropped || names;
+    busy := busy || case when names is null then array[settings.table_name] end;
+  end loop;
+  perform identity_store.audit('partition_dropped', null, null, null, jsonb_build_object('partition', d.name))
+  from unnest(dropped) d (name);
+  return query select 'ok', nullif(array_to_string(busy, ' '), ''), json_build_object(
+    'made', to_json(made), 'dropped', to_json(dropped), 'busy', to_json(busy),
+    'revocations_reaped', reaped, 'failure_buckets', failures);
+end
+$$;
+comment on function identity.maintenance_run() is
+  'Makes partitions ahead and drops expired ones, reaps expired revocations, audits counted sign-in failures, rotates signing keys when due. Idempotent; meant to be called every minute or so. '
+  'Outcome: ok {made, dropped, busy (tables left for the next run), revocations_reaped, failure_buckets}, or ok {running: true} when another run is under way.';
+revoke all on function identity.maintenance_run() from public;
+grant execute on function identity.maintenance_run() to identity_gateway, identity_admin;

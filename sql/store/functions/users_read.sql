@@ -1,0 +1,101 @@
+-- Users: reading people, as administrators and as tokens see them. OpenID Connect Core §5.1, §5.4.
+--
+-- identity.user_read(), user_list(), user_find()    administrators
+-- identity_store.user_claims()                      userinfo and ID tokens
+
+create or replace function identity_store.user_profile(user_id uuid)
+returns jsonb
+language sql stable parallel safe
+as $$
+  select u.claims
+    || jsonb_build_object(
+      'preferred_username', u.username,
+      'updated_at', floor(extract(epoch from u.updated_at))::bigint,
+      'roles', coalesce((
+        select jsonb_agg(r.role order by r.role) from identity_store.user_roles r where r.user_id = u.id), '[]'))
+    || coalesce((
+      select jsonb_build_object('email', e.address, 'email_verified', e.verified_at is not null)
+      from identity_store.user_emails e where e.user_id = u.id and e."primary"), '{}')
+  from identity_store.users u
+  where u.id = user_profile.user_id and u.state <> 'deleted'
+$$;
+comment on function identity_store.user_profile(uuid) is 'All claims about a person; NULL when there is none or it is deleted. No member is null.';
+revoke all on function identity_store.user_profile(uuid) from public;
+
+-- OpenID Connect Core §5.4: a scope value stands for a set of claims. Which ones are rows, not code.
+create or replace function identity_store.user_claims(user_id uuid, scopes text[])
+returns jsonb
+language sql stable parallel safe
+as $$
+  select coalesce(jsonb_object_agg(c.key, c.value), '{}')
+  from jsonb_each(identity_store.user_profile(user_claims.user_id)) c
+  where c.key in (
+    select unnest(s.claims) from identity_store.scopes s where s.name = any (user_claims.scopes))
+$$;
+comment on function identity_store.user_claims(uuid, text[]) is
+  'The claims about a person that these scopes allow to see, without sub and without nulls; {} when there are none.';
+revoke all on function identity_store.user_claims(uuid, text[]) from public;
+
+create or replace function identity.user_read(user_id uuid)
+returns jsonb
+language plpgsql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  person jsonb;
+begin
+  select jsonb_build_object(
+      'sub', u.id, 'state', u.state,
+      'created_at', floor(extract(epoch from u.created_at))::bigint,
+      'password', exists (select from identity_store.passwords p where p.user_id = u.id),
+      'emails', identity_store.user_emails_read(u.id)
+    ) || identity_store.user_profile(u.id)
+  into person
+  from identity_store.users u
+  where u.id = user_read.user_id and u.state <> 'deleted';
+  if person is null then
+    raise exception using errcode = 'ID006', message = 'there is no such user';
+  end if;
+  return person;
+end
+$$;
+comment on function identity.user_read(uuid) is
+  'A person: the profile with all members of user_create, and "sub", "state" (active, disabled), "created_at", "updated_at" (seconds since 1970) and "password" (whether there is one). Raises ID006 when there is no such person.';
+revoke all on function identity.user_read(uuid) from public;
+grant execute on function identity.user_read(uuid) to identity_admin;
+
+create or replace function identity.user_list(search text default null, max_rows integer default 100)
+returns table (
+  user_id uuid, state text, username text, name text, email text, email_verified boolean, roles text[],
+  created_at timestamptz
+)
+language sql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select u.id, u.state, u.username, u.claims ->> 'name', e.address, e.verified_at is not null,
+    array(select r.role from identity_store.user_roles r where r.user_id = u.id order by r.role), u.created_at
+  from identity_store.users u
+  left join identity_store.user_emails e on e.user_id = u.id and e."primary"
+  where u.state <> 'deleted'
+    and (user_list.search is null or u.id in (
+      select s.user_id from identity_store.sign_in_names s
+      where starts_with(s.name_key, identity.normalize_name(user_list.search))))
+  order by u.username
+  limit least(greatest(coalesce(user_list.max_rows, 100), 0), 10000)
+$$;
+comment on function identity.user_list(text, integer) is
+  'People by user name, those without deletion. search: the beginning of a user name or verified address, NULL: all; max_rows: at most 10000. email_verified is NULL without an address. Raises nothing.';
+revoke all on function identity.user_list(text, integer) from public;
+grant execute on function identity.user_list(text, integer) to identity_admin;
+
+create or replace function identity.user_find(name text)
+returns uuid
+language sql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select s.user_id from identity_store.sign_in_names s where s.name_key = identity.normalize_name(user_find.name)
+$$;
+comment on function identity.user_find(text) is
+  'The person whom this user name or verified address signs in. Returns the user id, NULL when there is none; raises nothing.';
+revoke all on function identity.user_find(text) from public;
+grant execute on function identity.user_find(text) to identity_admin;
