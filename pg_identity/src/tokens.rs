@@ -1,0 +1,294 @@
+//! The one place that decides whether a token is good: authenticate, verify_jwt, access_token_verify and id_token_hint_verify ask it.
+//!
+//! Reason after reason, each with its SQLSTATE: form, issuer, key, algorithm, signature, type, audience, times, revocation. What the
+//! reader does not say about a token before its signature is known to be good, nobody can ask about.
+//! The rows are those of `sql/extension`, looked at every time and with the latest snapshot (see rows.rs).
+
+use serde_json::{Map, Value};
+
+use crate::clock;
+use crate::errors::{Code, Error};
+use crate::identity::{Identity, Source};
+use crate::jwk::{self, Algorithm};
+use crate::jws::{self, Jws, Rounding, malformed};
+use crate::rows::{Latest, Row};
+
+/// What the caller demands of a token.
+pub struct Demands<'caller> {
+    /// Whose tokens.
+    pub issuers: Issuers,
+    /// Which type.
+    pub purpose: Purpose,
+    /// For whom it was made.
+    pub audience: Audience<'caller>,
+}
+
+/// Whose tokens are good.
+#[derive(PartialEq, Eq)]
+pub enum Issuers {
+    /// Ours only.
+    Ours,
+    /// Ours and those of trusted issuers.
+    OursAndTrusted,
+}
+
+/// What the token is for.
+#[derive(PartialEq, Eq)]
+pub enum Purpose {
+    /// Access: `at+jwt` (RFC 9068 §4), or what the trusted issuer's row says.
+    Access,
+    /// Anything that was signed; nobody becomes anybody by it.
+    Anything,
+    /// A hint at logout or sign-in: our ID token, also an old or a revoked one (OpenID Connect RP-Initiated Logout §2).
+    Hint,
+}
+
+/// Which audience is good.
+pub enum Audience<'caller> {
+    /// For our tokens `identity.audiences`, for others the audience of their issuer's row.
+    Accepted,
+    /// This one.
+    Named(&'caller str),
+    /// The caller looks at it.
+    Unchecked,
+}
+
+/// Clocks of other issuers differ (RFC 7519 §4.1.4 "some small leeway"); the issue allows no more than this.
+const TRUSTED_SKEW: i64 = 60;
+/// Our own: `exp` exactly; `iat` and `nbf` may be ahead by what a statement takes and a standby's clock differs.
+const OUR_SKEW: i64 = 5;
+
+/// Checks a token and gives who it speaks for.
+///
+/// # Errors
+/// ID101 to ID110, one per reason.
+pub fn check(token: &str, demands: &Demands<'_>) -> Result<Identity, Error> {
+    let jws = jws::read(token)?;
+    // `none` and HMAC are not even names here.
+    if Algorithm::named(&jws.algorithm).is_none() {
+        return Err(Error::new(Code::AlgorithmRefused, "the algorithm of the token is unknown or not asymmetric"));
+    }
+    let latest = Latest::take();
+    let issuer = Issuer::find(&latest, jws.text("iss")?, &demands.issuers)?;
+    issuer.check_signature(&latest, &jws)?;
+    issuer.check_type(&jws, &demands.purpose)?;
+    issuer.check_audience(&latest, &jws, &demands.audience)?;
+    let mut identity = issuer.identity(jws, &demands.purpose)?;
+    if demands.purpose != Purpose::Hint {
+        check_revocations(&latest, &identity)?;
+    }
+    identity.user_id = match &issuer {
+        Issuer::Ours { .. } => identity.subject_as_user_id(),
+        Issuer::Trusted { subject: Subject::UserId, .. } => identity.subject_as_user_id(),
+        Issuer::Trusted { subject: Subject::Foreign, .. } => None,
+    };
+    Ok(identity)
+}
+
+/// What our rows say about an issuer.
+enum Issuer {
+    Ours { name: String },
+    Trusted { name: String, audience: String, typ: Option<String>, subject: Subject, mapping: Map<String, Value> },
+}
+
+/// What the subjects of a trusted issuer are.
+enum Subject {
+    /// Ids of our users.
+    UserId,
+    /// Names in the issuer's own world.
+    Foreign,
+}
+
+impl Issuer {
+    fn find(latest: &Latest, name: Option<&str>, issuers: &Issuers) -> Result<Self, Error> {
+        let unknown = || Error::new(Code::UnknownIssuer, "the issuer of the token is neither ours nor trusted");
+        let name = name.ok_or_else(unknown)?;
+        let mut configuration = latest.table(c"configuration")?;
+        let ours: Option<String> = match configuration.find(&[]) {
+            Some(row) => row.column(c"issuer")?,
+            None => None,
+        };
+        if ours.as_deref() == Some(name) {
+            return Ok(Self::Ours { name: name.to_owned() });
+        }
+        if *issuers == Issuers::Ours {
+            return Err(unknown());
+        }
+        let mut trusted = latest.table(c"trusted_issuers")?;
+        let row = trusted.find(&[name]).ok_or_else(unknown)?;
+        let subject = match row.column::<bool>(c"subject_is_user_id")? {
+            Some(true) => Subject::UserId,
+            Some(false) | None => Subject::Foreign,
+        };
+        let mapping = match row.column::<pgrx::JsonB>(c"claims")? {
+            Some(pgrx::JsonB(Value::Object(mapping))) => mapping,
+            Some(_) | None => Map::new(),
+        };
+        Ok(Self::Trusted {
+            name: name.to_owned(),
+            audience: row.column(c"audience")?.unwrap_or_default(),
+            typ: row.column(c"typ")?,
+            subject,
+            mapping,
+        })
+    }
+
+    /// The key is found by issuer and kid in our rows, brings its algorithm with it, and must have signed the token.
+    fn check_signature(&self, latest: &Latest, jws: &Jws<'_>) -> Result<(), Error> {
+        let unknown = || Error::new(Code::UnknownKey, "the token names no key of its issuer, or a revoked one");
+        match (self, jws.kid.as_deref()) {
+            // We always name the key.
+            (Self::Ours { .. }, None) => Err(unknown()),
+            (Self::Ours { .. }, Some(kid)) => {
+                let mut keys = latest.table(c"signing_keys")?;
+                let row = keys.find(&[kid]).ok_or_else(unknown)?;
+                let state: Option<&str> = row.column(c"state")?;
+                if !matches!(state, Some("next" | "current" | "retired")) {
+                    return Err(unknown());
+                }
+                check_signature(&row, jws)
+            }
+            (Self::Trusted { name, .. }, Some(kid)) => {
+                let mut keys = latest.table(c"trusted_keys")?;
+                let row = keys.find(&[name, kid]).ok_or_else(unknown)?;
+                check_signature(&row, jws)
+            }
+            // Without a name it can only be the only key.
+            (Self::Trusted { name, .. }, None) => {
+                let mut keys = latest.table(c"trusted_keys")?;
+                keys.find(&[name]).ok_or_else(unknown)?;
+                if keys.next().is_some() {
+                    return Err(unknown());
+                }
+                let row = keys.find(&[name]).ok_or_else(unknown)?;
+                check_signature(&row, jws)
+            }
+        }
+    }
+
+    fn check_type(&self, jws: &Jws<'_>, purpose: &Purpose) -> Result<(), Error> {
+        let typ = jws.typ.as_deref().map(media_type);
+        let good = match (purpose, self) {
+            (Purpose::Anything, _) => true,
+            (Purpose::Hint, _) => typ.as_deref() == Some("jwt"),
+            // RFC 9068 §4: the resource server MUST verify that the "typ" header value is "at+jwt" or "application/at+jwt".
+            (Purpose::Access, Self::Ours { .. }) => typ.as_deref() == Some("at+jwt"),
+            (Purpose::Access, Self::Trusted { typ: Some(accepted), .. }) => {
+                typ == Some(media_type(accepted)) && !is_other_token(&jws.claims)
+            }
+            // An issuer that does not type its access tokens: what other specifications type is refused all the same.
+            (Purpose::Access, Self::Trusted { typ: None, .. }) => {
+                matches!(typ.as_deref(), None | Some("jwt" | "at+jwt")) && !is_other_token(&jws.claims)
+            }
+        };
+        if good { Ok(()) } else { Err(Error::new(Code::WrongType, "a token of this type is not accepted here")) }
+    }
+
+    fn check_audience(&self, latest: &Latest, jws: &Jws<'_>, audience: &Audience<'_>) -> Result<(), Error> {
+        let of_token = jws.audiences()?;
+        let good = match (audience, self) {
+            (Audience::Unchecked, _) => true,
+            (Audience::Named(name), _) => of_token.contains(name),
+            (Audience::Accepted, Self::Ours { .. }) => {
+                let mut accepted = latest.table(c"audiences")?;
+                of_token.iter().any(|name| accepted.find(&[name]).is_some())
+            }
+            (Audience::Accepted, Self::Trusted { audience, .. }) => of_token.contains(&audience.as_str()),
+        };
+        if good { Ok(()) } else { Err(Error::new(Code::WrongAudience, "the token is for another audience")) }
+    }
+
+    /// Looks at the times and reads the claims.
+    fn identity(&self, jws: Jws<'_>, purpose: &Purpose) -> Result<Identity, Error> {
+        let (name, source, exp_skew, skew) = match self {
+            Self::Ours { name } => (name, Source::Ours, 0, OUR_SKEW),
+            Self::Trusted { name, mapping, .. } => (name, Source::Trusted { mapping }, TRUSTED_SKEW, TRUSTED_SKEW),
+        };
+        let subject = jws.text("sub")?.unwrap_or_default().to_owned();
+        if subject.is_empty() && *purpose != Purpose::Anything {
+            return Err(malformed("the token names no subject"));
+        }
+        let expires_at =
+            jws.moment("exp", Rounding::Down)?.ok_or_else(|| malformed("the token does not say when it expires"))?;
+        let issued_at = jws.moment("iat", Rounding::Down)?;
+        let not_before = jws.moment("nbf", Rounding::Up)?;
+        let valid_until = expires_at.saturating_add(exp_skew);
+        if *purpose != Purpose::Hint {
+            let now = clock::statement_seconds();
+            // RFC 7519 §4.1.4: "on or after which the JWT MUST NOT be accepted".
+            if now >= valid_until {
+                return Err(Error::new(Code::TokenExpired, "the token has expired"));
+            }
+            if [issued_at, not_before].into_iter().flatten().any(|moment| moment > now + skew) {
+                return Err(Error::new(Code::TokenNotYetValid, "the token is not yet valid"));
+            }
+        }
+        let claims = Identity::read(jws.claims, &source)?;
+        Ok(Identity { issuer: name.clone(), subject, expires_at, valid_until, issued_at, ..claims })
+    }
+}
+
+fn check_signature(row: &Row<'_>, jws: &Jws<'_>) -> Result<(), Error> {
+    let algorithm = row.column::<&str>(c"algorithm")?.and_then(Algorithm::named);
+    let algorithm = algorithm.ok_or_else(|| Error::internal("a key has an algorithm that is not known"))?;
+    // RFC 8725 §3.1: the key says which algorithm, the token only repeats it.
+    if jws.algorithm != algorithm.name() {
+        return Err(Error::new(Code::AlgorithmRefused, "the token names another algorithm than its key"));
+    }
+    let stored = row.stored(c"public_jwk")?;
+    let read = || match row.column::<pgrx::JsonB>(c"public_jwk") {
+        Ok(Some(pgrx::JsonB(Value::Object(key)))) => Some(key),
+        Ok(_) | Err(_) => None,
+    };
+    let made = jwk::with_parsed(&stored, algorithm, read, |key| key.made(jws.token, jws.signing_input, &jws.signature))
+        .ok_or_else(|| Error::internal("a stored public key cannot be read"))?;
+    if made { Ok(()) } else { Err(Error::new(Code::BadSignature, "the signature of the token is not good")) }
+}
+
+/// The revocation list: absolute for a token, session or grant; for a user, client or agent whatever was issued up to
+/// `issued_before`, in whole seconds (security §4). A token that does not say when it was issued counts as older than that.
+fn check_revocations(latest: &Latest, identity: &Identity) -> Result<(), Error> {
+    let mut revocations = latest.table(c"revocations")?;
+    let now = clock::statement_microseconds();
+    for (kind, id) in identity.stands_on() {
+        let Some(row) = revocations.find(&[kind, id]) else { continue };
+        let until = row.microseconds(c"until")?.unwrap_or(i64::MAX);
+        let issued_before = match kind {
+            "user" | "client" | "agent" => row.microseconds(c"issued_before")?.unwrap_or(i64::MAX),
+            _ => i64::MAX,
+        };
+        let issued_at = identity.issued_at.unwrap_or(0);
+        if until > now && issued_at <= issued_before.div_euclid(1_000_000) {
+            return Err(Error::new(Code::TokenRevoked, "the token, or something it stands on, is revoked"));
+        }
+    }
+    Ok(())
+}
+
+/// RFC 7515 §4.1.9: `application/` may be left out; media types ignore case (RFC 2045 §5.1).
+fn media_type(typ: &str) -> String {
+    let typ = typ.to_ascii_lowercase();
+    typ.strip_prefix("application/").map_or(typ.clone(), str::to_owned)
+}
+
+/// Claims that only ID, logout, event and introspection tokens have. Keycloak types its tokens in the payload and repeats the nonce
+/// in older access tokens.
+fn is_other_token(claims: &Map<String, Value>) -> bool {
+    let payload_type = claims.get("typ").and_then(Value::as_str);
+    let nonce = claims.contains_key("nonce") && payload_type != Some("Bearer");
+    let others = ["at_hash", "c_hash", "s_hash", "events", "token_introspection"];
+    nonce || others.iter().any(|claim| claims.contains_key(*claim)) || !matches!(payload_type, None | Some("Bearer"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::media_type;
+
+    #[test]
+    fn media_types_are_compared_as_rfc_9068_says() {
+        for typ in ["at+jwt", "AT+JWT", "application/at+jwt", "Application/AT+jwt"] {
+            assert_eq!(media_type(typ), "at+jwt");
+        }
+        assert_ne!(media_type("text/at+jwt"), "at+jwt");
+    }
+}
