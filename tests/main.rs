@@ -15,6 +15,7 @@ mod jwt;
 mod keys;
 mod logout;
 mod maintenance;
+mod make_run;
 mod openidconnect;
 mod operations;
 mod pages;
