@@ -2,13 +2,34 @@
 //!
 //! A contents page. SQL decides (`sql/extension`), this crate computes; each feature has one name, here and there.
 
+mod argon;
+mod claims;
 mod clock;
 mod errors;
 mod hashing;
+mod identity;
 mod installed;
+mod jwk;
+mod jwks;
+mod jws;
+mod jwt;
 mod keys;
+mod master_key;
+mod memo;
+mod names;
 mod native;
+mod opaque;
+mod passwords;
+mod provider;
+mod readers;
+mod refresh;
+mod rows;
+mod sealing;
 mod settings;
+mod strict_json;
+mod tokens;
+mod uuid_v7;
+mod verified;
 
 pgrx::pg_module_magic!();
 
@@ -17,10 +38,13 @@ pgrx::pg_module_magic!();
 #[allow(non_snake_case)]
 #[pgrx::pg_guard]
 pub extern "C-unwind" fn _PG_init() {
+    provider::install();
     if !settings::begin() {
         return;
     }
     settings::define();
     hashing::request_shared_memory();
+    claims::define();
     settings::end();
+    master_key::warn_if_unusable();
 }

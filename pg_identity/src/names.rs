@@ -1,0 +1,52 @@
+//! Names that people sign in with, brought into one form: two names that look or sound the same are the same.
+
+use unicode_normalization::UnicodeNormalization as _;
+
+use crate::native::sql_function;
+
+/// NFKC, full case folding, no white space around (Unicode Standard §3.13, toNFKC_Casefold without its removals).
+pub fn normalized(name: &str) -> String {
+    let once = fold(name);
+    // Folding may make something that NFKC composes, and what it composes may fold once more.
+    fold(&once)
+}
+
+fn fold(name: &str) -> String {
+    name.trim().nfkc().flat_map(char::to_lowercase).flat_map(upper).flat_map(char::to_lowercase).nfkc().collect()
+}
+
+/// Upper case on the way to lower case is what makes ß and ss, ς and σ, ſ and s equal, as full case folding does.
+fn upper(letter: char) -> impl Iterator<Item = char> {
+    // CaseFolding.txt leaves the dotless ı alone; its upper case is I, and mail to ı would go to i.
+    let kept = (letter == 'ı').then_some(letter);
+    let changed = kept.is_none().then(|| letter.to_uppercase());
+    kept.into_iter().chain(changed.into_iter().flatten())
+}
+
+sql_function! {
+    /// `normalize_name(name)`.
+    fn normalize_name(name: &str) -> Result<String, Error> {
+        Ok(normalized(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_differ_in_case_or_width_are_equal() {
+        for (one, other) in [("Alice", "alice"), ("STRASSE", "straße"), ("ΣΊΣΥΦΟΣ", "σίσυφος"), ("ａｌｉｃｅ", "alice"), (" bob\u{3000}", "Bob"), ("ﬁn", "FIN"), ("É", "e\u{301}")] {
+            assert_eq!(normalized(one), normalized(other), "{one} {other}");
+        }
+        assert_ne!(normalized("ı"), normalized("i"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn normalizing_twice_changes_nothing(name in "\\PC{0,12}") {
+            let once = normalized(&name);
+            proptest::prop_assert_eq!(normalized(&once), once);
+        }
+    }
+}
