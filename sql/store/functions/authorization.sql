@@ -11,15 +11,16 @@
 
 create or replace function identity.authorization_request(parameters json, session_cookie text, browser_cookie text)
 returns table (outcome text, detail text, answer json)
-language sql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
+language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
 as $$
-  select a.*
-  from identity_store.session_find(authorization_request.session_cookie) s,
-    identity_store.authorization_continue(
-      identity_store.authorization_received(authorization_request.parameters) || jsonb_build_object(
-        'browser', identity_store.browser_hash(authorization_request.browser_cookie),
-        'started_at', extract(epoch from statement_timestamp())),
-      s, authorization_request.browser_cookie) a
+begin
+  -- Losing a code in a crash costs one more click; a redeemed one is flushed together with what came before it.
+  perform set_config('synchronous_commit', 'off', true);
+  return query select * from identity_store.authorization_continue(
+    identity_store.authorization_begun(
+      identity_store.authorization_received(authorization_request.parameters), authorization_request.browser_cookie),
+    identity_store.session_find(authorization_request.session_cookie), authorization_request.browser_cookie);
+end
 $$;
 comment on function identity.authorization_request(json, text, text) is
   'An authorization request as it arrived ({"name": ["value", …]}). Evidence for the person: the session cookie. '
@@ -57,17 +58,16 @@ as $$
 declare
   request jsonb := coalesce(
     identity_store.resume_open(authorization_resume.resume, authorization_resume.browser_cookie),
-    identity.state_open('authorization_deferred', authorization_resume.resume) || jsonb_build_object(
-      'browser', identity_store.browser_hash(authorization_resume.browser_cookie),
-      'started_at', extract(epoch from statement_timestamp())));
+    identity_store.authorization_begun(
+      identity.state_open('authorization_deferred', authorization_resume.resume), authorization_resume.browser_cookie));
 begin
+  perform set_config('synchronous_commit', 'off', true);
   if request is null then
     return query select * from identity_store.resume_refuse();
     return;
   end if;
-  return query select a.*
-    from identity_store.session_find(authorization_resume.session_cookie) s,
-      identity_store.authorization_continue(request, s, authorization_resume.browser_cookie) a;
+  return query select * from identity_store.authorization_continue(
+    request, identity_store.session_find(authorization_resume.session_cookie), authorization_resume.browser_cookie);
 end
 $$;
 comment on function identity.authorization_resume(text, text, text) is
@@ -79,7 +79,7 @@ create or replace function identity_store.authorization_continue(
   request jsonb, session identity_store.sessions, browser_cookie text
 )
 returns table (outcome text, detail text, answer json)
-language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
+language plpgsql volatile parallel unsafe
 as $$
 declare
   v record;
@@ -93,8 +93,6 @@ begin
   elsif v.verdict in ('sign_in', 'consent') then
     return query select v.verdict, v.rule, json_build_object('resume', identity_store.resume_seal(request));
   else
-    -- Losing a code in a crash costs one more click; a redeemed one is flushed together with what came before it.
-    perform set_config('synchronous_commit', 'off', true);
     return query select * from identity_store.authorization_redirect(request, v.client, null,
       json_build_object('code', identity_store.grant_issue(request, v.client, session, v.scope, v.resources)));
   end if;
@@ -104,11 +102,23 @@ comment on function identity_store.authorization_continue(jsonb, identity_store.
   'Takes a pending authorization as far as it goes with this session. Outcomes as authorization_request.';
 revoke all on function identity_store.authorization_continue(jsonb, identity_store.sessions, text) from public;
 
+create or replace function identity_store.authorization_begun(received jsonb, browser_cookie text)
+returns jsonb
+language sql stable parallel safe
+as $$
+  select received || jsonb_build_object(
+    'browser', identity_store.browser_hash(authorization_begun.browser_cookie),
+    'started_at', extract(epoch from statement_timestamp()))
+$$;
+comment on function identity_store.authorization_begun(jsonb, text) is
+  'A received request that begins now, in this browser: the state that resume.sql seals.';
+revoke all on function identity_store.authorization_begun(jsonb, text) from public;
+
 create or replace function identity_store.authorization_redirect(
   request jsonb, client identity_store.clients, detail text, members json
 )
 returns table (outcome text, detail text, answer json)
-language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp
+language sql stable parallel safe
 as $$
   select 'redirect', authorization_redirect.detail, json_build_object(
     'redirect_uri', coalesce(request -> 'parameters' ->> 'redirect_uri', client.redirect_uris[1]),

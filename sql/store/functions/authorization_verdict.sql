@@ -7,7 +7,7 @@
 -- Reads only. verdict: error_page, refuse (redirect with error), sign_in, consent, allowed.
 create or replace function identity_store.authorization_verdict(request jsonb, session identity_store.sessions)
 returns table (verdict text, rule text, error text, description text, client identity_store.clients, scope text[], resources text[])
-language plpgsql stable parallel safe security definer set search_path = pg_catalog, pg_temp
+language plpgsql stable parallel safe
 as $$
 #variable_conflict use_variable
 declare
@@ -37,7 +37,7 @@ begin
 
   -- Nobody was asked: without a page or a remembered consent that names it, offline_access was not allowed.
   if 'offline_access' = any (scope) and client.refresh_token <> 'always'
-    and not identity_store.consent_covers(session.user_id, client.id, scope, resources) then
+    and not identity_store.consent_covers(session.user_id, client.id, array['offline_access'], resources) then
     scope := array_remove(scope, 'offline_access');
   end if;
   verdict := 'allowed';
@@ -52,7 +52,7 @@ create or replace function identity_store.authorization_person_checks(
   request jsonb, client identity_store.clients, session identity_store.sessions, hint jsonb, scope text[], resources text[]
 )
 returns table (rule text, answer text, error text, description text, failed boolean)
-language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp
+language sql stable parallel safe
 as $$
   -- A proof counts for this request if it was given after the request began: `prompt=login` and `max_age` cannot be met
   -- by an older one, and are not asked for again after it.

@@ -5,30 +5,38 @@
 --   identity_store.refuse                        every function that answers an OAuth error
 
 -- One statement, because it stands before every token. A secret is found by the id in it and compared by its SHA-256 in
--- the same `where`; there is nothing to look up by hash, and no time difference that tells how near a guess was.
+-- the same `where`: nothing is looked up by hash, and no time tells how near a guess was. (plpgsql, here and below where
+-- tokens are made, because it keeps its plans; a function in SQL is planned at every call.)
 create or replace function identity_store.client_authenticate(client_id text, client_secret text, method text)
 returns identity_store.clients
-language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp
+language plpgsql stable parallel safe
 as $$
-  select c
-  from identity_store.clients c
-  where c.id = client_authenticate.client_id
-    -- RFC 6749 §2.3: the client MUST NOT use more than one authentication method; RFC 7591 §2 registers that one.
-    and c.token_endpoint_auth_method = client_authenticate.method
-    and case when client_authenticate.method = 'none' then coalesce(client_authenticate.client_secret, '') = ''
-      else exists (
-        select from identity.opaque_parse('secret', client_authenticate.client_secret) p
-        join identity_store.client_secrets s on s.id = p.id and s.secret_hash = p.hash
-        where s.client_id = c.id and (s.expires_at is null or s.expires_at > statement_timestamp())
-      )
-    end
+declare
+  client identity_store.clients;
+begin
+  -- RFC 6749 §2.3: the client MUST NOT use more than one authentication method; RFC 7591 §2 registers that one.
+  if client_authenticate.method = 'none' then
+    select c.* into client from identity_store.clients c
+    where c.id = client_authenticate.client_id and c.token_endpoint_auth_method = 'none'
+      and coalesce(client_authenticate.client_secret, '') = '';
+  else
+    select c.* into client
+    from identity.opaque_parse('secret', client_authenticate.client_secret) p
+    join identity_store.client_secrets s on s.id = p.id and s.secret_hash = p.hash
+    join identity_store.clients c on c.id = s.client_id
+    where c.id = client_authenticate.client_id and c.token_endpoint_auth_method = client_authenticate.method
+      and (s.expires_at is null or s.expires_at > statement_timestamp());
+  end if;
+  return client;
+end
 $$;
 comment on function identity_store.client_authenticate(text, text, text) is
   'The client that client_id, secret and method (none, client_secret_basic, client_secret_post: as the request used it) prove; a NULL row when they do not.';
+revoke all on function identity_store.client_authenticate(text, text, text) from public;
 
 create or replace function identity_store.client_authentication_failure(client_id text, client_secret text, method text)
 returns text
-language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp
+language sql stable parallel safe
 as $$
   select coalesce((
     select case
@@ -42,6 +50,7 @@ as $$
 $$;
 comment on function identity_store.client_authentication_failure(text, text, text) is
   'Why client_authenticate found nobody: for logs, never for the client, which would learn which ids exist.';
+revoke all on function identity_store.client_authentication_failure(text, text, text) from public;
 
 create or replace function identity_store.refuse(error text, description text, detail text default null)
 returns table (outcome text, detail text, answer json)
@@ -52,17 +61,15 @@ as $$
 $$;
 comment on function identity_store.refuse(text, text, text) is
   'The one row of a refusal: outcome and answer.error are the OAuth error code; detail (default: the public description) is for logs only.';
+revoke all on function identity_store.refuse(text, text, text) from public;
 
 create or replace function identity_store.refuse_client(client_id text, client_secret text, method text)
 returns table (outcome text, detail text, answer json)
-language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp
+language sql stable parallel safe
 as $$
   select * from identity_store.refuse('invalid_client', 'client authentication failed',
     identity_store.client_authentication_failure(refuse_client.client_id, refuse_client.client_secret, refuse_client.method))
 $$;
 comment on function identity_store.refuse_client(text, text, text) is
   'The invalid_client answer (RFC 6749 §5.2): the same for an unknown client, a wrong method and a wrong secret; detail says which.';
-
-revoke all on function identity_store.client_authenticate(text, text, text),
-  identity_store.client_authentication_failure(text, text, text), identity_store.refuse(text, text, text),
-  identity_store.refuse_client(text, text, text) from public;
+revoke all on function identity_store.refuse_client(text, text, text) from public;

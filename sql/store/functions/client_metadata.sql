@@ -42,10 +42,11 @@ as $$
 $$;
 comment on function identity_store.client_members() is
   'The metadata members we understand: kind, allowed values (or lowest and highest), default.';
+revoke all on function identity_store.client_members() from public;
 
 create or replace function identity_store.client_metadata(metadata jsonb)
 returns jsonb
-language plpgsql stable parallel safe security definer set search_path = pg_catalog, pg_temp
+language plpgsql stable parallel safe
 as $$
 declare
   given jsonb;
@@ -89,6 +90,7 @@ end
 $$;
 comment on function identity_store.client_metadata(jsonb) is
   'The metadata of a client as it is registered: checked, completed with defaults, without members we do not understand (RFC 7591 §2: they MUST be ignored). Raises ID005 naming the member.';
+revoke all on function identity_store.client_metadata(jsonb) from public;
 
 create or replace function identity_store.client_member_fits(value jsonb, kind text, allowed text[])
 returns boolean
@@ -112,6 +114,7 @@ as $$
   end, false)
 $$;
 comment on function identity_store.client_member_fits(jsonb, text, text[]) is 'Whether a member has a value of its kind.';
+revoke all on function identity_store.client_member_fits(jsonb, text, text[]) from public;
 
 create or replace function identity_store.client_member_rule(kind text, allowed text[])
 returns text
@@ -131,11 +134,12 @@ as $$
   end
 $$;
 comment on function identity_store.client_member_rule(text, text[]) is 'What client_member_fits demands, in words.';
+revoke all on function identity_store.client_member_rule(text, text[]) from public;
 
 -- Rules between members. The first broken row is the answer.
 create or replace function identity_store.client_rules(registered jsonb)
 returns table (member text, rule text, broken boolean)
-language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp
+language sql stable parallel safe
 as $$
   with r as (
     select registered ->> 'application_type' as application_type, registered -> 'grant_types' as grant_types,
@@ -169,6 +173,7 @@ as $$
   ) v (member, rule, broken)
 $$;
 comment on function identity_store.client_rules(jsonb) is 'Rules between members of registered metadata, each with whether it is broken.';
+revoke all on function identity_store.client_rules(jsonb) from public;
 
 create or replace function identity_store.redirect_uri_fits(uri text, application_type text)
 returns boolean
@@ -184,6 +189,7 @@ as $$
   end
 $$;
 comment on function identity_store.redirect_uri_fits(text, text) is 'Whether a URI may be registered to redirect to, for a web or native application.';
+revoke all on function identity_store.redirect_uri_fits(text, text) from public;
 
 create or replace function identity_store.client_document(client identity_store.clients)
 returns jsonb
@@ -193,8 +199,4 @@ as $$
 $$;
 comment on function identity_store.client_document(identity_store.clients) is
   'The metadata of a client as one document, with the names of RFC 7591 and without absent members.';
-
-revoke all on function identity_store.client_members(), identity_store.client_metadata(jsonb),
-  identity_store.client_member_fits(jsonb, text, text[]), identity_store.client_member_rule(text, text[]),
-  identity_store.client_rules(jsonb), identity_store.redirect_uri_fits(text, text),
-  identity_store.client_document(identity_store.clients) from public;
+revoke all on function identity_store.client_document(identity_store.clients) from public;

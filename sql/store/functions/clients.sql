@@ -32,6 +32,8 @@ comment on function identity.client_create(jsonb) is
   'Registers a client from RFC 7591 metadata and our settings: first_party, introspect_any, refresh_token (offline_access or always), refresh_token_rotation, access_token_lifetime, id_token_lifetime, refresh_token_idle_lifetime, refresh_token_lifetime (seconds); client_id may be chosen. '
   'Returns what was registered, with client_id, client_id_issued_at and for a confidential client client_secret (shown only here) and client_secret_expires_at (0: never). '
   'Members that nobody understands are left out (RFC 7591 §2). Raises ID005 naming the member, ID007 when the client_id is taken.';
+revoke all on function identity.client_create(jsonb) from public;
+grant execute on function identity.client_create(jsonb) to identity_admin;
 
 create or replace function identity.client_update(client_id text, metadata jsonb)
 returns jsonb
@@ -79,6 +81,8 @@ $$;
 comment on function identity.client_update(text, jsonb) is
   'Changes the metadata of a client by an RFC 7396 merge patch and returns all of it; a client that becomes confidential gets its client_secret here. '
   'Tokens already issued keep what they say. Raises ID005 naming the member, ID006 when there is no such client.';
+revoke all on function identity.client_update(text, jsonb) from public;
+grant execute on function identity.client_update(text, jsonb) to identity_admin;
 
 create or replace function identity.client_rotate_secret(client_id text, overlap interval default '1 day')
 returns jsonb
@@ -103,6 +107,8 @@ $$;
 comment on function identity.client_rotate_secret(text, interval) is
   'Makes another secret for a confidential client; those before it stay good for the overlap (0: none). Returns client_id, client_secret, client_secret_expires_at. '
   'Raises ID005 for a public client or an overlap outside 0 to 365 days, ID006 when there is no such client.';
+revoke all on function identity.client_rotate_secret(text, interval) from public;
+grant execute on function identity.client_rotate_secret(text, interval) to identity_admin;
 
 create or replace function identity.client_delete(client_id text)
 returns void
@@ -125,6 +131,8 @@ end
 $$;
 comment on function identity.client_delete(text) is
   'Deletes a client with its secrets and consents, ends its grants and refresh tokens and revokes its access tokens. Raises ID006 when there is no such client.';
+revoke all on function identity.client_delete(text) from public;
+grant execute on function identity.client_delete(text) to identity_admin;
 
 create or replace function identity.client_list()
 returns table (client_id text, client_name text, token_endpoint_auth_method text, grant_types text[], redirect_uris text[],
@@ -136,6 +144,8 @@ as $$
   order by c.created_at, c.id
 $$;
 comment on function identity.client_list() is 'All clients, the oldest first.';
+revoke all on function identity.client_list() from public;
+grant execute on function identity.client_list() to identity_admin;
 
 create or replace function identity.client_read(client_id text)
 returns jsonb
@@ -154,10 +164,12 @@ end
 $$;
 comment on function identity.client_read(text) is
   'The registered metadata of a client with client_id and client_id_issued_at, never a secret. Raises ID006 when there is no such client.';
+revoke all on function identity.client_read(text) from public;
+grant execute on function identity.client_read(text) to identity_admin;
 
 create or replace function identity_store.client_locked(client_id text)
 returns identity_store.clients
-language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
+language plpgsql volatile parallel unsafe
 as $$
 declare
   client identity_store.clients;
@@ -171,10 +183,11 @@ end
 $$;
 comment on function identity_store.client_locked(text) is
   'A client, locked until the end of the transaction: changes of one client happen one after the other. Raises ID006.';
+revoke all on function identity_store.client_locked(text) from public;
 
 create or replace function identity_store.client_secret_mint(client_id text)
 returns jsonb
-language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
+language plpgsql volatile parallel unsafe
 as $$
 declare
   secret_id uuid := identity.uuid_v7();
@@ -189,10 +202,11 @@ end
 $$;
 comment on function identity_store.client_secret_mint(text) is
   'Makes and stores a secret; returns client_secret and client_secret_expires_at for the one answer that shows it.';
+revoke all on function identity_store.client_secret_mint(text) from public;
 
 create or replace function identity_store.client_display(client_id text)
 returns json
-language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp
+language sql stable parallel safe
 as $$
   select json_strip_nulls(json_build_object('client_id', c.id, 'client_name', coalesce(c.client_name, c.id),
     'client_uri', c.client_uri, 'logo_uri', c.logo_uri, 'policy_uri', c.policy_uri, 'tos_uri', c.tos_uri))
@@ -201,12 +215,4 @@ as $$
 $$;
 comment on function identity_store.client_display(text) is
   'What a page shows of a client: client_id, client_name (the id when it has none), client_uri, logo_uri, policy_uri, tos_uri where registered; NULL for an unknown client.';
-
-revoke all on function identity.client_create(jsonb), identity.client_update(text, jsonb),
-  identity.client_rotate_secret(text, interval), identity.client_delete(text), identity.client_list(),
-  identity.client_read(text) from public;
-grant execute on function identity.client_create(jsonb), identity.client_update(text, jsonb),
-  identity.client_rotate_secret(text, interval), identity.client_delete(text), identity.client_list(),
-  identity.client_read(text) to identity_admin;
-revoke all on function identity_store.client_locked(text), identity_store.client_secret_mint(text),
-  identity_store.client_display(text) from public;
+revoke all on function identity_store.client_display(text) from public;

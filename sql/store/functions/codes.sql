@@ -13,7 +13,7 @@ create or replace function identity_store.grant_issue(
   request jsonb, client identity_store.clients, session identity_store.sessions, scope text[], resources text[]
 )
 returns text
-language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
+language plpgsql volatile parallel unsafe
 as $$
 declare
   p jsonb := request -> 'parameters';
@@ -44,7 +44,7 @@ revoke all on function identity_store.grant_issue(jsonb, identity_store.clients,
 -- Lock order: grant, family, revocation. No access token lives longer than a day (clients.access_token_lifetime).
 create or replace function identity_store.grant_end(grant_id uuid, reason text)
 returns boolean
-language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
+language plpgsql volatile parallel unsafe
 as $$
 begin
   update identity_store.grants g set ended_at = now(), end_reason = grant_end.reason
@@ -64,7 +64,7 @@ revoke all on function identity_store.grant_end(uuid, text) from public;
 
 create or replace function identity_store.application_withdraw(user_id uuid, client_id text)
 returns boolean
-language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
+language plpgsql volatile parallel unsafe
 as $$
 declare
   ended bigint;
@@ -93,7 +93,7 @@ revoke all on function identity_store.application_withdraw(uuid, text) from publ
 
 create or replace function identity_store.session_families_end(session_id uuid)
 returns void
-language sql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
+language sql volatile parallel unsafe
 as $$
   update identity_store.refresh_families f set ended_at = now(), end_reason = 'session_ended'
   where f.session_id = session_families_end.session_id and f.ended_at is null
@@ -104,7 +104,7 @@ revoke all on function identity_store.session_families_end(uuid) from public;
 
 create or replace function identity_store.user_grants_end(user_id uuid, reason text)
 returns void
-language sql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
+language sql volatile parallel unsafe
 as $$
   update identity_store.grants g set ended_at = now(), end_reason = user_grants_end.reason
   where g.user_id = user_grants_end.user_id and g.ended_at is null;

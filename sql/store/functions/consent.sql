@@ -81,7 +81,7 @@ create or replace function identity_store.consent_remember(
   session identity_store.sessions, client identity_store.clients, scope text[], resources text[]
 )
 returns void
-language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
+language plpgsql volatile parallel unsafe
 as $$
 begin
   insert into identity_store.consents as c (user_id, client_id, resource, scope)
@@ -101,7 +101,7 @@ revoke all on function identity_store.consent_remember(identity_store.sessions, 
 
 create or replace function identity_store.consent_covers(user_id uuid, client_id text, scope text[], resources text[])
 returns boolean
-language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp
+language sql stable parallel safe
 as $$
   select not exists (
     select from identity_store.consent_rows(consent_covers.scope, consent_covers.resources) a
@@ -116,7 +116,7 @@ revoke all on function identity_store.consent_covers(uuid, text, text[], text[])
 
 create or replace function identity_store.consent_rows(scope text[], resources text[])
 returns table (resource text, scope text[])
-language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp
+language sql stable parallel safe
 as $$
   select r, identity_store.scopes_at(consent_rows.scope, array[r]) from unnest(consent_rows.resources) r
   union all

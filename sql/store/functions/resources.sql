@@ -61,7 +61,7 @@ revoke all on function identity_store.resource_canonical(text) from public;
 
 create or replace function identity_store.resources_requested(resource text[])
 returns text[]
-language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp
+language sql stable parallel safe
 as $$
   select case
     when count(*) filter (where c.known) < count(*) then null

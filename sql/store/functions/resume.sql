@@ -9,7 +9,7 @@
 
 create or replace function identity_store.resume_seal(request jsonb)
 returns text
-language sql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
+language sql volatile parallel unsafe
 as $$
   select identity.state_seal('authorization', request, interval '10 minutes')
 $$;
@@ -18,7 +18,7 @@ revoke all on function identity_store.resume_seal(jsonb) from public;
 
 create or replace function identity_store.resume_open(resume text, browser_cookie text)
 returns jsonb
-language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp
+language sql stable parallel safe
 as $$
   -- The link of one browser does nothing in another: what a stranger started, nobody finishes by following a link.
   select s.state

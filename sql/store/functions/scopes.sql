@@ -32,7 +32,7 @@ grant execute on function identity.scope_create(text, text, text[]) to identity_
 
 create or replace function identity_store.scopes_requested(scope text, registered text)
 returns text[]
-language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp
+language sql stable parallel safe
 as $$
   select coalesce(array_agg(s.name order by r.position), '{}')
   from (
@@ -49,7 +49,7 @@ revoke all on function identity_store.scopes_requested(text, text) from public;
 
 create or replace function identity_store.scopes_at(scope text[], resources text[])
 returns text[]
-language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp
+language sql stable parallel safe
 as $$
   select case when cardinality(scopes_at.resources) = 0 then scopes_at.scope else coalesce((
     select array_agg(w.name order by w.position)

@@ -1,0 +1,83 @@
+-- Introspection: what a token is worth now, for those who may know (RFC 7662; security.md §7).
+--
+--   identity.token_introspect             gateway: POST /introspect
+--   identity_store.access_token_claims    also revocation, userinfo
+
+create or replace function identity.token_introspect(
+  client_id text, client_secret text, method text, token text, token_type_hint text
+)
+returns table (outcome text, detail text, answer json)
+language plpgsql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  client identity_store.clients;
+  claims jsonb;
+  f record;
+begin
+  -- RFC 7662 §2.1: the endpoint MUST require some form of authorization; naming a public client is none.
+  if $3 <> 'none' then
+    client := identity_store.client_authenticate($1, $2, $3);
+  end if;
+  if client.id is null then
+    return query select * from identity_store.refuse_client($1, $2, $3);
+    return;
+  end if;
+
+  -- A JWT has periods and a refresh token has none, so token_type_hint can neither help nor mislead.
+  if token_introspect.token like '%.%' then
+    claims := identity_store.access_token_claims(token_introspect.token, null);
+    -- Own client, a resource named in aud, or an administrator gave the right.
+    if claims ->> 'client_id' = client.id or client.introspect_any or claims -> 'aud' ? client.id then
+      return query select 'ok', null::text,
+        (jsonb_build_object('active', true, 'token_type', 'Bearer') || claims)::json;
+      return;
+    end if;
+  else
+    select * into f from identity_store.refresh_find(token_introspect.token);
+    if (f.family).client_id = client.id and f.dead is null and (
+      f.shown = (f.family).generation
+      or f.shown = (f.family).generation - 1 and (f.family).head_since > now() - interval '120 seconds') then
+      return query select 'ok', null::text, json_build_object('active', true, 'client_id', client.id,
+        'sub', (f.family).user_id, 'iss', identity.configured_issuer(), 'scope', array_to_string((f.granted).scope, ' '),
+        'grant_id', (f.family).grant_id, 'iat', floor(extract(epoch from (f.family).created_at))::bigint,
+        'exp', floor(extract(epoch from least((f.family).expires_at, (f.family).idle_expires_at)))::bigint);
+      return;
+    end if;
+  end if;
+  -- RFC 7662 §2.2: for a token that is not active, or that the caller may not know, SHOULD NOT include any additional information.
+  return query select 'ok', null::text, json_build_object('active', false);
+end
+$$;
+comment on function identity.token_introspect(text, text, text, text, text) is
+  'What a token is worth. Evidence: client credentials (client_secret_basic or client_secret_post). '
+  'Outcomes: ok {"active": true, …claims} for its own client, a resource in aud, a client with introspect_any (refresh tokens: own client only); ok {"active": false} otherwise; invalid_client {error, error_description}.';
+revoke all on function identity.token_introspect(text, text, text, text, text) from public;
+grant execute on function identity.token_introspect(text, text, text, text, text) to identity_gateway;
+
+create or replace function identity_store.access_token_claims(token text, audience text)
+returns jsonb
+language plpgsql stable parallel unsafe
+as $$
+declare
+  claims jsonb;
+begin
+  claims := identity.access_token_verify(access_token_claims.token, access_token_claims.audience);
+  -- Disabling is a state, not a revocation (security.md §4).
+  if claims ->> 'sub' <> claims ->> 'client_id' and not exists (
+    select from identity_store.users u
+    where u.id = case when claims ->> 'sub' ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then (claims ->> 'sub')::uuid end
+      and u.state = 'active') then
+    return null;
+  end if;
+  return claims;
+exception
+  -- ID101 malformed, ID102 expired, ID103 not yet valid, ID104 audience, ID105 key, ID106 signature, ID107 revoked,
+  -- ID108 typ, ID109 issuer, ID110 algorithm: all the same to whoever asks. Anything else is our fault and is raised.
+  when sqlstate 'ID101' or sqlstate 'ID102' or sqlstate 'ID103' or sqlstate 'ID104' or sqlstate 'ID105'
+    or sqlstate 'ID106' or sqlstate 'ID107' or sqlstate 'ID108' or sqlstate 'ID109' or sqlstate 'ID110' then
+    return null;
+end
+$$;
+comment on function identity_store.access_token_claims(text, text) is
+  'The claims of a good access token of ours whose person may sign in (audience: one it must be for; NULL any); NULL for every other token.';
+revoke all on function identity_store.access_token_claims(text, text) from public;

@@ -1,0 +1,27 @@
+-- What this provider can do, as far as the database knows (OpenID Connect Discovery 1.0 §3; RFC 8414 §2).
+--
+--   identity.provider_metadata    gateway: discovery documents, and at start to see that all parts fit
+
+create or replace function identity.provider_metadata()
+returns table (outcome text, detail text, answer json)
+language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp
+as $$
+  select 'ok', null::text, json_strip_nulls(json_build_object(
+    'issuer', identity.configured_issuer(),
+    'scopes_supported', (select json_agg(s.name order by s.created_at, s.name) from identity_store.scopes s),
+    'claims_supported', (
+      select json_agg(distinct c) from (
+        select unnest(array['iss', 'sub', 'aud', 'exp', 'iat', 'auth_time', 'nonce', 'acr', 'amr', 'at_hash', 'sid'])
+        union select unnest(s.claims) from identity_store.scopes s
+      ) as names (c)),
+    'id_token_signing_alg_values_supported', (
+      select json_agg(distinct k.algorithm) from identity.signing_keys k where k.state = 'current'),
+    -- fragment, form_post and jwt: not yet.
+    'response_modes_supported', json_build_array('query'),
+    'build', identity.build(),
+    'store_version', (select max(m.version) from identity_store.migrations m)))
+$$;
+comment on function identity.provider_metadata() is
+  'Outcome ok {issuer, scopes_supported, claims_supported, id_token_signing_alg_values_supported, response_modes_supported, build, store_version}.';
+revoke all on function identity.provider_metadata() from public;
+grant execute on function identity.provider_metadata() to identity_gateway;

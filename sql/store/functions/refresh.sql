@@ -1,0 +1,72 @@
+-- Refresh-token families: making one, and finding the one a token belongs to (RFC 6749 §1.5, §6; security.md §5).
+--
+--   identity_store.refresh_issue    token_authorization_code
+--   identity_store.refresh_find     token_refresh_token, introspection, revocation
+--
+-- A family is one row; a token is its id, a generation and an HMAC under its seed, so nothing is stored per token.
+--
+--   live ──refresh──▶ live, generation + 1            the predecessor gets the same head for 120 s more
+--     ├──predecessor after 120 s, or an older one──▶ ended (refresh_token_replayed)
+--     ├──revocation, withdrawal, end of session …──▶ ended
+--     └──idle or absolute lifetime over──▶ expired
+
+create or replace function identity_store.refresh_issue(client identity_store.clients, granted identity_store.grants)
+returns text
+language plpgsql volatile parallel unsafe
+as $$
+declare
+  family uuid;
+  seed bytea;
+  ends timestamptz;
+begin
+  -- security.md §5: the person allowed offline_access, or it is plain OAuth, or the client's setting says always.
+  if not 'refresh_token' = any (client.grant_types)
+    or not ('offline_access' = any (granted.scope) or not 'openid' = any (granted.scope) or client.refresh_token = 'always') then
+    return null;
+  end if;
+  family := identity.uuid_v7();
+  seed := identity.refresh_seed();
+  ends := now() + make_interval(secs => client.refresh_token_lifetime);
+  insert into identity_store.refresh_families
+    (id, grant_id, client_id, user_id, session_id, seed, head_since, created_at, expires_at, idle_expires_at)
+  values (family, granted.id, client.id, granted.user_id, case when granted.session_bound then granted.session_id end, seed,
+    now(), now(), ends, least(ends, now() + make_interval(secs => client.refresh_token_idle_lifetime)));
+  return identity.refresh_token(family, 1, seed);
+end
+$$;
+comment on function identity_store.refresh_issue(identity_store.clients, identity_store.grants) is
+  'Starts the refresh family of a grant and returns its first token; NULL when this grant gets none.';
+revoke all on function identity_store.refresh_issue(identity_store.clients, identity_store.grants) from public;
+
+-- One statement for family, grant, person and session: it is the reading half of every refresh.
+create or replace function identity_store.refresh_find(refresh_token text)
+returns table (shown integer, family identity_store.refresh_families, granted identity_store.grants, session_alive boolean, dead text)
+language plpgsql stable parallel safe
+as $$
+declare
+  active boolean;
+begin
+  select t.generation, f, g, s.id is not null, u.state = 'active'
+  into shown, family, granted, session_alive, active
+  from identity.refresh_parse(refresh_find.refresh_token) t
+  join identity_store.refresh_families f on f.id = t.family
+  join identity_store.grants g on g.id = f.grant_id
+  join identity_store.users u on u.id = f.user_id
+  left join identity_store.sessions s on s.id = g.session_id and s.ended_at is null and s.expires_at > now()
+    and s.last_seen_at > now() - identity_store.session_idle_lifetime();
+  if not found or not identity.refresh_matches(refresh_find.refresh_token, family.seed) then
+    return;
+  end if;
+  dead := case
+    when family.ended_at is not null then 'family ended: ' || family.end_reason
+    when granted.ended_at is not null then 'grant ended: ' || granted.end_reason
+    when least(family.expires_at, family.idle_expires_at) <= now() then 'family expired'
+    when not active then 'person may not sign in'
+    when family.session_id is not null and not session_alive then 'session ended'
+  end;
+  return next;
+end
+$$;
+comment on function identity_store.refresh_find(text) is
+  'The family a genuine refresh token belongs to, with its grant: shown is the generation of the token, dead the reason why the family gives nothing any more, NULL while it lives. No row for a malformed, unknown or forged token.';
+revoke all on function identity_store.refresh_find(text) from public;

@@ -1,0 +1,85 @@
+-- What a token answer holds, whichever grant it comes from (RFC 6749 §5.1; RFC 9068 §2.2; OpenID Connect Core 1.0 §2, §3.1.3.3).
+--
+--   identity_store.tokens_answer    token_authorization_code, token_refresh_token: tokens of a person
+--   identity_store.token_audience   the same, and token_client_credentials
+--   identity_store.token_target     what the token request's `resource` narrows the grant to
+
+create or replace function identity_store.tokens_answer(
+  client identity_store.clients, granted identity_store.grants, scope text[], resources text[],
+  session_alive boolean, nonce text, refresh_token text
+)
+returns json
+language plpgsql volatile parallel unsafe
+as $$
+declare
+  sid uuid := case when session_alive then granted.session_id end;
+  auth_time bigint := floor(extract(epoch from granted.auth_time));
+  access_token text;
+  id_token text;
+begin
+  -- RFC 9068 §2.2. Roles are power: a client acts with them only where the person gave it the scope `roles`.
+  access_token := identity.mint_access_token(
+    case when 'roles' = any (scope) then identity_store.user_claims(granted.user_id, array['roles']) - 'sub' else '{}' end
+    || jsonb_strip_nulls(jsonb_build_object(
+      'sub', granted.user_id, 'aud', identity_store.token_audience(scope, resources), 'client_id', client.id,
+      'grant_id', granted.id, 'sid', sid, 'scope', nullif(array_to_string(scope, ' '), ''),
+      'auth_time', auth_time, 'acr', granted.acr, 'amr', to_jsonb(granted.amr))),
+    make_interval(secs => client.access_token_lifetime));
+  if 'openid' = any (scope) then
+    -- OpenID Connect Core §3.1.3.3. Claims about the person are at userinfo (§5.4), because there is an access token.
+    id_token := identity.mint_id_token(
+      jsonb_strip_nulls(jsonb_build_object(
+        'sub', granted.user_id, 'aud', client.id, 'nonce', nonce, 'auth_time', auth_time, 'acr', granted.acr,
+        'amr', to_jsonb(granted.amr), 'sid', granted.session_id,
+        'at_hash', identity.half_hash(access_token, client.id_token_signed_response_alg))),
+      make_interval(secs => client.id_token_lifetime), client.id_token_signed_response_alg);
+  end if;
+  return json_strip_nulls(json_build_object('access_token', access_token, 'token_type', 'Bearer',
+    'expires_in', client.access_token_lifetime, 'refresh_token', refresh_token, 'id_token', id_token,
+    'scope', array_to_string(scope, ' ')));
+end
+$$;
+comment on function identity_store.tokens_answer(identity_store.clients, identity_store.grants, text[], text[], boolean, text, text) is
+  'The body of a successful token answer for a grant of a person. scope, resources: of this answer, at most those of the grant; '
+  'session_alive: the access token names the session only while it lives, because its end refuses every token that does.';
+revoke all on function identity_store.tokens_answer(identity_store.clients, identity_store.grants, text[], text[], boolean, text, text) from public;
+
+-- Userinfo is the issuer's own resource, so an OpenID token is for the issuer too.
+create or replace function identity_store.token_audience(scope text[], resources text[])
+returns jsonb
+language plpgsql stable parallel safe
+as $$
+declare
+  issuer text := identity.configured_issuer();
+  audience text[] := token_audience.resources;
+begin
+  if cardinality(audience) = 0 or 'openid' = any (token_audience.scope) and not issuer = any (audience) then
+    audience := audience || issuer;
+  end if;
+  return case when cardinality(audience) = 1 then to_jsonb(audience[1]) else to_jsonb(audience) end;
+end
+$$;
+comment on function identity_store.token_audience(text[], text[]) is
+  'The aud of an access token: its resources, and the issuer when openid is in scope or nothing else is.';
+revoke all on function identity_store.token_audience(text[], text[]) from public;
+
+-- RFC 8707 §2.2: the token request may name some of the resources that were granted; without, all of them.
+create or replace function identity_store.token_target(granted identity_store.grants, resource text[])
+returns text[]
+language plpgsql stable parallel safe
+as $$
+declare
+  asked text[];
+begin
+  if coalesce(array_length(array_remove(token_target.resource, ''), 1), 0) = 0 then
+    return granted.resources;
+  end if;
+  asked := identity_store.resources_requested(token_target.resource);
+  return case when asked <@ granted.resources
+    or asked = array[identity.configured_issuer()] and (cardinality(granted.resources) = 0 or 'openid' = any (granted.scope))
+    then asked end;
+end
+$$;
+comment on function identity_store.token_target(identity_store.grants, text[]) is
+  'The resources of one token; NULL when one is asked for that is malformed, unknown or was not granted (invalid_target).';
+revoke all on function identity_store.token_target(identity_store.grants, text[]) from public;
