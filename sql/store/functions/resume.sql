@@ -21,9 +21,12 @@ returns jsonb
 language sql stable parallel safe
 as $$
   -- The link of one browser does nothing in another: what a stranger started, nobody finishes by following a link.
-  select s.state
-  from identity.state_open('authorization', resume_open.resume) as s (state)
-  where s.state ->> 'browser' = identity_store.browser_hash(resume_open.browser_cookie)
+  -- A first visit from another site must not be given a cookie yet (security.md §2): its request belongs to nobody, as
+  -- the link it came by, until a browser with a cookie opens it; from then on it is that browser's.
+  select s.state || jsonb_build_object('browser', b.hash)
+  from identity.state_open('authorization', resume_open.resume) as s (state),
+    identity_store.browser_hash(resume_open.browser_cookie) as b (hash)
+  where coalesce(s.state ->> 'browser', b.hash) = b.hash
 $$;
 comment on function identity_store.resume_open(text, text) is
   'The pending authorization inside resume; NULL when it is malformed, expired or of another browser.';

@@ -61,6 +61,7 @@ declare
   source_key bytea := identity.keyed_hash('sign_in_bucket', 'source:' || identity_store.sign_in_source(sign_in.source));
   seconds integer;
   new_cookie text;
+  client json; -- a refusal shows the page again, with whom it is for
 begin
   if sign_in.resume is not null then
     request := identity_store.resume_open(sign_in.resume, sign_in.browser_cookie);
@@ -68,6 +69,7 @@ begin
       return query select * from identity_store.sign_in_lost();
       return;
     end if;
+    client := identity_store.client_display(request -> 'parameters' ->> 'client_id');
   end if;
 
   select * into person from identity_store.sign_in_person(sign_in.username);
@@ -80,7 +82,8 @@ begin
 
   seconds := identity_store.sign_in_admit(kind, key, source_key);
   if seconds is not null then
-    return query select 'slow_down', kind || ' or source bucket', json_build_object('retry_after', seconds);
+    return query select 'slow_down', kind || ' or source bucket',
+      json_strip_nulls(json_build_object('retry_after', seconds, 'client', client));
     return;
   end if;
 
@@ -96,7 +99,7 @@ begin
     if source_key is not null then
       perform identity_store.sign_in_failed('source', source_key, null);
     end if;
-    return query select 'invalid_credentials', null::text, json_build_object();
+    return query select 'invalid_credentials', null::text, json_strip_nulls(json_build_object('client', client));
     return;
   end if;
 
@@ -114,7 +117,7 @@ end
 $$;
 comment on function identity.sign_in(text, text, text, text, text, text, text, text) is
   'Signs a person in by user name or verified address and password, making a session with a new cookie. resume: the sealed authorization request to go on with, NULL for none; source: address of the browser, counted and shown; device_cookie and session_cookie: what the browser sent, NULL if nothing. '
-  'Outcomes: signed_in {session_cookie, device_cookie, next? {outcome, answer}}, invalid_credentials {}, slow_down {retry_after seconds}, error_page {error, error_description}. Raises ID004 when hashing is busy.';
+  'Outcomes: signed_in {session_cookie, device_cookie, next? {outcome, answer}}, invalid_credentials {client?}, slow_down {retry_after seconds, client?}, error_page {error, error_description}. Raises ID004 when hashing is busy.';
 revoke all on function identity.sign_in(text, text, text, text, text, text, text, text) from public;
 grant execute on function identity.sign_in(text, text, text, text, text, text, text, text) to identity_gateway;
 
