@@ -68,8 +68,6 @@ struct PageAnswer {
     client: Option<Client>,
     login_hint: Option<String>,
     username: Option<String>,
-    /// The same request, sealed again and now bound to this browser.
-    resume: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -112,7 +110,6 @@ async fn show_page(state: &AppState, cookies: &mut Cookies, query: Result<Query,
     let answer: PageAnswer = answer.read()?;
     let again = answer.username.is_some();
     let username = answer.username.or(answer.login_hint).unwrap_or_default();
-    let resume = answer.resume.as_deref().or(resume);
     LoginPage { client: answer.client, again, ..LoginPage::of(state, cookies, resume, &username) }.respond(StatusCode::OK)
 }
 
