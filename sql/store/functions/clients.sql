@@ -13,8 +13,8 @@ declare
   new_id text := coalesce(metadata ->> 'client_id', identity.uuid_v7()::text);
 begin
   perform set_config('synchronous_commit', 'on', true);
-  if new_id !~ '^[\x21-\x7e]{1,2048}$' then
-    raise exception using errcode = 'ID005', message = 'client_id: must be 1 to 2048 visible ASCII characters';
+  if new_id !~ '^[\x21-\x7e]+$' or length(new_id) > 1024 then
+    raise exception using errcode = 'ID005', message = 'client_id: must be 1 to 1024 visible ASCII characters';
   end if;
   insert into identity_store.clients
   select * from jsonb_populate_record(null::identity_store.clients,

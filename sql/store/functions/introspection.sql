@@ -59,17 +59,17 @@ returns jsonb
 language plpgsql stable parallel unsafe
 as $$
 declare
-  claims jsonb;
+  verified jsonb;
 begin
-  claims := identity.access_token_verify(access_token_claims.token, access_token_claims.audience);
+  verified := identity.access_token_verify(access_token_claims.token, access_token_claims.audience);
   -- Disabling is a state, not a revocation (security.md §4).
-  if claims ->> 'sub' <> claims ->> 'client_id' and not exists (
+  if verified ->> 'sub' <> verified ->> 'client_id' and not exists (
     select from identity_store.users u
-    where u.id = case when claims ->> 'sub' ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then (claims ->> 'sub')::uuid end
+    where u.id = case when verified ->> 'sub' ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then (verified ->> 'sub')::uuid end
       and u.state = 'active') then
     return null;
   end if;
-  return claims;
+  return verified;
 exception
   -- ID101 malformed, ID102 expired, ID103 not yet valid, ID104 audience, ID105 key, ID106 signature, ID107 revoked,
   -- ID108 typ, ID109 issuer, ID110 algorithm: all the same to whoever asks. Anything else is our fault and is raised.

@@ -38,7 +38,7 @@ begin
     -- §3: the OP MUST NOT perform post-logout redirection if the value does not exactly match one registered.
     ('post_logout_redirect_uri needs client_id or id_token_hint', p ? 'post_logout_redirect_uri' and client.id is null),
     ('post_logout_redirect_uri is not registered for this client',
-      not p ->> 'post_logout_redirect_uri' = any (client.post_logout_redirect_uris))
+      p ? 'post_logout_redirect_uri' and not p ->> 'post_logout_redirect_uri' = any (client.post_logout_redirect_uris))
   ) r (description, failed) where r.failed limit 1;
   if found then
     return query select 'error_page', r.detail, r.answer from identity_store.refuse('invalid_request', refusal.description) r;

@@ -19,7 +19,7 @@ as $$
     -- fragment, form_post and jwt: not yet.
     'response_modes_supported', json_build_array('query'),
     'build', identity.build(),
-    'store_version', (select max(m.version) from identity_store.migrations m)))
+    'store_version', (select s.version from identity_store.store s)))
 $$;
 comment on function identity.provider_metadata() is
   'Outcome ok {issuer, scopes_supported, claims_supported, id_token_signing_alg_values_supported, response_modes_supported, build, store_version}.';

@@ -44,24 +44,27 @@ returns table (shown integer, family identity_store.refresh_families, granted id
 language plpgsql stable parallel safe
 as $$
 declare
-  active boolean;
+  r record;
 begin
-  select t.generation, f, g, s.id is not null, u.state = 'active'
-  into shown, family, granted, session_alive, active
+  select t.generation, f as family, g as granted, s.id is not null as session_alive, u.state = 'active' as active into r
   from identity.refresh_parse(refresh_find.refresh_token) t
   join identity_store.refresh_families f on f.id = t.family
   join identity_store.grants g on g.id = f.grant_id
   join identity_store.users u on u.id = f.user_id
   left join identity_store.sessions s on s.id = g.session_id and s.ended_at is null and s.expires_at > now()
     and s.last_seen_at > now() - identity_store.session_idle_lifetime();
-  if not found or not identity.refresh_matches(refresh_find.refresh_token, family.seed) then
+  if not found or not identity.refresh_matches(refresh_find.refresh_token, (r.family).seed) then
     return;
   end if;
+  shown := r.generation;
+  family := r.family;
+  granted := r.granted;
+  session_alive := r.session_alive;
   dead := case
     when family.ended_at is not null then 'family ended: ' || family.end_reason
     when granted.ended_at is not null then 'grant ended: ' || granted.end_reason
     when least(family.expires_at, family.idle_expires_at) <= now() then 'family expired'
-    when not active then 'person may not sign in'
+    when not r.active then 'person may not sign in'
     when family.session_id is not null and not session_alive then 'session ended'
   end;
   return next;

@@ -4,7 +4,7 @@
 -- A column carries the name of its metadata member, so that `jsonb_populate_record` and `to_jsonb` are the whole
 -- translation between the row and the RFC 7591 document, and a member without a column is not registered.
 create table identity_store.clients (
-  id text primary key check (id ~ '^[\x21-\x7e]{1,2048}$'),
+  id text primary key check (id ~ '^[\x21-\x7e]+$' and length(id) <= 1024),
   redirect_uris text[] not null default '{}',
   post_logout_redirect_uris text[] not null default '{}',
   token_endpoint_auth_method text not null
