@@ -28,9 +28,11 @@ pub struct Settings {
     pub http: Http,
     #[command(flatten)]
     pub database: Database,
-    #[command(flatten)]
+    /// Read by `migrate` only, so no argument of any other command.
+    #[arg(skip)]
     pub migrate: MigrateDatabase,
-    #[command(flatten)]
+    /// Read by `admin` only.
+    #[arg(skip)]
     pub admin: AdminDatabase,
     #[command(flatten)]
     pub limits: Limits,
@@ -45,15 +47,16 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Reads the file, if any, then what environment and flags say.
+    /// What the file says, if there is one.
     pub fn load(file: Option<&Path>, arguments: &ArgMatches) -> Result<Self, Failure> {
-        let mut settings = match file {
-            Some(path) => Self::read(path)?,
-            None => Self::default(),
-        };
         refuse_secrets_on_the_command_line(arguments)?;
-        settings.update_from_arg_matches(arguments).map_err(|error| Failure::new(error.to_string()))?;
-        Ok(settings)
+        file.map_or_else(|| Ok(Self::default()), Self::read)
+    }
+
+    /// What environment and flags say instead.
+    pub fn update(&mut self, arguments: &ArgMatches) -> Result<(), Failure> {
+        self.update_from_arg_matches(arguments)
+            .map_err(|error| Failure::new(error.to_string()))
     }
 
     fn read(path: &Path) -> Result<Self, Failure> {
@@ -65,7 +68,8 @@ impl Settings {
     /// The issuer, which has no default.
     pub fn issuer(&self) -> Result<Issuer, Failure> {
         self.issuer.clone().ok_or_else(|| {
-            Failure::new("issuer: not set").hint("set GATEWAY_ISSUER, --issuer or `issuer = \"https://…\"` in the configuration file")
+            Failure::new("issuer: not set")
+                .hint("set GATEWAY_ISSUER, --issuer or `issuer = \"https://…\"` in the configuration file")
         })
     }
 }
@@ -79,10 +83,14 @@ fn refuse_secrets_on_the_command_line(arguments: &ArgMatches) -> Result<(), Fail
     ] {
         if matches!(arguments.try_contains_id(id), Ok(true))
             && arguments.value_source(id) == Some(ValueSource::CommandLine)
-            && arguments.get_one::<DatabaseUrl>(id).is_some_and(DatabaseUrl::has_password)
+            && arguments
+                .get_one::<DatabaseUrl>(id)
+                .is_some_and(DatabaseUrl::has_password)
         {
-            return Err(Failure::new("a database URL with a password on the command line is readable by every user of this machine")
-                .hint(format!("use {variable} or {variable}_FILE")));
+            return Err(Failure::new(
+                "a database URL with a password on the command line is readable by every user of this machine",
+            )
+            .hint(format!("use {variable} or {variable}_FILE")));
         }
     }
     Ok(())

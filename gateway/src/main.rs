@@ -2,8 +2,10 @@
 //! file of their name, plumbing is in web/.
 
 mod account;
+mod admin;
 mod assets;
 mod authorize;
+mod check;
 mod cli;
 mod config;
 mod consent;
@@ -13,7 +15,12 @@ mod introspect;
 mod jwks;
 mod login;
 mod logout;
+mod maintenance;
+mod metrics;
+mod migrate;
 mod revoke;
+mod serve;
+mod telemetry;
 mod token;
 mod userinfo;
 mod web;

@@ -6,9 +6,38 @@
 //! let answer = state.db.call(&READ, &[&token]).await?;
 //! ```
 
+pub mod connect;
+mod fault;
+mod pooled;
+mod shared;
+mod trust;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use metrics::{counter, gauge, histogram};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::{
+    Row,
+    types::{Json, ToSql},
+};
+use tracing::Instrument as _;
+
+use self::{
+    connect::{Limits, Target},
+    pooled::Pooled,
+    shared::Shared,
+};
+use crate::{
+    config,
+    failure::{Failure, chain},
+};
 
 /// Which of the three ways to the database a call takes: they wait for different things (architecture §1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +76,8 @@ impl Answer {
     /// # Errors
     /// When the function answers something else: gateway and database do not fit.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, Unavailable> {
-        serde_json::from_str(self.body.get()).map_err(|error| Unavailable::Unexpected(format!("answer of the database: {error}")))
+        serde_json::from_str(self.body.get())
+            .map_err(|error| Unavailable::Unexpected(format!("answer of the database: {error}")))
     }
 }
 
@@ -74,13 +104,147 @@ pub enum Unavailable {
 }
 
 /// The three ways, cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Database {}
+#[derive(Clone)]
+pub struct Database(Arc<Ways>);
+
+struct Ways {
+    target: Target,
+    reads: Arc<Shared>,
+    writes: Pooled,
+    hashing: Pooled,
+    calls: Vec<&'static Call>,
+    open: AtomicBool,
+}
 
 impl Database {
+    /// The three ways, closed: every call is [`Unavailable::Unreachable`] until [`Self::open`].
+    pub fn new(target: Target, settings: &config::Database, calls: Vec<&'static Call>) -> Result<Self, Failure> {
+        let wait = Duration::from_millis(settings.wait);
+        let pooled = |pool, size, limits: Limits| {
+            Pooled::new(
+                &target.limited(limits),
+                &of(&calls, pool),
+                size,
+                settings.queue,
+                wait,
+                limits.statement,
+            )
+        };
+        let writes = pooled(Pool::Writes, settings.writers, WRITE_LIMITS)?;
+        let hashing = pooled(Pool::Hashing, settings.hashers, HASH_LIMITS)?;
+        let reads = Arc::new(Shared::new(settings.readers, settings.queue, wait));
+        Ok(Self(Arc::new(Ways {
+            target,
+            reads,
+            writes,
+            hashing,
+            calls,
+            open: AtomicBool::new(false),
+        })))
+    }
+
+    /// Begins to connect: `serve` does so once it knows that role and store fit.
+    pub fn open(&self) {
+        let calls = of(&self.0.calls, Pool::Reads);
+        self.0.reads.keep_connected(&self.0.target.limited(READ_LIMITS), &calls);
+        self.0.open.store(true, Ordering::Release);
+    }
+
     /// One statement, one transaction, one answer.
+    ///
+    /// # Errors
+    /// [`Unavailable`]; a function that refuses answers with an outcome, which is no error here.
     pub async fn call(&self, call: &'static Call, parameters: &[&(dyn ToSql + Sync)]) -> Result<Answer, Unavailable> {
-        let _ = (call, parameters);
-        Err(Unavailable::Unreachable)
+        let started = Instant::now();
+        let span = tracing::info_span!("call", function = call.name(), otel.kind = "client");
+        let answer = self.ask(call, parameters).instrument(span).await;
+        measure(call, started, &answer);
+        answer
+    }
+
+    async fn ask(&self, call: &'static Call, parameters: &[&(dyn ToSql + Sync)]) -> Result<Answer, Unavailable> {
+        if !self.0.open.load(Ordering::Acquire) {
+            return Err(Unavailable::Unreachable);
+        }
+        let row = match call.pool {
+            Pool::Reads => self.0.reads.call(call, parameters).await?,
+            Pool::Writes => self.0.writes.call(call, parameters).await?,
+            Pool::Hashing => self.0.hashing.call(call, parameters).await?,
+        };
+        Answer::try_from(row).map_err(|error| Unavailable::Unexpected(format!("{}: {}", call.name(), chain(&error))))
+    }
+
+    /// Where it connects, for work that needs a connection of its own.
+    pub fn target(&self) -> &Target {
+        &self.0.target
+    }
+
+    /// Publishes how many connections stand and how many requests wait.
+    pub fn report(&self) {
+        let (writes, hashing) = (self.0.writes.connections(), self.0.hashing.connections());
+        for (pool, connections, waiting) in [
+            ("reads", self.0.reads.connections(), 0),
+            ("writes", writes.0, writes.1),
+            ("hashing", hashing.0, hashing.1),
+        ] {
+            gauge!("gateway_database_connections", "pool" => pool).set(connections as f64);
+            gauge!("gateway_database_waiting", "pool" => pool).set(waiting as f64);
+        }
     }
 }
+
+impl TryFrom<Row> for Answer {
+    type Error = tokio_postgres::Error;
+
+    fn try_from(row: Row) -> Result<Self, Self::Error> {
+        let Json(body) = row.try_get::<_, Json<Box<RawValue>>>(2)?;
+        Ok(Self {
+            outcome: row.try_get(0)?,
+            detail: row.try_get(1)?,
+            body,
+        })
+    }
+}
+
+impl Call {
+    /// The function's name, for logs and metrics.
+    pub fn name(&self) -> &'static str {
+        let name = self
+            .sql
+            .split("identity.")
+            .nth(1)
+            .and_then(|rest| rest.split('(').next());
+        name.unwrap_or("statement")
+    }
+}
+
+fn of(calls: &[&'static Call], pool: Pool) -> Arc<[&'static Call]> {
+    calls.iter().copied().filter(|call| call.pool == pool).collect()
+}
+
+fn measure(call: &Call, started: Instant, answer: &Result<Answer, Unavailable>) {
+    let outcome = match answer {
+        Ok(answer) => answer.outcome.clone(),
+        Err(Unavailable::Unreachable) => "unreachable".to_owned(),
+        Err(Unavailable::Busy) => "busy".to_owned(),
+        Err(Unavailable::Raised { sqlstate, .. }) => sqlstate.clone(),
+        Err(Unavailable::Unexpected(_)) => "unexpected".to_owned(),
+    };
+    counter!("gateway_calls_total", "function" => call.name(), "outcome" => outcome).increment(1);
+    histogram!("gateway_call_seconds", "function" => call.name()).record(started.elapsed().as_secs_f64());
+}
+
+// Security §8: nothing on a shared connection waits, or everybody behind it would.
+const READ_LIMITS: Limits = Limits {
+    statement: Duration::from_millis(500),
+    lock: Duration::from_millis(50),
+};
+const WRITE_LIMITS: Limits = Limits {
+    statement: Duration::from_secs(5),
+    lock: Duration::from_secs(2),
+};
+// A place to hash is waited for up to pg_identity.hash_wait, then the hash itself.
+const HASH_LIMITS: Limits = Limits {
+    statement: Duration::from_secs(10),
+    lock: Duration::from_secs(2),
+};

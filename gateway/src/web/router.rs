@@ -1,12 +1,16 @@
-//! All features on one router.
+//! All features on one router, and what stands before all of them.
 
-use axum::Router;
+use axum::{Router, middleware::from_fn_with_state};
+use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer};
 
-use super::{database::Call, issuer::Issuer, state::AppState};
-use crate::{account, authorize, consent, health, introspect, jwks, login, logout, revoke, token, userinfo, well_known};
+use super::{database::Call, guard, limits, observe, page, state::AppState, transport};
+use crate::{
+    account, assets, authorize, consent, health, introspect, jwks, login, logout, maintenance, revoke, token, userinfo,
+    well_known,
+};
 
 /// Every endpoint. All are below the issuer's path, except the well-known documents, which RFC 8414 §3 puts before it.
-pub fn router(issuer: &Issuer) -> Router<AppState> {
+pub fn router(state: AppState) -> Router {
     let features = Router::new()
         .merge(authorize::routes())
         .merge(login::routes())
@@ -17,12 +21,30 @@ pub fn router(issuer: &Issuer) -> Router<AppState> {
         .merge(userinfo::routes())
         .merge(introspect::routes())
         .merge(revoke::routes())
-        .merge(jwks::routes());
-    let features = match issuer.path() {
+        .merge(jwks::routes())
+        .merge(assets::routes());
+    let features = match state.issuer.path() {
         "" => features,
         path => Router::new().nest(path, features),
     };
-    features.merge(well_known::routes(issuer)).merge(health::routes())
+    let all = features
+        .merge(well_known::routes(&state.issuer))
+        .fallback(page::missing);
+    // Health is asked by machines inside, over http and often.
+    let guarded = behind_the_guards(all, &state).merge(health::routes());
+    guarded
+        .layer(from_fn_with_state(state.clone(), observe::observe))
+        .with_state(state)
+}
+
+/// A request passes these from the last to the first.
+fn behind_the_guards(router: Router<AppState>, state: &AppState) -> Router<AppState> {
+    router
+        .layer(CatchPanicLayer::custom(guard::panicked))
+        .layer(RequestBodyLimitLayer::new(state.settings.http.body_limit))
+        .layer(from_fn_with_state(state.clone(), guard::guard))
+        .layer(from_fn_with_state(state.clone(), limits::limit))
+        .layer(from_fn_with_state(state.clone(), transport::require_https))
 }
 
 /// Every statement: all are prepared before the first request, so a gateway that does not match the database never starts.
@@ -40,6 +62,7 @@ pub fn calls() -> Vec<&'static Call> {
         jwks::CALLS,
         well_known::CALLS,
         health::CALLS,
+        maintenance::CALLS,
     ]
     .concat()
 }

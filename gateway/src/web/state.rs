@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{cache::Cached, database::Database, issuer::Issuer};
-use crate::config::Settings;
+use super::{cache::Cached, database::Database, issuer::Issuer, limits::SourceLimits};
+use crate::{config::Settings, jwks, well_known};
 
 /// Cheap to clone: handles only.
 #[derive(Clone)]
@@ -18,4 +18,21 @@ pub struct AppState {
     pub metadata: Arc<Cached>,
     /// The public keys: `identity.jwks()`.
     pub jwks: Arc<Cached>,
+    /// How much each source may ask for.
+    pub limits: Arc<SourceLimits>,
+}
+
+impl AppState {
+    /// For `serve`.
+    pub fn new(db: Database, issuer: Issuer, settings: Arc<Settings>) -> Self {
+        let limits = Arc::new(SourceLimits::new(&settings.limits));
+        Self {
+            db,
+            issuer,
+            settings,
+            metadata: Arc::new(Cached::new(&well_known::READ, well_known::document)),
+            jwks: Arc::new(Cached::new(&jwks::READ, jwks::document)),
+            limits,
+        }
+    }
 }

@@ -1,0 +1,162 @@
+//! `gateway serve`: HTTP until somebody says stop.
+
+use std::{sync::Arc, time::Duration};
+
+use axum_server::{Handle, tls_rustls::RustlsConfig};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::{
+    check::{self, Finding, Obstacle},
+    config::{self, Settings},
+    failure::Failure,
+    maintenance, metrics,
+    web::{
+        database::{Database, connect::Target},
+        issuer::Issuer,
+        router, server,
+        state::AppState,
+    },
+};
+
+/// Runs until SIGTERM or SIGINT.
+pub async fn run(settings: Settings) -> Result<(), Failure> {
+    let settings = Arc::new(settings);
+    let issuer = settings.issuer()?;
+    let target = Target::new("database.url", &settings.database.url()?, "gateway")?;
+    let tls = server::tls(&settings.http).await?;
+    let recorder = metrics::start(settings.metrics.listen)?;
+    let mut stop = Stop::new()?;
+    let listener = server::bind("http.listen", settings.http.listen)?;
+    let db = Database::new(target.clone(), &settings.database, router::calls())?;
+    let state = AppState::new(db.clone(), issuer.clone(), Arc::clone(&settings));
+    if let (Some(address), Some(recorder)) = (settings.metrics.listen, recorder) {
+        let listener = server::bind("metrics.listen", address)?;
+        let listener = tokio::net::TcpListener::from_std(listener).map_err(|error| Failure::new(error.to_string()))?;
+        tokio::spawn(std::future::IntoFuture::into_future(axum::serve(
+            listener,
+            metrics::routes(recorder, state.clone()),
+        )));
+    }
+    let handle = Handle::new();
+    reload_on_hangup(tls.clone(), settings.http.clone())?;
+
+    // A database that refuses us ends the process before it has answered anybody; one that is away does not: until it is
+    // back, requests are answered with 503.
+    let first = look(&target, &issuer).await?;
+    let serving = tokio::spawn({
+        let (http, handle, router) = (settings.http.clone(), handle.clone(), router::router(state));
+        async move { server::serve(listener, &http, tls, handle, router).await }
+    });
+    tracing::info!(listen = %settings.http.listen, %issuer, "listening");
+    if let Fit::Unknown(reason) = first {
+        tokio::select! {
+            fits = wait_until_it_fits(&target, &issuer, reason) => fits?,
+            () = stop.asked() => return Ok(()),
+        }
+    }
+    db.open();
+    tracing::info!("the database fits; serving");
+    if settings.maintenance.interval > 0 {
+        tokio::spawn(maintenance::run_every(
+            Duration::from_secs(settings.maintenance.interval),
+            db,
+        ));
+    }
+
+    let mut serving = serving;
+    tokio::select! {
+        result = &mut serving => return ended(result),
+        () = stop.asked() => {}
+    }
+    tracing::info!(
+        connections = handle.connection_count(),
+        "stopping: running requests may finish"
+    );
+    handle.graceful_shutdown(Some(Duration::from_secs(settings.http.shutdown_timeout)));
+    tokio::select! {
+        result = &mut serving => ended(result)?,
+        () = stop.asked() => handle.shutdown(),
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+enum Fit {
+    Fits,
+    Unknown(Failure),
+}
+
+async fn look(target: &Target, issuer: &Issuer) -> Result<Fit, Failure> {
+    match check::examine(target, issuer).await {
+        Ok(findings) => {
+            for finding in findings {
+                match finding {
+                    Finding::Good(text) => tracing::debug!("{text}"),
+                    Finding::Warning(failure) => tracing::warn!("{failure}"),
+                    Finding::Fault(failure) => return Err(failure),
+                }
+            }
+            Ok(Fit::Fits)
+        }
+        Err(Obstacle::Refused(failure)) => Err(failure.during("database.url")),
+        Err(Obstacle::Unreachable(failure)) => Ok(Fit::Unknown(failure)),
+    }
+}
+
+async fn wait_until_it_fits(target: &Target, issuer: &Issuer, mut reason: Failure) -> Result<(), Failure> {
+    loop {
+        tracing::warn!(%reason, "the database cannot be reached, trying again every second; requests get 503");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        match look(target, issuer).await? {
+            Fit::Fits => return Ok(()),
+            Fit::Unknown(again) => reason = again,
+        }
+    }
+}
+
+fn ended(result: Result<std::io::Result<()>, tokio::task::JoinError>) -> Result<(), Failure> {
+    match result {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(Failure::new(format!("http.listen: {error}"))),
+        Err(error) => Err(Failure::new(format!("http.listen: {error}"))),
+    }
+}
+
+/// SIGTERM from whoever runs services, SIGINT from a terminal.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    fn new() -> Result<Self, Failure> {
+        let fail = |error: std::io::Error| Failure::new(format!("signals: {error}"));
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).map_err(fail)?,
+            interrupt: signal(SignalKind::interrupt()).map_err(fail)?,
+        })
+    }
+
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// A renewed certificate is taken on SIGHUP; one that cannot be read changes nothing.
+fn reload_on_hangup(tls: Option<RustlsConfig>, http: config::Http) -> Result<(), Failure> {
+    let mut hangup = signal(SignalKind::hangup()).map_err(|error| Failure::new(format!("signals: {error}")))?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            if let (Some(tls), Some(certificate), Some(key)) = (&tls, &http.tls_certificate, &http.tls_key) {
+                match tls.reload_from_pem_file(certificate, key).await {
+                    Ok(()) => tracing::info!("certificate read again"),
+                    Err(error) => tracing::error!(%error, "the certificate cannot be read, the one before stays"),
+                }
+            }
+        }
+    });
+    Ok(())
+}

@@ -1,0 +1,54 @@
+//! No request takes forever, and none that fails in an unforeseen way takes others along.
+
+use std::{any::Any, time::Duration};
+
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    http::StatusCode,
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use tokio::time::timeout;
+
+use super::{
+    outcome::Outcome,
+    refusal::{Reader, refuse},
+    state::AppState,
+};
+
+/// Ends what takes too long, the sending of its body included, and turns a panic into an answer.
+pub async fn guard(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let reader = Reader::of(request.headers());
+    let limit = Duration::from_secs(state.settings.http.request_timeout);
+    match timeout(limit, next.run(request)).await {
+        Ok(response) if response.extensions().get::<Panicked>().is_some() => refuse(
+            &state,
+            reader,
+            Outcome::ServerError,
+            "something went wrong here; it has been written to the log",
+        ),
+        Ok(response) => response,
+        Err(_) => refuse(
+            &state,
+            reader,
+            Outcome::TemporarilyUnavailable,
+            "the request took too long",
+        ),
+    }
+}
+
+#[derive(Clone)]
+struct Panicked;
+
+/// For `CatchPanicLayer`. What the panic says goes to the log only.
+pub fn panicked(panic: Box<dyn Any + Send>) -> Response<Body> {
+    let message = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    tracing::error!(panic = message, "a request ended in a panic");
+    let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    response.extensions_mut().insert(Panicked);
+    response
+}
