@@ -27,7 +27,10 @@ begin
     return;
   end if;
   failures := identity_store.sign_in_failures_audit();
-  reaped := identity_store.revocations_reap();
+  delete from identity.revocations r
+  where (r.kind, r.id) in (
+    select o.kind, o.id from identity.revocations o where o.until < now() for update skip locked);
+  get diagnostics reaped = row_count;
   perform identity_store.keys_rotate();
 
   -- Last, because the locks of partitions made and dropped are held until the end.
@@ -51,3 +54,35 @@ comment on function identity.maintenance_run() is
   'Outcome: ok {made, dropped, busy (tables left for the next run), revocations_reaped, failure_buckets}, or ok {running: true} when another run is under way.';
 revoke all on function identity.maintenance_run() from public;
 grant execute on function identity.maintenance_run() to identity_gateway, identity_admin;
+
+-- A key signs for 90 days. Asked only when it is due, because rotating locks the table of keys: when a current key has
+-- no successor yet, and again when the successor has been published for as long as clients may cache the key set.
+create or replace function identity_store.keys_rotate()
+returns void
+language plpgsql volatile parallel unsafe
+as $$
+declare
+  signing text[];
+begin
+  if not exists (
+    select from identity.signing_keys c
+    left join identity.signing_keys n on n.algorithm = c.algorithm and n.state = 'next'
+    where c.state = 'current' and c.activated_at < now() - interval '90 days'
+      and (n.kid is null or n.created_at < now() - interval '1 hour')
+  ) then
+    return;
+  end if;
+  select array_agg(k.kid) into signing from identity.signing_keys k where k.state = 'current';
+  perform identity.rotate_signing_keys(interval '90 days', interval '1 hour');
+  perform identity_store.audit('keys_rotated', null, null, null, jsonb_build_object('kid', k.kid, 'algorithm', k.algorithm))
+  from identity.signing_keys k
+  where k.state = 'current' and k.kid <> all (signing);
+exception
+  -- A master key that is missing, or a key that somebody is making, must not keep partitions from being made.
+  when lock_not_available or sqlstate 'ID003' then
+    raise warning using message = 'signing keys were not rotated: ' || sqlerrm;
+end
+$$;
+comment on function identity_store.keys_rotate() is
+  'Rotates the signing keys whose time is over, with an audit row for each that begins to sign. Returns nothing; warns when it cannot.';
+revoke all on function identity_store.keys_rotate() from public;

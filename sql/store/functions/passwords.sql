@@ -3,8 +3,8 @@
 -- identity.user_set_password()                        administrators
 -- identity_store.password_fault(), password_check()   user_create, account_password_change
 
--- NIST SP 800-63B §5.1.1.2: at least 8 characters, no rule about their kinds. The upper bound is ours: whoever hashes
--- reads all of it.
+-- NIST SP 800-63B §5.1.1.2: at least 8 characters, no rule about their kinds. The rest
+-- is what identity.hash_password takes.
 create or replace function identity_store.password_fault(password text)
 returns text
 language sql immutable parallel safe
@@ -12,6 +12,7 @@ as $$
   select case
     when length(password) < 8 then 'A password has at least 8 characters.'
     when octet_length(password) > 1024 then 'A password has at most 1024 bytes.'
+    when password ~ '[[:cntrl:]]' then 'A password has no control characters.'
   end
 $$;
 comment on function identity_store.password_fault(text) is 'What keeps a password from being set, as a sentence for the person; NULL: nothing.';
