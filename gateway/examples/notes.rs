@@ -20,7 +20,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use browser::{Failure, Sessions, escape, page, refused, welcome};
 use deadpool_postgres::{Manager, Pool};
-use openidconnect::core::CoreAuthenticationFlow;
+use openidconnect::core::{CoreAuthenticationFlow, CoreUserInfoClaims};
 use openidconnect::{
     AuthorizationCode, ClientId, CsrfToken, IssuerUrl, LogoutRequest, Nonce, OAuth2TokenResponse, PkceCodeChallenge,
     PkceCodeVerifier, PostLogoutRedirectUrl, RedirectUrl, RefreshToken, Scope, TokenResponse,
@@ -217,13 +217,15 @@ async fn callback(
     let response = exchange.request_async(&app.provider.http).await?;
     let id_token = response.id_token().ok_or("the provider sent no ID token")?;
     let claims = id_token.claims(&client.id_token_verifier(), &request.nonce)?;
-    let name = claims
+    let subject = claims.subject().clone();
+    let profile = client.user_info(response.access_token().clone(), Some(subject.clone()))?;
+    let profile: CoreUserInfoClaims = profile.request_async(&app.provider.http).await?;
+    let name = profile
         .name()
         .and_then(|name| name.get(None))
         .map(|name| name.to_string());
-    let name = name.unwrap_or_else(|| claims.subject().to_string());
     let person = Person {
-        name,
+        name: name.unwrap_or_else(|| subject.to_string()),
         tokens: Tokens::of(response).into(),
     };
     // A new cookie: whoever planted the old one does not get in with it.

@@ -2,11 +2,11 @@
 //! code or an error. All of it is decided by `identity.authorization_request`; what happens in between is on the pages
 //! in login.rs and consent.rs, which carry the sealed request in their URL as `resume`.
 
+use axum::Router;
 use axum::extract::State;
 use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::get;
-use axum::Router;
 use tokio_postgres::types::{Json, ToSql};
 
 use crate::web::cookies::Cookies;
@@ -36,8 +36,10 @@ static RESUME: Call = Call {
 };
 
 /// Only seals.
-static DEFER: Call =
-    Call { pool: Pool::Reads, sql: "select outcome, detail, answer from identity.authorization_defer($1)" };
+static DEFER: Call = Call {
+    pool: Pool::Reads,
+    sql: "select outcome, detail, answer from identity.authorization_defer($1)",
+};
 
 async fn authorize(State(state): State<AppState>, mut cookies: Cookies, parts: Parts) -> Response {
     let parameters = match Parameters::of_query(&parts) {

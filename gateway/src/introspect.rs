@@ -1,10 +1,10 @@
 //! `/introspect` (RFC 7662): what a token is, for those who may ask (security.md §7).
 
+use axum::Router;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::post;
-use axum::Router;
 
 use crate::web::client_credentials::{self as credentials, ClientCredentials};
 use crate::web::database::{Call, Pool};
@@ -35,5 +35,9 @@ async fn answer(state: &AppState, headers: &HeaderMap, form: &Parameters) -> Res
     let token = form.one("token")?;
     let hint = form.one("token_type_hint")?;
     let method = client.method().name();
-    Ok(state.db.call(&CALL, &[&client.id(), &client.secret(), &method, &token, &hint]).await.into())
+    Ok(state
+        .db
+        .call(&CALL, &[&client.id(), &client.secret(), &method, &token, &hint])
+        .await
+        .into())
 }

@@ -1,10 +1,10 @@
 //! `/jwks.json`: the public keys (RFC 7517 §5).
 
+use axum::Router;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::Router;
 use serde_json::value::RawValue;
 
 use crate::web::cors::cors;

@@ -4,11 +4,11 @@
 //! The database says what it decides (scopes, claims, algorithms), this file says what the gateway translates. Clients
 //! choose by this document, so only what works stands in it.
 
+use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
-use axum::Router;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
@@ -54,7 +54,11 @@ pub fn document(issuer: &Issuer, database: &RawValue) -> Result<Vec<u8>, serde_j
     let mut metadata = wire(issuer);
     let decided: Map<String, Value> = serde_json::from_str(database.get())?;
     let private = ["build", "store_version"];
-    metadata.extend(decided.into_iter().filter(|(name, value)| !value.is_null() && !private.contains(&name.as_str())));
+    metadata.extend(
+        decided
+            .into_iter()
+            .filter(|(name, value)| !value.is_null() && !private.contains(&name.as_str())),
+    );
     serde_json::to_vec(&metadata)
 }
 
@@ -70,7 +74,6 @@ fn wire(issuer: &Issuer) -> Map<String, Value> {
         "revocation_endpoint": issuer.url("/revoke"),
         "end_session_endpoint": issuer.url("/logout"),
         "response_types_supported": ["code"],
-        "response_modes_supported": ["query"],
         "grant_types_supported": token::GRANT_TYPES,
         "subject_types_supported": ["public"],
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],

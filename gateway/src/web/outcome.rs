@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 
 use super::database::{Answer, Unavailable};
 use super::form::Malformed;
-use super::response::{self, Redirection};
 use super::page;
+use super::response::{self, Redirection};
 use super::state::AppState;
 
 /// Defines [`Outcome`] from the table below.
@@ -161,7 +161,10 @@ impl Reply {
     /// A refusal of the gateway's own, in the form of the database's.
     pub fn refusal(outcome: Outcome, description: &str) -> Self {
         let body = serde_json::json!({ "error": outcome.label(), "error_description": description });
-        Self { outcome, body: body.to_string() }
+        Self {
+            outcome,
+            body: body.to_string(),
+        }
     }
 
     fn failure(error: &Unavailable) -> Self {
@@ -179,7 +182,10 @@ impl From<Result<Answer, Unavailable>> for Reply {
         match Outcome::named(&answer.outcome) {
             Some(outcome) => {
                 tracing::debug!(outcome = outcome.label(), detail = answer.detail, "answered");
-                Self { outcome, body: Box::<str>::from(answer.body).into() }
+                Self {
+                    outcome,
+                    body: Box::<str>::from(answer.body).into(),
+                }
             }
             None => Self::failure(&unknown(&answer.outcome)),
         }
@@ -197,7 +203,9 @@ impl IntoResponse for Reply {
     fn into_response(self) -> Response {
         let mut response = response::json(self.outcome.status(), self.body);
         if self.outcome == Outcome::TemporarilyUnavailable {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER));
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER));
         }
         response
     }
@@ -222,7 +230,12 @@ pub fn authorization(state: &AppState, outcome: &str, answer: &RawValue) -> Resp
 /// The page for `error_page`, whose answer is `{error, error_description}`.
 pub fn error_page(state: &AppState, answer: &RawValue) -> Response {
     match read::<Refusal>(answer) {
-        Ok(refusal) => page::error(state, StatusCode::BAD_REQUEST, &refusal.error, &refusal.error_description),
+        Ok(refusal) => page::error(
+            state,
+            StatusCode::BAD_REQUEST,
+            &refusal.error,
+            &refusal.error_description,
+        ),
         Err(error) => unavailable_page(state, &error),
     }
 }
@@ -260,7 +273,8 @@ fn resume(state: &AppState, page: &str, answer: &RawValue) -> Response {
 }
 
 fn read<'a, T: Deserialize<'a>>(answer: &'a RawValue) -> Result<T, Unavailable> {
-    serde_json::from_str(answer.get()).map_err(|error| Unavailable::Unexpected(format!("answer of the database: {error}")))
+    serde_json::from_str(answer.get())
+        .map_err(|error| Unavailable::Unexpected(format!("answer of the database: {error}")))
 }
 
 /// What is said about a failure that has no public text of its own.

@@ -87,15 +87,29 @@ mod tests {
 
     fn location(redirect_uri: &str) -> String {
         let parameters = [("code", "a+b c"), ("state", "ü&=")].map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Redirection { redirect_uri: redirect_uri.to_owned(), response_mode: ResponseMode::Query, parameters: parameters.into() }.location()
+        Redirection {
+            redirect_uri: redirect_uri.to_owned(),
+            response_mode: ResponseMode::Query,
+            parameters: parameters.into(),
+        }
+        .location()
     }
 
     #[test]
     fn query_parameters_of_the_registered_uri_are_kept() {
         let added = "code=a%2Bb%20c&state=%C3%BC%26%3D";
-        assert_eq!(location("https://a.example/cb"), format!("https://a.example/cb?{added}"));
-        assert_eq!(location("https://a.example/cb?"), format!("https://a.example/cb?{added}"));
-        assert_eq!(location("https://a.example/cb?x=%7e"), format!("https://a.example/cb?x=%7e&{added}"));
+        assert_eq!(
+            location("https://a.example/cb"),
+            format!("https://a.example/cb?{added}")
+        );
+        assert_eq!(
+            location("https://a.example/cb?"),
+            format!("https://a.example/cb?{added}")
+        );
+        assert_eq!(
+            location("https://a.example/cb?x=%7e"),
+            format!("https://a.example/cb?x=%7e&{added}")
+        );
         assert_eq!(location("com.example.app:/cb"), format!("com.example.app:/cb?{added}"));
     }
 }
