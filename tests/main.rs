@@ -31,6 +31,7 @@ mod revocation;
 mod sealing;
 mod sessions;
 mod sign_in;
+mod store;
 mod token;
 mod tour;
 mod users;
