@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 
 use argon2::{Algorithm, Argon2, AssociatedData, Block, ParamsBuilder, Version};
+use zeroize::Zeroize as _;
 
 use crate::errors::Error;
 
@@ -33,6 +34,9 @@ pub struct Recipe<'a> {
 trait Engine {
     /// Fills `out`; None when the engine refuses the recipe or has no memory.
     fn hash(&mut self, recipe: &Recipe<'_>, password: &[u8], out: &mut [u8]) -> Option<()>;
+
+    /// Gives the memory back.
+    fn forget(&mut self);
 }
 
 /// `argon2` with kept memory.
@@ -51,7 +55,14 @@ impl Engine for Reference {
             self.0.try_reserve_exact(blocks - self.0.len()).ok()?;
             self.0.resize(blocks, Block::default());
         }
-        argon2.hash_password_into_with_memory(password, recipe.salt, out, self.0.get_mut(..blocks)?).ok()
+        let memory = self.0.get_mut(..blocks)?;
+        let done = argon2.hash_password_into_with_memory(password, recipe.salt, out, &mut *memory).ok();
+        memory.iter_mut().for_each(Block::zeroize);
+        done
+    }
+
+    fn forget(&mut self) {
+        self.0 = Vec::new();
     }
 }
 
@@ -84,7 +95,14 @@ impl Engine for Fast {
         hasher.set_argon2(argon2);
         hasher.hash_into_with_ad(password, recipe.salt, recipe.secret, recipe.data, out).ok()
     }
+
+    fn forget(&mut self) {
+        self.0 = None;
+    }
 }
+
+/// A backend does not sit on more KiB than this after one costly hash.
+const MOST_KEPT: u32 = 65_536;
 
 thread_local! {
     static ENGINE: RefCell<Option<Box<dyn Engine>>> = const { RefCell::new(None) };
@@ -103,7 +121,11 @@ pub fn hash(recipe: &Recipe<'_>, password: &[u8], out: &mut [u8], distrust: impl
             distrust();
             Box::new(Reference::default())
         });
-        engine.hash(recipe, password, out).ok_or_else(|| Error::internal("a password cannot be hashed: out of memory"))
+        let done = engine.hash(recipe, password, out);
+        if recipe.memory > MOST_KEPT {
+            engine.forget();
+        }
+        done.ok_or_else(|| Error::internal("a password cannot be hashed: out of memory"))
     })
 }
 
@@ -152,6 +174,8 @@ mod tests {
         fn hash(&mut self, _: &Recipe<'_>, _: &[u8], _: &mut [u8]) -> Option<()> {
             Some(())
         }
+
+        fn forget(&mut self) {}
     }
 
     #[test]

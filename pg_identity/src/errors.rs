@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 /// Why a function refuses. The numbers are explained by `select * from identity.errors()`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(dead_code, reason = "the registry is whole, and some of it is raised by SQL only")]
 pub enum Code {
     /// ID001
     NotPreloaded,

@@ -62,9 +62,11 @@ impl HashedPassword {
     fn parse(text: &str) -> Result<Self, Error> {
         let malformed = || Error::new(Code::HashUnacceptable, "the password hash is not a well-formed PHC string");
         let absurd = || Error::new(Code::HashUnacceptable, "the password hash has parameters outside the accepted bounds");
-        let hash = PasswordHash::new(text).map_err(|_| malformed())?;
-        let algorithm = Algorithm::try_from(hash.algorithm.as_str())
+        // First, because other formats than PHC begin with their algorithm too ($2b$, $6$ …).
+        let algorithm = text.strip_prefix('$').and_then(|text| text.split('$').next()).ok_or_else(malformed)?;
+        let algorithm = Algorithm::try_from(algorithm)
             .map_err(|_| Error::new(Code::Unsupported, "the password hash is of an algorithm that is not supported"))?;
+        let hash = PasswordHash::new(text).map_err(|_| malformed())?;
         // The reference implementation wrote no version while there was only 0x10.
         let version = hash.version.map_or(Ok(Version::V0x10), Version::try_from).map_err(|_| malformed())?;
         let parameters = Params::try_from(&hash).map_err(|_| absurd())?;

@@ -145,8 +145,3 @@ pub fn hash_concurrency() -> usize {
 pub fn hash_wait() -> i64 {
     i64::from(HASH_WAIT.get())
 }
-
-/// Whether new hashes get a pepper.
-pub fn password_pepper() -> bool {
-    PASSWORD_PEPPER.get()
-}

@@ -47,6 +47,18 @@ comment on function identity.signing_key_make(text, integer) is
 revoke all on function identity.signing_key_make(text, integer) from public;
 grant execute on function identity.signing_key_make(text, integer) to identity_owner;
 
+create function identity.signing_key_bits(public_jwk jsonb) returns integer
+language sql immutable strict parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  -- Six bits a letter of base64url; whole bytes of eight.
+  select case when public_jwk ? 'n' then length(public_jwk ->> 'n') * 6 / 8 * 8 else 2048 end
+$$;
+comment on function identity.signing_key_bits(jsonb) is
+  'Bits of an RSA key, so that its successor is as long; 2048 for other keys. Raises nothing.';
+alter function identity.signing_key_bits(jsonb) owner to identity_owner;
+revoke all on function identity.signing_key_bits(jsonb) from public;
+
 -- The first key of an algorithm signs at once, because there is none that could sign meanwhile.
 create function identity.create_signing_key(algorithm text default 'ES256', rsa_bits integer default 2048)
 returns text
@@ -99,7 +111,7 @@ begin
   for due in
     select current_key.algorithm, current_key.kid as current_kid, next_key.kid as next_kid,
       next_key.created_at <= statement_timestamp() - published_for as next_is_known,
-      case when current_key.public_jwk ? 'n' then length(current_key.public_jwk ->> 'n') * 6 / 8 * 8 else 2048 end as rsa_bits
+      identity.signing_key_bits(current_key.public_jwk) as rsa_bits
     from identity.signing_keys as current_key
     left join identity.signing_keys as next_key
       on next_key.algorithm = current_key.algorithm and next_key.state = 'next'
@@ -143,7 +155,8 @@ declare
   revoked record;
 begin
   lock table identity.signing_keys in share row exclusive mode;
-  select key.algorithm, key.state into revoked from identity.signing_keys as key where key.kid = revoke_signing_key.kid;
+  select key.algorithm, key.state, identity.signing_key_bits(key.public_jwk) as rsa_bits into revoked
+  from identity.signing_keys as key where key.kid = revoke_signing_key.kid;
   if not found then
     raise exception using errcode = 'ID006', message = 'there is no signing key with this kid';
   end if;
@@ -156,7 +169,7 @@ begin
     set state = 'current', activated_at = statement_timestamp()
     where key.algorithm = revoked.algorithm and key.state = 'next';
     if not found then
-      perform identity.create_signing_key(revoked.algorithm);
+      perform identity.create_signing_key(revoked.algorithm, revoked.rsa_bits);
     end if;
   end if;
 end
