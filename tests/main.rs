@@ -34,4 +34,5 @@ mod sign_in;
 mod store;
 mod token;
 mod tour;
+mod userinfo;
 mod users;
