@@ -1,1 +1,250 @@
-//! To come.
+//! Protect: one call, and everybody sees their own rows only.
+
+use serde_json::json;
+use tokio_postgres::Client;
+
+use crate::jwt::{ALICE, BOB, access_token, authenticate, sqlstate};
+use crate::support::Database;
+
+/// A table `notes` of alice and bob, owned by a role that is not a superuser.
+async fn notes(db: &Database) -> Client {
+    let superuser = db.superuser().await;
+    superuser
+        .batch_execute(&format!(
+            "do $$ begin create role notes_owner login; exception when duplicate_object or unique_violation then null; end $$;
+             grant identity_app to notes_owner;
+             create schema notes authorization notes_owner; grant usage on schema notes to app_login;
+             set role notes_owner;
+             create table notes.notes (id serial primary key, user_id uuid not null, body text, number integer);
+             insert into notes.notes (user_id, body) values ('{ALICE}', 'a'), ('{BOB}', 'b'), ('{BOB}', 'c');
+             grant select, insert, update, delete on notes.notes to app_login; grant usage on sequence notes.notes_id_seq to app_login;"
+        ))
+        .await
+        .unwrap();
+    superuser
+}
+
+async fn bodies(client: &Client) -> Vec<String> {
+    let rows = client
+        .query("select body from notes.notes order by id", &[])
+        .await
+        .unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+#[tokio::test]
+async fn everybody_sees_and_changes_their_own_rows_only() {
+    let db = Database::new().await;
+    let owner = notes(&db).await;
+    owner
+        .batch_execute("select identity.protect('notes.notes')")
+        .await
+        .unwrap();
+    let app = db.app().await;
+    assert!(bodies(&app).await.is_empty());
+    // The owner of the table is bound too.
+    assert!(bodies(&owner).await.is_empty());
+    app.batch_execute("begin").await.unwrap();
+    authenticate(&app, &access_token(&db, json!({ "sub": BOB })).await)
+        .await
+        .unwrap();
+    assert_eq!(bodies(&app).await, ["b", "c"]);
+    assert_eq!(
+        app.execute("update notes.notes set body = body || '!'", &[])
+            .await
+            .unwrap(),
+        2
+    );
+    assert_eq!(
+        app.execute("delete from notes.notes where body = 'c!'", &[])
+            .await
+            .unwrap(),
+        1
+    );
+    app.batch_execute(&format!(
+        "insert into notes.notes (user_id, body) values ('{BOB}', 'd')"
+    ))
+    .await
+    .unwrap();
+    assert_eq!(bodies(&app).await, ["b!", "d"]);
+    for statement in [
+        format!("insert into notes.notes (user_id, body) values ('{ALICE}', 'x')"),
+        format!("update notes.notes set user_id = '{ALICE}'"),
+    ] {
+        app.batch_execute("savepoint a").await.unwrap();
+        assert_eq!(sqlstate(app.batch_execute(&statement).await), "42501", "{statement}");
+        app.batch_execute("rollback to a").await.unwrap();
+    }
+    app.batch_execute("commit").await.unwrap();
+    app.batch_execute("begin").await.unwrap();
+    authenticate(&app, &access_token(&db, json!({})).await).await.unwrap();
+    assert_eq!(bodies(&app).await, ["a"]);
+}
+
+#[tokio::test]
+async fn it_may_be_called_again_and_makes_one_index() {
+    let db = Database::new().await;
+    let owner = notes(&db).await;
+    for _ in 0..3 {
+        owner
+            .batch_execute("select identity.protect('notes.notes', owner => 'user_id')")
+            .await
+            .unwrap();
+    }
+    let row = owner
+        .query_one(
+            "select (select count(*) from pg_policy where polrelid = 'notes.notes'::regclass),
+               (select count(*) from pg_index where indrelid = 'notes.notes'::regclass),
+               (select relrowsecurity and relforcerowsecurity from pg_class where oid = 'notes.notes'::regclass)",
+            &[],
+        )
+        .await
+        .unwrap();
+    assert_eq!(
+        (row.get::<_, i64>(0), row.get::<_, i64>(1), row.get::<_, bool>(2)),
+        (4, 2, true)
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_protected_is_refused_and_left_alone() {
+    let db = Database::new().await;
+    let owner = notes(&db).await;
+    owner
+        .batch_execute(
+            "create view notes.all_notes as select * from notes.notes;
+             create materialized view notes.copy as select * from notes.notes;
+             create table notes.texts (user_id text);
+             create table notes.two (user_id uuid, owner_id uuid);
+             create table notes.parts (user_id uuid) partition by hash (user_id);
+             create table notes.part partition of notes.parts for values with (modulus 1, remainder 0);
+             create table notes.\"odd \"\"name\" (\"user id\" uuid);",
+        )
+        .await
+        .unwrap();
+    for arguments in [
+        "'notes.all_notes'",
+        "'notes.copy'",
+        "'notes.notes_id_seq'",
+        "'notes.notes', 'nothing'",
+        "'notes.notes', 'body'",
+        "'notes.notes', 'ctid'",
+        "'notes.texts'",
+        "'notes.texts', 'user_id'",
+        "'notes.two'",
+        "'notes.part'",
+        "'pg_class', 'oid'",
+        "null",
+    ] {
+        assert_eq!(
+            sqlstate(
+                owner
+                    .batch_execute(&format!("select identity.protect({arguments})"))
+                    .await
+            ),
+            "ID005",
+            "{arguments}"
+        );
+    }
+    let app = db.app().await;
+    assert_eq!(
+        sqlstate(app.batch_execute("select identity.protect('notes.notes')").await),
+        "ID005"
+    );
+    let touched: i64 = owner
+        .query_one(
+            "select count(*) from pg_class where relnamespace = 'notes'::regnamespace and relrowsecurity",
+            &[],
+        )
+        .await
+        .unwrap()
+        .get(0);
+    assert_eq!(touched, 0);
+    owner
+        .batch_execute("select identity.protect('notes.parts'), identity.protect('notes.\"odd \"\"name\"', 'user id')")
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_large_table_is_not_locked_for_an_index() {
+    let db = Database::new().await;
+    let owner = notes(&db).await;
+    owner
+        .batch_execute(&format!(
+            "insert into notes.notes (user_id, body) select '{ALICE}', repeat('x', 7000) from generate_series(1, 10);
+             alter table notes.notes alter column body set storage plain;
+             insert into notes.notes (user_id, body) select '{ALICE}', repeat('x', 7000) from generate_series(1, 9000)"
+        ))
+        .await
+        .unwrap();
+    let error = owner
+        .batch_execute("select identity.protect('notes.notes')")
+        .await
+        .unwrap_err();
+    let error = error.as_db_error().unwrap();
+    assert_eq!(error.code().code(), "ID005");
+    let hint = error.hint().unwrap();
+    assert!(
+        hint.ends_with("create index concurrently on notes.notes (user_id);"),
+        "{hint}"
+    );
+    let changed: bool = owner
+        .query_one(
+            "select relrowsecurity from pg_class where oid = 'notes.notes'::regclass",
+            &[],
+        )
+        .await
+        .unwrap()
+        .get(0);
+    assert!(!changed);
+    owner
+        .batch_execute("create index concurrently on notes.notes (user_id)")
+        .await
+        .unwrap();
+    owner
+        .batch_execute("select identity.protect('notes.notes')")
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn it_warns_of_what_is_left_open() {
+    let db = Database::new().await;
+    let owner = notes(&db).await;
+    owner
+        .batch_execute(
+            "grant select on notes.notes to public;
+             create policy everything on notes.notes using (true);",
+        )
+        .await
+        .unwrap();
+    let mut config = db.cluster.config("notes_owner", &db.name);
+    let (client, mut connection) = config
+        .options("-c client_min_messages=warning")
+        .connect(tokio_postgres::NoTls)
+        .await
+        .unwrap();
+    let messages = tokio::spawn(async move {
+        let mut messages = Vec::new();
+        while let Some(message) = std::future::poll_fn(|context| connection.poll_message(context)).await {
+            if let Ok(tokio_postgres::AsyncMessage::Notice(notice)) = message {
+                messages.push(notice.message().to_owned());
+            }
+        }
+        messages
+    });
+    client
+        .batch_execute("select identity.protect('notes.notes')")
+        .await
+        .unwrap();
+    drop(client);
+    let messages = messages.await.unwrap();
+    assert_eq!(
+        messages,
+        [
+            "policy everything on notes.notes is permissive: its rows are allowed in addition to the owner's",
+            "public has privileges on notes.notes and does not inherit identity_app: its queries will fail",
+        ]
+    );
+}

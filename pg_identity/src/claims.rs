@@ -16,6 +16,7 @@ use pgrx::pg_sys::AsPgCStr;
 
 use crate::errors::{Code, Error};
 use crate::identity::Identity;
+use crate::jws;
 use crate::native::sql_function;
 use crate::settings;
 use crate::tokens::{self, Audience, Demands, Issuers, Purpose};
@@ -37,10 +38,8 @@ thread_local! {
 pub fn define() {
     static VALUE: AtomicPtr<c_char> = AtomicPtr::new(null_mut());
     // Not in SHOW ALL, not in files, shown to superusers and pg_read_all_settings only: it holds personal claims.
-    let flags = pg_sys::GUC_NO_SHOW_ALL
-        | pg_sys::GUC_NOT_IN_SAMPLE
-        | pg_sys::GUC_DISALLOW_IN_FILE
-        | pg_sys::GUC_SUPERUSER_ONLY;
+    let flags =
+        pg_sys::GUC_NO_SHOW_ALL | pg_sys::GUC_NOT_IN_SAMPLE | pg_sys::GUC_DISALLOW_IN_FILE | pg_sys::GUC_SUPERUSER_ONLY;
     // SAFETY: names are constants, the variable and the hooks live as long as the process.
     unsafe {
         pg_sys::DefineCustomStringVariable(
@@ -69,10 +68,10 @@ pub fn current<'statement>() -> Option<&'statement Verified> {
 
 sql_function! {
     /// `identity.authenticate(token)`.
-    fn authenticate(token: &str) -> Result<(), Error> {
+    fn authenticate(token: Option<&str>) -> Result<(), Error> {
         settings::require_preload()?;
         let demands = Demands { issuers: Issuers::OursAndTrusted, purpose: Purpose::Access, audience: Audience::Accepted };
-        let identity = tokens::check(token, &demands)?;
+        let identity = tokens::check(jws::present(token)?, &demands)?;
         remember_subject(&identity)?;
         let value = serde_json::to_string(&identity).map_err(|_| Error::internal("an identity cannot be written"))?;
         // JSON escapes U+0000, so there is none.
@@ -95,12 +94,16 @@ fn remember_subject(identity: &Identity) -> Result<(), Error> {
     digest.update(identity.issuer.as_bytes());
     digest.update(identity.subject.as_bytes());
     let mut subject = [0; 32];
-    subject.iter_mut().zip(digest.finish().as_ref()).for_each(|(to, from)| *to = *from);
+    subject
+        .iter_mut()
+        .zip(digest.finish().as_ref())
+        .for_each(|(to, from)| *to = *from);
     match FIRST_SUBJECT.get() {
-        Some(first) if first != subject => {
-            Err(Error::new(Code::SecondSubject, "another subject was already verified in this transaction")
-                .with_hint("Commit or roll back first; a transaction belongs to one subject, also after sign_out()."))
-        }
+        Some(first) if first != subject => Err(Error::new(
+            Code::SecondSubject,
+            "another subject was already verified in this transaction",
+        )
+        .with_hint("Commit or roll back first; a transaction belongs to one subject, also after sign_out().")),
         Some(_) => Ok(()),
         None => {
             FIRST_SUBJECT.set(Some(subject));
@@ -132,7 +135,11 @@ fn store(value: &CStr) -> Result<(), Error> {
             false,
         )
     };
-    if outcome > 0 { Ok(()) } else { Err(Error::internal("the identity could not be stored")) }
+    if outcome > 0 {
+        Ok(())
+    } else {
+        Err(Error::internal("the identity could not be stored"))
+    }
 }
 
 /// Parses a new value into `extra`; false refuses it.
@@ -171,7 +178,13 @@ unsafe extern "C-unwind" fn assign(_value: *const c_char, extra: *mut c_void) {
 unsafe extern "C-unwind" fn transaction_ends(event: pg_sys::XactEvent::Type, _argument: *mut c_void) {
     use pg_sys::XactEvent::{XACT_EVENT_PARALLEL_PRE_COMMIT, XACT_EVENT_PRE_COMMIT, XACT_EVENT_PRE_PREPARE};
     // Deferred triggers still run after these three.
-    if ![XACT_EVENT_PRE_COMMIT, XACT_EVENT_PRE_PREPARE, XACT_EVENT_PARALLEL_PRE_COMMIT].contains(&event) {
+    if ![
+        XACT_EVENT_PRE_COMMIT,
+        XACT_EVENT_PRE_PREPARE,
+        XACT_EVENT_PARALLEL_PRE_COMMIT,
+    ]
+    .contains(&event)
+    {
         FIRST_SUBJECT.set(None);
     }
 }

@@ -14,17 +14,17 @@ use crate::tokens::{self, Audience, Demands, Issuers, Purpose};
 
 sql_function! {
     /// `identity.verify_jwt(token, audience)`: the claims of any token of ours or of a trusted issuer. It makes nobody anybody.
-    fn verify_jwt(token: &str, audience: Option<&str>) -> Result<pgrx::JsonB, Error> {
+    fn verify_jwt(token: Option<&str>, audience: Option<&str>) -> Result<pgrx::JsonB, Error> {
         let audience = audience.map_or(Audience::Accepted, Audience::Named);
-        claims(token, &Demands { issuers: Issuers::OursAndTrusted, purpose: Purpose::Anything, audience })
+        claims(jws::present(token)?, &Demands { issuers: Issuers::OursAndTrusted, purpose: Purpose::Anything, audience })
     }
 }
 
 sql_function! {
     /// `identity.access_token_verify(token, audience)`: the claims of our own access token.
-    fn access_token_verify(token: &str, audience: Option<&str>) -> Result<pgrx::JsonB, Error> {
+    fn access_token_verify(token: Option<&str>, audience: Option<&str>) -> Result<pgrx::JsonB, Error> {
         let audience = audience.map_or(Audience::Unchecked, Audience::Named);
-        claims(token, &Demands { issuers: Issuers::Ours, purpose: Purpose::Access, audience })
+        claims(jws::present(token)?, &Demands { issuers: Issuers::Ours, purpose: Purpose::Access, audience })
     }
 }
 
@@ -102,6 +102,11 @@ mod tests {
     #[test]
     fn half_hash_is_that_of_openid_connect_core() {
         // OpenID Connect Core §A.3 (response_type=id_token token, RS256).
-        assert_eq!(super::half_hash("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y", "RS256").ok().unwrap(), "77QmUPtjPfzWtF2AnpK9RQ");
+        assert_eq!(
+            super::half_hash("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y", "RS256")
+                .ok()
+                .unwrap(),
+            "77QmUPtjPfzWtF2AnpK9RQ"
+        );
     }
 }

@@ -46,7 +46,9 @@ impl<'de> Visitor<'de> for StrictVisitor {
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("a number without a value"))
+        Number::from_f64(value)
+            .map(Value::Number)
+            .ok_or_else(|| E::custom("a number without a value"))
     }
 
     fn visit_str<E: de::Error>(self, value: &str) -> Result<Value, E> {
@@ -98,7 +100,18 @@ mod tests {
 
     #[test]
     fn only_one_complete_object_is_read() {
-        for text in ["", "[]", "1", "null", "{} {}", "{", "{\"a\":1e999}", "{\"a\":\"\\u0000\"}", "{\"a\":\"\\ud800\"}", "\u{feff}{}"] {
+        for text in [
+            "",
+            "[]",
+            "1",
+            "null",
+            "{} {}",
+            "{",
+            "{\"a\":1e999}",
+            "{\"a\":\"\\u0000\"}",
+            "{\"a\":\"\\ud800\"}",
+            "\u{feff}{}",
+        ] {
             assert!(object(text.as_bytes()).is_none(), "{text}");
         }
         assert!(object(b"{\"a\":\"\xff\"}").is_none());

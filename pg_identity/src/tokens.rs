@@ -66,7 +66,10 @@ pub fn check(token: &str, demands: &Demands<'_>) -> Result<Identity, Error> {
     let jws = jws::read(token)?;
     // `none` and HMAC are not even names here.
     if Algorithm::named(&jws.algorithm).is_none() {
-        return Err(Error::new(Code::AlgorithmRefused, "the algorithm of the token is unknown or not asymmetric"));
+        return Err(Error::new(
+            Code::AlgorithmRefused,
+            "the algorithm of the token is unknown or not asymmetric",
+        ));
     }
     let latest = Latest::take();
     let issuer = Issuer::find(&latest, jws.text("iss")?, &demands.issuers)?;
@@ -79,16 +82,30 @@ pub fn check(token: &str, demands: &Demands<'_>) -> Result<Identity, Error> {
     }
     identity.user_id = match &issuer {
         Issuer::Ours { .. } => identity.subject_as_user_id(),
-        Issuer::Trusted { subject: Subject::UserId, .. } => identity.subject_as_user_id(),
-        Issuer::Trusted { subject: Subject::Foreign, .. } => None,
+        Issuer::Trusted {
+            subject: Subject::UserId,
+            ..
+        } => identity.subject_as_user_id(),
+        Issuer::Trusted {
+            subject: Subject::Foreign,
+            ..
+        } => None,
     };
     Ok(identity)
 }
 
 /// What our rows say about an issuer.
 enum Issuer {
-    Ours { name: String },
-    Trusted { name: String, audience: String, typ: Option<String>, subject: Subject, mapping: Map<String, Value> },
+    Ours {
+        name: String,
+    },
+    Trusted {
+        name: String,
+        audience: String,
+        typ: Option<String>,
+        subject: Subject,
+        mapping: Map<String, Value>,
+    },
 }
 
 /// What the subjects of a trusted issuer are.
@@ -101,7 +118,12 @@ enum Subject {
 
 impl Issuer {
     fn find(latest: &Latest, name: Option<&str>, issuers: &Issuers) -> Result<Self, Error> {
-        let unknown = || Error::new(Code::UnknownIssuer, "the issuer of the token is neither ours nor trusted");
+        let unknown = || {
+            Error::new(
+                Code::UnknownIssuer,
+                "the issuer of the token is neither ours nor trusted",
+            )
+        };
         let name = name.ok_or_else(unknown)?;
         let mut configuration = latest.table(c"configuration")?;
         let ours: Option<String> = match configuration.find(&[]) {
@@ -135,7 +157,12 @@ impl Issuer {
 
     /// The key is found by issuer and kid in our rows, brings its algorithm with it, and must have signed the token.
     fn check_signature(&self, latest: &Latest, jws: &Jws<'_>) -> Result<(), Error> {
-        let unknown = || Error::new(Code::UnknownKey, "the token names no key of its issuer, or a revoked one");
+        let unknown = || {
+            Error::new(
+                Code::UnknownKey,
+                "the token names no key of its issuer, or a revoked one",
+            )
+        };
         match (self, jws.kid.as_deref()) {
             // We always name the key.
             (Self::Ours { .. }, None) => Err(unknown()),
@@ -173,15 +200,22 @@ impl Issuer {
             (Purpose::Hint, _) => typ.as_deref() == Some("jwt"),
             // RFC 9068 §4: the resource server MUST verify that the "typ" header value is "at+jwt" or "application/at+jwt".
             (Purpose::Access, Self::Ours { .. }) => typ.as_deref() == Some("at+jwt"),
-            (Purpose::Access, Self::Trusted { typ: Some(accepted), .. }) => {
-                typ == Some(media_type(accepted)) && !is_other_token(&jws.claims)
-            }
+            (
+                Purpose::Access,
+                Self::Trusted {
+                    typ: Some(accepted), ..
+                },
+            ) => typ == Some(media_type(accepted)) && !is_other_token(&jws.claims),
             // An issuer that does not type its access tokens: what other specifications type is refused all the same.
             (Purpose::Access, Self::Trusted { typ: None, .. }) => {
                 matches!(typ.as_deref(), None | Some("jwt" | "at+jwt")) && !is_other_token(&jws.claims)
             }
         };
-        if good { Ok(()) } else { Err(Error::new(Code::WrongType, "a token of this type is not accepted here")) }
+        if good {
+            Ok(())
+        } else {
+            Err(Error::new(Code::WrongType, "a token of this type is not accepted here"))
+        }
     }
 
     fn check_audience(&self, latest: &Latest, jws: &Jws<'_>, audience: &Audience<'_>) -> Result<(), Error> {
@@ -195,7 +229,11 @@ impl Issuer {
             }
             (Audience::Accepted, Self::Trusted { audience, .. }) => of_token.contains(&audience.as_str()),
         };
-        if good { Ok(()) } else { Err(Error::new(Code::WrongAudience, "the token is for another audience")) }
+        if good {
+            Ok(())
+        } else {
+            Err(Error::new(Code::WrongAudience, "the token is for another audience"))
+        }
     }
 
     /// Looks at the times and reads the claims.
@@ -208,8 +246,9 @@ impl Issuer {
         if subject.is_empty() && *purpose != Purpose::Anything {
             return Err(malformed("the token names no subject"));
         }
-        let expires_at =
-            jws.moment("exp", Rounding::Down)?.ok_or_else(|| malformed("the token does not say when it expires"))?;
+        let expires_at = jws
+            .moment("exp", Rounding::Down)?
+            .ok_or_else(|| malformed("the token does not say when it expires"))?;
         let issued_at = jws.moment("iat", Rounding::Down)?;
         let not_before = jws.moment("nbf", Rounding::Up)?;
         let valid_until = expires_at.saturating_add(exp_skew);
@@ -219,12 +258,23 @@ impl Issuer {
             if now >= valid_until {
                 return Err(Error::new(Code::TokenExpired, "the token has expired"));
             }
-            if [issued_at, not_before].into_iter().flatten().any(|moment| moment > now + skew) {
+            if [issued_at, not_before]
+                .into_iter()
+                .flatten()
+                .any(|moment| moment > now + skew)
+            {
                 return Err(Error::new(Code::TokenNotYetValid, "the token is not yet valid"));
             }
         }
         let claims = Identity::read(jws.claims, &source)?;
-        Ok(Identity { issuer: name.clone(), subject, expires_at, valid_until, issued_at, ..claims })
+        Ok(Identity {
+            issuer: name.clone(),
+            subject,
+            expires_at,
+            valid_until,
+            issued_at,
+            ..claims
+        })
     }
 }
 
@@ -233,16 +283,25 @@ fn check_signature(row: &Row<'_>, jws: &Jws<'_>) -> Result<(), Error> {
     let algorithm = algorithm.ok_or_else(|| Error::internal("a key has an algorithm that is not known"))?;
     // RFC 8725 §3.1: the key says which algorithm, the token only repeats it.
     if jws.algorithm != algorithm.name() {
-        return Err(Error::new(Code::AlgorithmRefused, "the token names another algorithm than its key"));
+        return Err(Error::new(
+            Code::AlgorithmRefused,
+            "the token names another algorithm than its key",
+        ));
     }
     let stored = row.stored(c"public_jwk")?;
     let read = || match row.column::<pgrx::JsonB>(c"public_jwk") {
         Ok(Some(pgrx::JsonB(Value::Object(key)))) => Some(key),
         Ok(_) | Err(_) => None,
     };
-    let made = jwk::with_parsed(&stored, algorithm, read, |key| key.made(jws.token, jws.signing_input, &jws.signature))
-        .ok_or_else(|| Error::internal("a stored public key cannot be read"))?;
-    if made { Ok(()) } else { Err(Error::new(Code::BadSignature, "the signature of the token is not good")) }
+    let made = jwk::with_parsed(&stored, algorithm, read, |key| {
+        key.made(jws.token, jws.signing_input, &jws.signature)
+    })
+    .ok_or_else(|| Error::internal("a stored public key cannot be read"))?;
+    if made {
+        Ok(())
+    } else {
+        Err(Error::new(Code::BadSignature, "the signature of the token is not good"))
+    }
 }
 
 /// The revocation list: absolute for a token, session or grant; for a user, client or agent whatever was issued up to
@@ -251,7 +310,9 @@ fn check_revocations(latest: &Latest, identity: &Identity) -> Result<(), Error> 
     let mut revocations = latest.table(c"revocations")?;
     let now = clock::statement_microseconds();
     for (kind, id) in identity.stands_on() {
-        let Some(row) = revocations.find(&[kind, id]) else { continue };
+        let Some(row) = revocations.find(&[kind, id]) else {
+            continue;
+        };
         let until = row.microseconds(c"until")?.unwrap_or(i64::MAX);
         let issued_before = match kind {
             "user" | "client" | "agent" => row.microseconds(c"issued_before")?.unwrap_or(i64::MAX),
@@ -259,7 +320,10 @@ fn check_revocations(latest: &Latest, identity: &Identity) -> Result<(), Error> 
         };
         let issued_at = identity.issued_at.unwrap_or(0);
         if until > now && issued_at <= issued_before.div_euclid(1_000_000) {
-            return Err(Error::new(Code::TokenRevoked, "the token, or something it stands on, is revoked"));
+            return Err(Error::new(
+                Code::TokenRevoked,
+                "the token, or something it stands on, is revoked",
+            ));
         }
     }
     Ok(())

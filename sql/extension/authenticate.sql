@@ -12,7 +12,7 @@
 
 create function identity.authenticate(token text)
 returns void
-language c volatile strict parallel unsafe cost 10000
+language c volatile parallel unsafe cost 10000
 as 'MODULE_PATHNAME', 'authenticate_wrapper';
 comment on function identity.authenticate(text) is
   'Signs in, until the end of the transaction, whoever this access token speaks for: ours (typ at+jwt) for an audience accepted here, or of a trusted issuer. Begin a transaction first; within one SQL statement the order of signing in and reading is undefined. Raises ID001 not preloaded, ID101 malformed, ID102 expired, ID103 not yet valid, ID104 wrong audience, ID105 unknown key, ID106 bad signature, ID107 revoked, ID108 wrong type, ID109 unknown issuer, ID110 algorithm refused, ID201 when another subject was signed in earlier in this transaction.';
