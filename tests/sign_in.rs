@@ -26,7 +26,13 @@ pub async fn attempt(gateway: &Client, a: &Attempt<'_>) -> (String, Value) {
     let row = gateway
         .query_one(
             "select outcome, answer from identity.sign_in(null, 'browser', $1, $2, $3, 'Firefox', $4, $5)",
-            &[&a.username, &a.password, &a.source.unwrap_or("192.0.2.1"), &a.device, &a.session],
+            &[
+                &a.username,
+                &a.password,
+                &a.source.unwrap_or("192.0.2.1"),
+                &a.device,
+                &a.session,
+            ],
         )
         .await
         .unwrap();
@@ -35,7 +41,15 @@ pub async fn attempt(gateway: &Client, a: &Attempt<'_>) -> (String, Value) {
 
 /// The same in a browser without cookies.
 pub async fn sign_in(db: &Database, username: &str, password: &str) -> (String, Value) {
-    attempt(&db.gateway_role().await, &Attempt { username, password, ..Attempt::default() }).await
+    attempt(
+        &db.gateway_role().await,
+        &Attempt {
+            username,
+            password,
+            ..Attempt::default()
+        },
+    )
+    .await
 }
 
 async fn fail(gateway: &Client, times: usize, wrong: &Attempt<'_>) {
@@ -73,15 +87,26 @@ async fn a_person_signs_in_by_user_name_or_verified_address() {
 async fn an_unverified_address_signs_nobody_in() {
     let db = Database::new().await;
     let profile = json!({ "preferred_username": "alice", "email": "alice@people.example" });
-    db.admin().await.execute("select identity.user_create($1, $2)", &[&profile, &PASSWORD]).await.unwrap();
-    assert_eq!(sign_in(&db, "alice@people.example", PASSWORD).await.0, "invalid_credentials");
+    db.admin()
+        .await
+        .execute("select identity.user_create($1, $2)", &[&profile, &PASSWORD])
+        .await
+        .unwrap();
+    assert_eq!(
+        sign_in(&db, "alice@people.example", PASSWORD).await.0,
+        "invalid_credentials"
+    );
 }
 
 #[tokio::test]
 async fn wrong_password_unknown_name_and_no_password_answer_alike_after_the_same_time() {
     let db = Database::new().await;
     user(&db, "alice").await;
-    db.admin().await.execute("select identity.user_create('{\"preferred_username\": \"bob\"}')", &[]).await.unwrap();
+    db.admin()
+        .await
+        .execute("select identity.user_create('{\"preferred_username\": \"bob\"}')", &[])
+        .await
+        .unwrap();
     let gateway = db.gateway_role().await;
     let mut times = Vec::new();
     for username in ["alice", "nobody", "bob"] {
@@ -89,9 +114,17 @@ async fn wrong_password_unknown_name_and_no_password_answer_alike_after_the_same
         for round in 0..3 {
             wait(&db, 3600).await;
             let source = format!("192.0.2.{round}");
-            let wrong = Attempt { username, password: "wrong", source: Some(&source), ..Attempt::default() };
+            let wrong = Attempt {
+                username,
+                password: "wrong",
+                source: Some(&source),
+                ..Attempt::default()
+            };
             let begun = Instant::now();
-            assert_eq!(attempt(&gateway, &wrong).await, ("invalid_credentials".into(), json!({})));
+            assert_eq!(
+                attempt(&gateway, &wrong).await,
+                ("invalid_credentials".into(), json!({}))
+            );
             best = best.min(begun.elapsed().as_secs_f64());
         }
         times.push(best);
@@ -107,12 +140,22 @@ async fn the_delay_grows_to_thirty_seconds_and_the_right_password_then_works() {
     let db = Database::new().await;
     let alice = user(&db, "alice").await;
     let gateway = db.gateway_role().await;
-    let wrong = Attempt { username: "alice", password: "wrong", ..Attempt::default() };
-    let right = Attempt { password: &alice.password, ..wrong.clone() };
+    let wrong = Attempt {
+        username: "alice",
+        password: "wrong",
+        ..Attempt::default()
+    };
+    let right = Attempt {
+        password: &alice.password,
+        ..wrong.clone()
+    };
     fail(&gateway, 3, &wrong).await;
     for seconds in [1, 2, 4, 8, 16, 30, 30] {
         // Even the right password waits, or the answer would tell which one it was.
-        assert_eq!(attempt(&gateway, &right).await, ("slow_down".into(), json!({ "retry_after": seconds })));
+        assert_eq!(
+            attempt(&gateway, &right).await,
+            ("slow_down".into(), json!({ "retry_after": seconds }))
+        );
         wait(&db, seconds).await;
         fail(&gateway, 1, &wrong).await;
     }
@@ -126,11 +169,21 @@ async fn the_delay_grows_to_thirty_seconds_and_the_right_password_then_works() {
 async fn names_that_do_not_exist_slow_down_too() {
     let db = Database::new().await;
     let gateway = db.gateway_role().await;
-    let wrong = Attempt { username: "nobody", password: "wrong", ..Attempt::default() };
+    let wrong = Attempt {
+        username: "nobody",
+        password: "wrong",
+        ..Attempt::default()
+    };
     fail(&gateway, 3, &wrong).await;
-    assert_eq!(attempt(&gateway, &wrong).await, ("slow_down".into(), json!({ "retry_after": 1 })));
+    assert_eq!(
+        attempt(&gateway, &wrong).await,
+        ("slow_down".into(), json!({ "retry_after": 1 }))
+    );
     // Another spelling of the name is the same name.
-    let spelled = Attempt { username: " NoBody", ..wrong };
+    let spelled = Attempt {
+        username: " NoBody",
+        ..wrong
+    };
     assert_eq!(attempt(&gateway, &spelled).await.0, "slow_down");
 }
 
@@ -141,16 +194,41 @@ async fn a_known_browser_is_not_slowed_by_strangers() {
     let gateway = db.gateway_role().await;
     let (_, answer) = sign_in(&db, "alice", &alice.password).await;
     let device = answer["device_cookie"].as_str().unwrap();
-    let stranger = Attempt { username: "alice", password: "wrong", ..Attempt::default() };
+    let stranger = Attempt {
+        username: "alice",
+        password: "wrong",
+        ..Attempt::default()
+    };
     fail(&gateway, 3, &stranger).await;
-    let known = Attempt { password: &alice.password, device: Some(device), ..stranger.clone() };
+    let known = Attempt {
+        password: &alice.password,
+        device: Some(device),
+        ..stranger.clone()
+    };
     assert_eq!(attempt(&gateway, &known).await.0, "signed_in");
-    assert_eq!(attempt(&gateway, &Attempt { device: None, ..known.clone() }).await.0, "slow_down");
+    assert_eq!(
+        attempt(
+            &gateway,
+            &Attempt {
+                device: None,
+                ..known.clone()
+            }
+        )
+        .await
+        .0,
+        "slow_down"
+    );
     // It has a counter of its own, and is known for those only who signed in with it.
-    let guess = Attempt { password: "wrong", ..known.clone() };
+    let guess = Attempt {
+        password: "wrong",
+        ..known.clone()
+    };
     fail(&gateway, 3, &guess).await;
     assert_eq!(attempt(&gateway, &known).await.0, "slow_down");
-    let other = Attempt { username: "nobody", ..guess };
+    let other = Attempt {
+        username: "nobody",
+        ..guess
+    };
     fail(&gateway, 3, &other).await;
     let without = Attempt { device: None, ..other };
     assert_eq!(attempt(&gateway, &without).await.0, "slow_down");
@@ -164,7 +242,17 @@ async fn a_source_that_guesses_at_many_names_is_slowed() {
     for n in 0..30 {
         // One IPv6 subscriber has many addresses.
         let (name, source) = (format!("nobody{n}"), format!("2001:db8:1:2::{n:x}"));
-        fail(&gateway, 1, &Attempt { username: &name, password: "wrong", source: Some(&source), ..Attempt::default() }).await;
+        fail(
+            &gateway,
+            1,
+            &Attempt {
+                username: &name,
+                password: "wrong",
+                source: Some(&source),
+                ..Attempt::default()
+            },
+        )
+        .await;
     }
     let there = Attempt {
         username: "alice",
@@ -172,8 +260,14 @@ async fn a_source_that_guesses_at_many_names_is_slowed() {
         source: Some("2001:db8:1:2::ffff"),
         ..Attempt::default()
     };
-    assert_eq!(attempt(&gateway, &there).await, ("slow_down".into(), json!({ "retry_after": 1 })));
-    let elsewhere = Attempt { source: Some("2001:db8:1:3::1"), ..there };
+    assert_eq!(
+        attempt(&gateway, &there).await,
+        ("slow_down".into(), json!({ "retry_after": 1 }))
+    );
+    let elsewhere = Attempt {
+        source: Some("2001:db8:1:3::1"),
+        ..there
+    };
     assert_eq!(attempt(&gateway, &elsewhere).await.0, "signed_in");
 }
 
@@ -192,7 +286,8 @@ async fn of_fifty_parallel_guesses_at_one_account_few_are_checked() {
                     &[&source],
                 )
                 .await;
-            row.map(|row| row.get::<_, String>(0)).map_err(|error| refusal(&error).0)
+            row.map(|row| row.get::<_, String>(0))
+                .map_err(|error| refusal(&error).0)
         }));
     }
     let mut checked = 0;
@@ -212,9 +307,15 @@ async fn a_snapshot_that_stands_still_signs_nobody_in() {
     let db = Database::new().await;
     let alice = user(&db, "alice").await;
     let gateway = db.gateway_role().await;
-    gateway.batch_execute("begin isolation level repeatable read").await.unwrap();
+    gateway
+        .batch_execute("begin isolation level repeatable read")
+        .await
+        .unwrap();
     let refused = gateway
-        .query("select identity.sign_in(null, 'b', 'alice', $1, null, null, null, null)", &[&alice.password])
+        .query(
+            "select identity.sign_in(null, 'b', 'alice', $1, null, null, null, null)",
+            &[&alice.password],
+        )
         .await
         .unwrap_err();
     assert_eq!(refusal(&refused).0, "ID005");
@@ -232,7 +333,10 @@ async fn a_hash_with_old_parameters_is_renewed_at_sign_in() {
     let (old, changed_at) = stored().await;
     db.superuser()
         .await
-        .batch_execute(&format!("alter database {} set pg_identity.argon2_iterations = 3", db.name))
+        .batch_execute(&format!(
+            "alter database {} set pg_identity.argon2_iterations = 3",
+            db.name
+        ))
         .await
         .unwrap();
     assert_eq!(sign_in(&db, "alice", &alice.password).await.0, "signed_in");
@@ -258,10 +362,19 @@ async fn a_sealed_request_that_is_not_ours_leads_to_an_error_page() {
     assert_eq!(row.get::<_, String>(0), "error_page");
     assert_eq!(row.get::<_, Value>(1)["error"], "invalid_request");
     let page = gateway
-        .query_one("select outcome, answer from identity.sign_in_page('forged', null, 'b')", &[])
+        .query_one(
+            "select outcome, answer from identity.sign_in_page('forged', null, 'b')",
+            &[],
+        )
         .await
         .unwrap();
     assert_eq!(page.get::<_, String>(0), "error_page");
-    let plain = gateway.query_one("select outcome, answer from identity.sign_in_page(null, null, 'b')", &[]).await.unwrap();
+    let plain = gateway
+        .query_one(
+            "select outcome, answer from identity.sign_in_page(null, null, 'b')",
+            &[],
+        )
+        .await
+        .unwrap();
     assert_eq!((plain.get(0), plain.get(1)), ("page", json!({})));
 }

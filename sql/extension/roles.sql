@@ -27,5 +27,7 @@ comment on role identity_gateway is 'pg_identity: may call the protocol function
 comment on role identity_app is 'pg_identity: may authenticate and read the verified identity; applications inherit it';
 comment on role identity_sync is 'pg_identity: may write the keys of trusted issuers';
 
+comment on schema identity is 'pg_identity: everything callable';
+
 grant create, usage on schema identity to identity_owner;
 grant usage on schema identity to identity_admin, identity_gateway, identity_app, identity_sync;

@@ -37,10 +37,13 @@ begin
   for settings in select * from identity_store.partition_settings s order by s.table_name loop
     names := identity_store.partitions_make(settings);
     made := made || names;
-    busy := busy || case when names is null then array[settings.table_name] end;
-    names := identity_store.partitions_drop(settings);
-    dropped := dropped || names;
-    busy := busy || case when names is null then array[settings.table_name] end;
+    if names is not null then
+      names := identity_store.partitions_drop(settings);
+      dropped := dropped || names;
+    end if;
+    if names is null then
+      busy := busy || settings.table_name;
+    end if;
   end loop;
   perform identity_store.audit('partition_dropped', null, null, null, jsonb_build_object('partition', d.name))
   from unnest(dropped) d (name);
