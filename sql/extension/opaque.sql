@@ -17,26 +17,25 @@ comment on function identity.opaque_id(text, text) is
 revoke all on function identity.opaque_id(text, text) from public;
 grant execute on function identity.opaque_id(text, text) to identity_owner;
 
--- The offset keeps PostgreSQL from computing the token twice, which would be two different tokens.
-create function identity.opaque_mint(prefix text, id uuid)
-returns table (token text, hash bytea)
-language sql volatile strict parallel safe
-set search_path = pg_catalog, pg_temp
+create function identity.opaque_mint(prefix text, id uuid, out token text, out hash bytea)
+language plpgsql volatile strict parallel safe
 as $$
-  select made.token, sha256(convert_to(made.token, 'UTF8'))
-  from (select identity.opaque_token($1, $2) as token offset 0) as made
+begin
+  opaque_mint.token := identity.opaque_token(prefix, id);
+  opaque_mint.hash := pg_catalog.sha256(pg_catalog.convert_to(opaque_mint.token, 'UTF8'));
+end
 $$;
 comment on function identity.opaque_mint(text, uuid) is
   'A new secret for the row id, to be shown once, and its SHA-256, to be stored. Raises ID005 for a bad prefix.';
 alter function identity.opaque_mint(text, uuid) owner to identity_owner;
 revoke all on function identity.opaque_mint(text, uuid) from public;
 
+-- Without strict and settings of its own PostgreSQL inlines it.
 create function identity.opaque_parse(prefix text, token text)
 returns table (id uuid, hash bytea)
-language sql immutable strict parallel safe
-set search_path = pg_catalog, pg_temp
+language sql immutable parallel safe
 as $$
-  select parsed.id, sha256(convert_to($2, 'UTF8'))
+  select parsed.id, pg_catalog.sha256(pg_catalog.convert_to($2, 'UTF8'))
   from identity.opaque_id($1, $2) as parsed (id)
   where parsed.id is not null
 $$;
@@ -112,8 +111,7 @@ revoke all on function identity.refresh_token(uuid, integer, bytea) from public;
 
 create function identity.refresh_parse(token text)
 returns table (family uuid, generation integer)
-language sql immutable strict parallel safe
-set search_path = pg_catalog, pg_temp
+language sql immutable parallel safe
 as $$
   select parsed.family, identity.refresh_generation($1)
   from identity.refresh_family($1) as parsed (family)
@@ -164,6 +162,6 @@ grant execute on function identity.uuid_v7_time(uuid) to identity_owner, identit
 create function identity.normalize_name(name text) returns text
 language c immutable strict parallel safe as 'MODULE_PATHNAME', 'normalize_name_wrapper';
 comment on function identity.normalize_name(text) is
-  'A user name or e-mail address in the form in which names are compared: Unicode NFKC, full case folding, no white space around. Raises nothing.';
+  'A user name or e-mail address in the form in which names are compared: Unicode NFKC, full case folding, without invisible characters and white space around (toNFKC_Casefold). Raises nothing.';
 revoke all on function identity.normalize_name(text) from public;
 grant execute on function identity.normalize_name(text) to identity_owner, identity_admin, identity_app;

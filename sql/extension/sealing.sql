@@ -105,7 +105,6 @@ grant execute on function identity.rotate_sealed_key(text) to identity_admin;
 
 create function identity.sealed_key(purpose text, out id text, out sealed bytea)
 language plpgsql stable parallel safe
-set search_path = pg_catalog, pg_temp
 as $$
 begin
   select key.id, key.sealed into sealed_key.id, sealed_key.sealed
