@@ -1,7 +1,7 @@
 //! All integration tests in one binary, one module per feature: they share one throw-away cluster (support/).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use tests as support;
+extern crate tests as support;
 
 mod account;
 mod audit;
