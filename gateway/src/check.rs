@@ -87,6 +87,7 @@ pub async fn examine(target: &Target, issuer: &Issuer) -> Result<Vec<Finding>, O
         // What follows would only repeat it in other words.
         return Ok(findings);
     }
+    findings.push(build(&client).await.map_err(obstacle)?);
     findings.push(configured(&client, issuer).await.map_err(obstacle)?);
     findings.push(statements(&client, &router::calls()).await.map_err(obstacle)?);
     findings.push(keys(&client).await.map_err(obstacle)?);
@@ -128,6 +129,27 @@ async fn extension(client: &Client) -> Result<Vec<Finding>, tokio_postgres::Erro
         (true, true) => {}
     }
     Ok(findings)
+}
+
+async fn build(client: &Client) -> Result<Finding, tokio_postgres::Error> {
+    let row = match client
+        .query_one("select identity.build(), identity.installed_build()", &[])
+        .await
+    {
+        Ok(row) => row,
+        Err(error) => return answered(error),
+    };
+    let (library, installed): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+    Ok(if library == installed {
+        Finding::Good(format!("the extension's library and SQL are of one build, {library}"))
+    } else {
+        Finding::Fault(
+            Failure::new(format!(
+                "the extension's library is of build {library}, its SQL of build {installed}"
+            ))
+            .hint("as a superuser: alter extension pg_identity update"),
+        )
+    })
 }
 
 async fn configured(client: &Client, issuer: &Issuer) -> Result<Finding, tokio_postgres::Error> {

@@ -2,7 +2,7 @@
 
 use std::{future::Future, path::PathBuf, process::ExitCode};
 
-use clap::{ArgMatches, Args as _, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::{
     admin, check,
@@ -54,12 +54,17 @@ pub fn run() -> ExitCode {
 /// Each command takes the settings that it reads, and no others: the secret of one is not loaded by another.
 fn command() -> clap::Command {
     Cli::command()
-        .mut_subcommand("serve", Settings::augment_args_for_update)
-        .mut_subcommand("check", Settings::augment_args_for_update)
-        .mut_subcommand("migrate", MigrateDatabase::augment_args_for_update)
+        .mut_subcommand("serve", takes::<Settings>)
+        .mut_subcommand("check", takes::<Settings>)
+        .mut_subcommand("migrate", takes::<MigrateDatabase>)
         .mut_subcommand("admin", |admin| {
-            AdminDatabase::augment_args_for_update(admin).mut_args(|argument| argument.global(true))
+            takes::<AdminDatabase>(admin).mut_args(|argument| argument.global(true))
         })
+}
+
+fn takes<S: clap::Args>(command: clap::Command) -> clap::Command {
+    let about = command.get_about().cloned().unwrap_or_default();
+    S::augment_args_for_update(command).about(about).long_about(None)
 }
 
 fn start(matches: &ArgMatches) -> Result<(), Failure> {

@@ -1,5 +1,7 @@
 //! `/healthz`: this process answers. `/readyz`: it can serve, that is the database answers too.
 
+use std::time::Duration;
+
 use axum::{
     Json, Router,
     extract::State,
@@ -8,9 +10,10 @@ use axum::{
     routing::get,
 };
 use serde_json::json;
+use tokio::time::timeout;
 
 use crate::web::{
-    database::{Call, Pool},
+    database::{Call, Pool, Unavailable},
     state::AppState,
 };
 
@@ -34,7 +37,11 @@ async fn healthz() -> impl IntoResponse {
 }
 
 async fn readyz(State(state): State<AppState>) -> impl IntoResponse {
-    let (status, text) = match state.db.call(&READINESS, &[]).await {
+    // Whoever asks decides within a second whether to send people here; a connection is waited for longer than that.
+    let answer = timeout(PATIENCE, state.db.call(&READINESS, &[]))
+        .await
+        .unwrap_or(Err(Unavailable::Unreachable));
+    let (status, text) = match answer {
         Ok(answer) if answer.outcome == "ok" => (StatusCode::OK, "ok"),
         Ok(answer) => {
             tracing::warn!(outcome = answer.outcome, detail = answer.detail, "not ready");
@@ -47,3 +54,5 @@ async fn readyz(State(state): State<AppState>) -> impl IntoResponse {
     };
     (status, [(CACHE_CONTROL, "no-store")], Json(json!({ "status": text })))
 }
+
+const PATIENCE: Duration = Duration::from_millis(800);

@@ -13,7 +13,7 @@ use crate::{
     web::database::connect::{Limits, Target},
 };
 
-pub use scripts::store_version;
+use self::scripts::store_version;
 
 /// The command. Prints a line for each thing done.
 pub async fn run(url: &DatabaseUrl) -> Result<(), Failure> {

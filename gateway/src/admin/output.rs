@@ -16,7 +16,7 @@ pub fn table(rows: &Value, columns: &[&str]) {
         .map(|row| {
             columns
                 .iter()
-                .map(|column| row.get(column).map_or_else(String::new, cell))
+                .map(|column| row.get(column).map_or_else(String::new, |value| shown(column, value)))
                 .collect()
         })
         .collect();
@@ -71,6 +71,15 @@ fn line(cells: &[String], widths: &[usize]) {
         .map(|(cell, width)| format!("{cell:width$}"))
         .collect();
     println!("{}", padded.join("  ").trim_end());
+}
+
+/// A time to the second: people do not read microseconds.
+fn shown(column: &str, value: &Value) -> String {
+    let text = cell(value);
+    match text.split_once('.') {
+        Some((seconds, _)) if column.ends_with("_at") => seconds.replace('T', " "),
+        _ => text,
+    }
 }
 
 fn cell(value: &Value) -> String {

@@ -156,7 +156,7 @@ impl Database {
     /// [`Unavailable`]; a function that refuses answers with an outcome, which is no error here.
     pub async fn call(&self, call: &'static Call, parameters: &[&(dyn ToSql + Sync)]) -> Result<Answer, Unavailable> {
         let started = Instant::now();
-        let span = tracing::info_span!("call", function = call.name(), otel.kind = "client");
+        let span = tracing::info_span!("call", function = call.name());
         let answer = self.ask(call, parameters).instrument(span).await;
         measure(call, started, &answer);
         answer

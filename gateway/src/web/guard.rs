@@ -28,6 +28,12 @@ pub async fn guard(State(state): State<AppState>, request: Request, next: Next) 
             Outcome::ServerError,
             "something went wrong here; it has been written to the log",
         ),
+        // tower-http says it in its own words.
+        Ok(response) if response.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            let mut response = refuse(&state, reader, Outcome::InvalidRequest, "the request is too large");
+            *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+            response
+        }
         Ok(response) => response,
         Err(_) => refuse(
             &state,

@@ -7,7 +7,8 @@ use std::{
     hash::{BuildHasher, RandomState},
     net::{IpAddr, Ipv6Addr},
     num::NonZeroU32,
-    time::Duration,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -38,6 +39,13 @@ use crate::config;
 pub struct SourceLimits {
     limiter: Option<RateLimiter<IpAddr, Buckets, QuantaClock, NoOpMiddleware<<QuantaClock as Clock>::Instant>>>,
     clock: QuantaClock,
+    refused: Mutex<Refused>,
+}
+
+/// Requests refused since the last line in the log.
+struct Refused {
+    count: u64,
+    since: Instant,
 }
 
 impl SourceLimits {
@@ -52,13 +60,33 @@ impl SourceLimits {
                 clock.clone(),
             )
         });
-        Self { limiter, clock }
+        Self {
+            limiter,
+            clock,
+            refused: Mutex::new(Refused {
+                count: 0,
+                since: Instant::now(),
+            }),
+        }
     }
 
     /// How long this source has to wait, if it has to.
     fn wait(&self, source: IpAddr) -> Option<Duration> {
         let refused = self.limiter.as_ref()?.check_key(&network(source)).err()?;
         Some(refused.wait_time_from(self.clock.now()))
+    }
+
+    /// One line for many refusals, naming one of the sources.
+    fn note(&self, source: IpAddr) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.count += 1;
+        if refused.since.elapsed() >= NOTE || refused.count == 1 {
+            tracing::warn!(count = refused.count, %source, "sources are over their limit");
+            *refused = Refused {
+                count: 1,
+                since: Instant::now(),
+            };
+        }
     }
 }
 
@@ -73,6 +101,7 @@ pub async fn limit(
         None => next.run(request).await,
         Some(wait) => {
             counter!("gateway_limited_total").increment(1);
+            state.limits.note(source.address);
             let mut response = refusal::too_many_requests(&state, Reader::of(request.headers()));
             response
                 .headers_mut()
@@ -123,6 +152,8 @@ impl StateStore for Buckets {
     }
 }
 
+/// At most one line in the log in this time.
+const NOTE: Duration = Duration::from_secs(10);
 /// 512 KiB of them. With 1,000 sources at once, two in three hundred share a bucket with another.
 const BUCKETS: usize = 1 << 16;
 

@@ -5,12 +5,12 @@ use std::{net::SocketAddr, time::Instant};
 
 use axum::{
     extract::{ConnectInfo, MatchedPath, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
     middleware::Next,
     response::Response,
 };
 use metrics::{counter, gauge, histogram};
-use tracing::Instrument as _;
+use tracing::{Instrument as _, field::Empty};
 
 use super::{proxy::Source, state::AppState};
 use crate::telemetry;
@@ -36,7 +36,12 @@ pub async fn observe(
         .map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
     let method = method(request.method());
 
-    let span = tracing::info_span!("request", id = %id.to_str().unwrap_or_default(), otel.name = %format_args!("{method} {route}"), otel.kind = "server");
+    let span =
+        tracing::info_span!("request", id = %id.to_str().unwrap_or_default(), otel.name = Empty, otel.kind = Empty);
+    if state.settings.telemetry.endpoint.is_some() {
+        span.record("otel.name", format!("{method} {route}"))
+            .record("otel.kind", "server");
+    }
     if from_proxy {
         telemetry::continue_trace(&span, request.headers());
     }
@@ -47,8 +52,13 @@ pub async fn observe(
 
     let status = response.status().as_u16();
     let seconds = started.elapsed().as_secs_f64();
-    span.in_scope(|| {
-        tracing::info!(target: "gateway::request", method, route, status, ms = (seconds * 100_000.0).round() / 100.0, source = %source.address, "request");
+    let ms = (seconds * 100_000.0).round() / 100.0;
+    span.in_scope(|| match response.status() {
+        // Whoever floods us must not fill a disk: the limiter says how many there were.
+        StatusCode::TOO_MANY_REQUESTS => {
+            tracing::debug!(method, route, status, ms, source = %source.address, "request")
+        }
+        _ => tracing::info!(method, route, status, ms, source = %source.address, "request"),
     });
     counter!("gateway_requests_total", "method" => method, "route" => route.clone(), "status" => status.to_string())
         .increment(1);

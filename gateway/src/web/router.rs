@@ -30,9 +30,10 @@ pub fn router(state: AppState) -> Router {
     let all = features
         .merge(well_known::routes(&state.issuer))
         .fallback(page::missing);
-    // Health is asked by machines inside, over http and often.
-    let guarded = behind_the_guards(all, &state).merge(health::routes());
-    guarded
+    // Health is asked by machines inside, over http.
+    behind_the_guards(all, &state)
+        .merge(health::routes())
+        .layer(from_fn_with_state(state.clone(), limits::limit))
         .layer(from_fn_with_state(state.clone(), observe::observe))
         .with_state(state)
 }
@@ -43,7 +44,6 @@ fn behind_the_guards(router: Router<AppState>, state: &AppState) -> Router<AppSt
         .layer(CatchPanicLayer::custom(guard::panicked))
         .layer(RequestBodyLimitLayer::new(state.settings.http.body_limit))
         .layer(from_fn_with_state(state.clone(), guard::guard))
-        .layer(from_fn_with_state(state.clone(), limits::limit))
         .layer(from_fn_with_state(state.clone(), transport::require_https))
 }
 
