@@ -223,6 +223,32 @@ async fn a_name_leads_to_one_person() {
 }
 
 #[tokio::test]
+async fn of_twenty_people_created_at_once_with_one_name_one_exists() {
+    let db = Database::new().await;
+    let mut races = Vec::new();
+    for n in 0..20 {
+        let admin = db.admin().await;
+        // Two spellings, and the same as a verified address.
+        let profile = match n % 3 {
+            0 => json!({ "preferred_username": "alice@people.example" }),
+            1 => json!({ "preferred_username": "ALICE@people.example" }),
+            _ => {
+                json!({ "preferred_username": format!("a{n}"), "email": "alice@people.example", "email_verified": true })
+            }
+        };
+        races.push(tokio::spawn(async move { create(&admin, profile).await }));
+    }
+    let mut created = 0;
+    for race in races {
+        match race.await.unwrap() {
+            Ok(_) => created += 1,
+            Err((sqlstate, _)) => assert_eq!(sqlstate, "ID007"),
+        }
+    }
+    assert_eq!(created, 1);
+}
+
+#[tokio::test]
 async fn a_patch_changes_what_it_names_and_null_removes() {
     let db = Database::new().await;
     let admin = db.admin().await;

@@ -46,18 +46,20 @@ comment on function identity.audit_kinds() is
 revoke all on function identity.audit_kinds() from public;
 grant execute on function identity.audit_kinds() to identity_admin;
 
--- The actor is who is logged in to the database, not the owner that a security definer function runs as.
+-- The actor is who is logged in to the database, not the owner that a security definer function runs as. plpgsql, because
+-- it keeps its plan between calls.
 create or replace function identity_store.audit(
   kind text, user_id uuid, client_id text, session_id uuid, details jsonb default '{}'
 )
 returns void
-language sql volatile parallel unsafe
+language plpgsql volatile parallel unsafe
 as $$
+begin
   insert into identity_store.audit_events (id, kind, user_id, client_id, session_id, actor, actor_subject, details)
   values (
     identity.uuid_v7(), audit.kind, audit.user_id, audit.client_id, audit.session_id,
-    session_user, identity.subject(), audit.details
-  )
+    session_user, identity.subject(), audit.details);
+end
 $$;
 comment on function identity_store.audit(text, uuid, text, uuid, jsonb) is
   'Writes one audit event in the caller''s transaction, with the database login and the verified subject as actors. Returns nothing; kinds are listed by identity.audit_kinds().';
