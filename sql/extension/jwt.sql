@@ -152,9 +152,7 @@ begin
   if lifetime is null or lifetime <= interval '0' or lifetime > interval '1 day' then
     raise exception using errcode = 'ID005', message = 'lifetime is not between 1 second and 1 day';
   end if;
-  if identity.revoked_in_second(claims, issued_at) then
-    issued_at := issued_at + 1;
-  end if;
+  issued_at := identity.issue_second(claims, issued_at);
   return identity.sign_with_current_key(
     jsonb_build_object(
       'iss', identity.require_issuer(),
@@ -167,7 +165,7 @@ end
 $$;
 alter function identity.mint_access_token(jsonb, interval) owner to identity_owner;
 comment on function identity.mint_access_token(jsonb, interval) is
-  'An access token (RFC 9068, typ at+jwt) that lives for lifetime (up to 1 day); iss, iat, exp and jti are added where absent. iat is one second on when its user, client or agent was revoked in this very second. Raises ID002 without issuer or key, ID003 without the master key, ID005 for the lifetime.';
+  'An access token (RFC 9068, typ at+jwt) that lives for lifetime (up to 1 day); iss, iat, exp and jti are added where absent. iat is a second on when its user, client or agent was revoked in this very second. Raises ID002 without issuer or key, ID003 without the master key, ID005 for the lifetime.';
 revoke all on function identity.mint_access_token(jsonb, interval) from public;
 grant execute on function identity.mint_access_token(jsonb, interval) to identity_owner;
 
