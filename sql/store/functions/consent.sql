@@ -26,8 +26,8 @@ begin
     return query select 'page', null::text, json_build_object(
       'client', identity_store.client_display((v.client).id),
       -- Who registered a client chose its name and logo; the host is what a person can check.
-      'redirect_host', substring(coalesce(request -> 'parameters' ->> 'redirect_uri', (v.client).redirect_uris[1])
-        from '^(?:https?://([^/?:]+|\[[^]]*\])|[^:]+)'),
+      'redirect_host', (select coalesce(substring(uri from '^https?://(\[[^]]*\]|[^/?:]+)'), substring(uri from '^[^:]+'))
+        from coalesce(request -> 'parameters' ->> 'redirect_uri', (v.client).redirect_uris[1]) as uri),
       'scopes', (select coalesce(json_agg(json_build_object('name', s.name, 'description', s.description) order by w.position), '[]')
         from unnest(v.scope) with ordinality as w (name, position) join identity_store.scopes s on s.name = w.name),
       'resources', (select coalesce(json_agg(json_build_object('identifier', r.identifier, 'name', r.name) order by r.name), '[]')
