@@ -3,7 +3,9 @@
 use serde_json::json;
 use url::Url;
 
-use crate::support::{Browser, Client, Database, Flow, Gateway, Page, User, client, public_client, user, web_client};
+use crate::support::{
+    Browser, Client, Database, Flow, Gateway, Page, User, attribute_of, client, public_client, user, web_client,
+};
 
 struct Bench {
     gateway: Gateway,
@@ -421,15 +423,12 @@ async fn a_first_visit_from_another_site_can_sign_in() {
         .header("Sec-Fetch-Site", "cross-site");
     let mut page = flow.browser.send(request).await;
     if page.has("continue") {
-        let next = page
+        let link = page
             .body
-            .split("url=")
-            .nth(1)
-            .unwrap()
-            .split('"')
-            .next()
-            .unwrap()
-            .replace("&amp;", "&");
+            .split('<')
+            .find(|tag| tag.contains("id=\"continue\""))
+            .unwrap();
+        let next = attribute_of(link, "href").unwrap();
         let request = flow
             .browser
             .http

@@ -341,7 +341,7 @@ async fn without_a_database_clients_are_told_to_come_back() {
     let service = service_client(&bench.db).await;
     let superuser = bench.db.superuser().await;
     superuser
-        .batch_execute(&format!("alter database {} allow_connections false", bench.db.name))
+        .batch_execute(&format!("alter database {} connection limit 0", bench.db.name))
         .await
         .unwrap();
     let end = "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()";

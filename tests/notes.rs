@@ -39,8 +39,8 @@ impl Demo {
             "redirect_uris": [format!("{url}/callback")],
             "post_logout_redirect_uris": [format!("{url}/")],
             "scope": "openid profile offline_access",
-            // Below the ten seconds that the example keeps in hand: it refreshes at each request.
-            "access_token_lifetime": 5
+            // The ten seconds that the example keeps in hand: it refreshes at each request.
+            "access_token_lifetime": 10
         });
         let client = client(&db, metadata).await;
         Demo::table(&db);
