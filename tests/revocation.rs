@@ -206,3 +206,23 @@ async fn a_bad_argument_is_named() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_second_revocation_in_the_same_second_reaches_what_was_minted_in_between() {
+    let db = Database::new().await;
+    let (app, owner) = (db.app().await, db.owner().await);
+    let claims = json!({ "sub": ALICE, "aud": db.issuer, "client_id": "app" });
+    let mint = async || -> String {
+        let sql = "select identity.mint_access_token($1, '5 minutes')";
+        owner.query_one(sql, &[&claims]).await.unwrap().get(0)
+    };
+    for (kind, id) in [("user", ALICE), ("user", ALICE), ("client", "app")] {
+        let before = mint().await;
+        owner
+            .execute("select identity.revoke($1, $2)", &[&kind, &id])
+            .await
+            .unwrap();
+        assert_eq!(sqlstate(authenticate(&app, &before).await), REVOKED, "{kind}");
+        assert_eq!(sqlstate(authenticate(&app, &mint().await).await), "accepted", "{kind}");
+    }
+}
