@@ -125,8 +125,10 @@ impl Demo {
         let id = process.id();
         let deadline = Instant::now() + Duration::from_secs(300);
         while !self.printed().contains("Ctrl-C stops everything") {
-            let ended = self.process.as_mut().unwrap().try_wait().unwrap();
-            assert!(ended.is_none(), "make run ended, {ended:?}:\n{}", self.printed());
+            if let Some(status) = self.process.as_mut().unwrap().try_wait().unwrap() {
+                self.process = None;
+                panic!("make run ended, {status}:\n{}", self.printed());
+            }
             assert!(
                 Instant::now() < deadline,
                 "make run (process {id}) does not get ready:\n{}",
