@@ -27,7 +27,8 @@ begin
   if token_introspect.token like '%.%' then
     claims := identity_store.access_token_claims(token_introspect.token, null);
     -- Own client, a resource named in aud, or an administrator gave the right.
-    if claims ->> 'client_id' = client.id or client.introspect_any or claims -> 'aud' ? client.id then
+    if claims is not null
+      and (claims ->> 'client_id' = client.id or client.introspect_any or claims -> 'aud' ? client.id) then
       return query select 'ok', null::text,
         (jsonb_build_object('active', true, 'token_type', 'Bearer') || claims)::json;
       return;

@@ -47,7 +47,7 @@ as $$
   select case
     -- RFC 8707 §2: MUST be an absolute URI, MUST NOT include a fragment component.
     when resource !~ '^[A-Za-z][A-Za-z0-9+.-]*:[\x21-\x7e]+$' or resource ~ '#' or length(resource) > 2000 then null
-    when parts is null then nullif(rtrim(resource, '/'), '')
+    when parts is null then case when resource ~ ':[^/]' then rtrim(resource, '/') end
     else lower(parts[1]) || '://' || case lower(parts[1])
         when 'https' then regexp_replace(lower(parts[2]), ':443$', '')
         when 'http' then regexp_replace(lower(parts[2]), ':80$', '')
