@@ -49,14 +49,19 @@ revoke all on function identity_store.scopes_requested(text, text) from public;
 
 create or replace function identity_store.scopes_at(scope text[], resources text[])
 returns text[]
-language sql stable parallel safe
+language plpgsql stable parallel safe
 as $$
-  select case when cardinality(scopes_at.resources) = 0 then scopes_at.scope else coalesce((
-    select array_agg(w.name order by w.position)
+begin
+  if cardinality(scopes_at.resources) = 0 or cardinality(scopes_at.scope) = 0 then
+    return scopes_at.scope;
+  end if;
+  return array(
+    select w.name
     from unnest(scopes_at.scope) with ordinality as w (name, position)
     where not exists (select from identity_store.resource_scopes r where r.scope = w.name)
       or exists (select from identity_store.resource_scopes r where r.scope = w.name and r.resource = any (scopes_at.resources))
-  ), '{}') end
+    order by w.position);
+end
 $$;
 comment on function identity_store.scopes_at(text[], text[]) is
   'The scopes without those that belong to other resources only; all of them when no resource is named.';
