@@ -37,14 +37,22 @@ pub fn routes() -> Router<AppState> {
 /// The statements of this feature.
 pub static CALLS: &[&Call] = &[&PAGE, &END_SESSION, &END_OTHERS, &WITHDRAW, &CHANGE_PASSWORD];
 
-static PAGE: Call =
-    Call { pool: Pool::Reads, sql: "select outcome, detail, answer from identity.account_page($1)" };
-static END_SESSION: Call =
-    Call { pool: Pool::Writes, sql: "select outcome, detail, answer from identity.account_session_end($1, $2)" };
-static END_OTHERS: Call =
-    Call { pool: Pool::Writes, sql: "select outcome, detail, answer from identity.account_sessions_end_others($1)" };
-static WITHDRAW: Call =
-    Call { pool: Pool::Writes, sql: "select outcome, detail, answer from identity.account_application_withdraw($1, $2)" };
+static PAGE: Call = Call {
+    pool: Pool::Reads,
+    sql: "select outcome, detail, answer from identity.account_page($1)",
+};
+static END_SESSION: Call = Call {
+    pool: Pool::Writes,
+    sql: "select outcome, detail, answer from identity.account_session_end($1, $2)",
+};
+static END_OTHERS: Call = Call {
+    pool: Pool::Writes,
+    sql: "select outcome, detail, answer from identity.account_sessions_end_others($1)",
+};
+static WITHDRAW: Call = Call {
+    pool: Pool::Writes,
+    sql: "select outcome, detail, answer from identity.account_application_withdraw($1, $2)",
+};
 static CHANGE_PASSWORD: Call = Call {
     pool: Pool::Hashing,
     sql: "select outcome, detail, answer from identity.account_password_change($1, $2, $3, $4)",
@@ -111,13 +119,21 @@ struct Application {
 
 impl User {
     fn shown(&self) -> &str {
-        self.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&self.username)
+        self.name
+            .as_deref()
+            .filter(|name| !name.is_empty())
+            .unwrap_or(&self.username)
     }
 
     /// The first letters of the first and the last word.
     fn initials(&self) -> String {
         let mut words = self.shown().split_whitespace().filter_map(|word| word.chars().next());
-        words.next().into_iter().chain(words.next_back()).flat_map(char::to_uppercase).collect()
+        words
+            .next()
+            .into_iter()
+            .chain(words.next_back())
+            .flat_map(char::to_uppercase)
+            .collect()
     }
 }
 
@@ -143,8 +159,17 @@ async fn show_page(state: &AppState, cookies: &Cookies, query: Result<Query, Mal
     let answer: PageAnswer = answer.read()?;
     let now = OffsetDateTime::now_utc();
     let form = PasswordForm::of(cookies, &answer.user.username);
-    let account = AccountPage { site: Site::of(state), page: &answer, notice, form, now: &now };
-    let pictures = answer.applications.iter().filter_map(|application| application.client.logo_uri.as_ref());
+    let account = AccountPage {
+        site: Site::of(state),
+        page: &answer,
+        notice,
+        form,
+        now: &now,
+    };
+    let pictures = answer
+        .applications
+        .iter()
+        .filter_map(|application| application.client.logo_uri.as_ref());
     page::render(StatusCode::OK, &account, Forms::Here, pictures)
 }
 
@@ -195,7 +220,13 @@ async fn withdraw(
 ) -> Response {
     let result = async {
         let form = checked(&state, &headers, &cookies, form)?;
-        act(&state, &WITHDRAW, &[&cookies.session(), &form.one("client_id")?], "withdrawn").await
+        act(
+            &state,
+            &WITHDRAW,
+            &[&cookies.session(), &form.one("client_id")?],
+            "withdrawn",
+        )
+        .await
     };
     page::answer(&state, result.await)
 }
@@ -222,7 +253,12 @@ fn checked(
     form: Result<Form, Malformed>,
 ) -> Result<Parameters, Trouble> {
     let form = form?.0;
-    csrf::check(headers, state.issuer.origin(), form.one(csrf::FIELD)?, &[cookies.session()])?;
+    csrf::check(
+        headers,
+        state.issuer.origin(),
+        form.one(csrf::FIELD)?,
+        cookies.session(),
+    )?;
     Ok(form)
 }
 
@@ -253,18 +289,41 @@ async fn change(
     let new = form.one("new_password")?.unwrap_or_default();
     let refuse = |status, problem: String| {
         let username = form.one("username")?.unwrap_or_default();
-        let form = PasswordForm { problem: Some(problem), ..PasswordForm::of(cookies, username) };
-        page::render(status, &PasswordPage { site: Site::of(state), form }, Forms::Here, [])
+        let form = PasswordForm {
+            problem: Some(problem),
+            ..PasswordForm::of(cookies, username)
+        };
+        page::render(
+            status,
+            &PasswordPage {
+                site: Site::of(state),
+                form,
+            },
+            Forms::Here,
+            [],
+        )
     };
     if form.one("new_password_again")? != Some(new) {
-        return refuse(StatusCode::UNPROCESSABLE_ENTITY, "The two new passwords are not the same.".to_owned());
+        return refuse(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "The two new passwords are not the same.".to_owned(),
+        );
     }
     let address = source.address.to_string();
-    let answer = state.db.call(&CHANGE_PASSWORD, &[&cookies.session(), &old, &new, &address]).await?;
+    let answer = state
+        .db
+        .call(&CHANGE_PASSWORD, &[&cookies.session(), &old, &new, &address])
+        .await?;
     match answer.outcome.as_str() {
-        "ok" => Ok(response::see_other(&format!("{}?done=password-changed", page::home(state)))),
+        "ok" => Ok(response::see_other(&format!(
+            "{}?done=password-changed",
+            page::home(state)
+        ))),
         "sign_in" => Ok(response::see_other(&state.issuer.local("/login"))),
-        "invalid_credentials" => refuse(StatusCode::UNPROCESSABLE_ENTITY, "The current password is not right.".to_owned()),
+        "invalid_credentials" => refuse(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "The current password is not right.".to_owned(),
+        ),
         "invalid_password" => {
             let Refused { error_description, .. } = answer.read()?;
             refuse(StatusCode::UNPROCESSABLE_ENTITY, error_description)
@@ -272,7 +331,9 @@ async fn change(
         "slow_down" => {
             let Refused { retry_after, .. } = answer.read()?;
             let mut response = refuse(StatusCode::TOO_MANY_REQUESTS, too_many(retry_after))?;
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after));
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(retry_after));
             Ok(response)
         }
         _ => Err(answer.into()),
@@ -290,6 +351,10 @@ struct Refused {
 
 impl<'a> PasswordForm<'a> {
     fn of(cookies: &Cookies, username: &'a str) -> Self {
-        Self { csrf: cookies.session().map(csrf::token).unwrap_or_default(), username, problem: None }
+        Self {
+            csrf: cookies.session().map(csrf::token).unwrap_or_default(),
+            username,
+            problem: None,
+        }
     }
 }

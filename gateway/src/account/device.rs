@@ -3,14 +3,27 @@
 /// "Firefox on Linux"; what is not recognised by its first word, and nothing as "Unknown device".
 pub fn name(user_agent: &str) -> String {
     let find = |marks: &[(&str, &'static str)]| {
-        marks.iter().find(|(mark, _)| user_agent.contains(mark)).map(|(_, name)| *name)
+        marks
+            .iter()
+            .find(|(mark, _)| user_agent.contains(mark))
+            .map(|(_, name)| *name)
     };
     match (find(BROWSERS), find(SYSTEMS)) {
         (Some(browser), Some(system)) => format!("{browser} on {system}"),
         (Some(name), None) | (None, Some(name)) => name.to_owned(),
         (None, None) => {
-            let word: String = user_agent.split_whitespace().next().unwrap_or_default().chars().take(40).collect();
-            if word.is_empty() { "Unknown device".to_owned() } else { word }
+            let word: String = user_agent
+                .split_whitespace()
+                .next()
+                .unwrap_or_default()
+                .chars()
+                .take(40)
+                .collect();
+            if word.is_empty() {
+                "Unknown device".to_owned()
+            } else {
+                word
+            }
         }
     }
 }
@@ -43,9 +56,11 @@ mod tests {
 
     #[test]
     fn devices_have_the_names_that_people_use() {
-        let linux = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36";
+        let linux =
+            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36";
         assert_eq!(name(linux), "Chrome on Linux");
-        let phone = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 Version/17.0 Safari/604.1";
+        let phone =
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 Version/17.0 Safari/604.1";
         assert_eq!(name(phone), "Safari on iPhone");
         assert_eq!(name("curl/8.5.0"), "curl/8.5.0");
         assert_eq!(name(""), "Unknown device");

@@ -70,7 +70,9 @@ pub fn error(state: &AppState, status: StatusCode, code: &str, description: &str
 /// "Too many people at once": 503 with Retry-After, in seconds.
 pub fn busy(state: &AppState, retry_after: u32) -> Response {
     let mut response = error(state, StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "");
-    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after));
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from(retry_after));
     response
 }
 
@@ -89,7 +91,12 @@ struct ErrorPage<'a> {
 }
 
 fn shown(state: &AppState, status: StatusCode, code: &str, explanation: &Explanation, description: &str) -> Response {
-    let page = ErrorPage { site: Site::of(state), code, explanation, description };
+    let page = ErrorPage {
+        site: Site::of(state),
+        code,
+        explanation,
+        description,
+    };
     render(status, &page, Forms::Here, []).unwrap_or_else(|trouble| {
         tracing::error!(%trouble, "an error page was not rendered");
         StatusCode::INTERNAL_SERVER_ERROR.into_response()
@@ -149,8 +156,8 @@ static MISSING: Explanation = Explanation {
 };
 static BUSY: Explanation = Explanation {
     heading: "One moment, please",
-    advice: "Too many people are here at once, or the service is being restarted. Nothing was done. Wait a few seconds, \
-             then reload the page.",
+    advice: "Too many people are here at once, or the service is being restarted. Wait a few seconds, then reload the \
+             page.",
     home: false,
 };
 static SLOW_DOWN: Explanation = Explanation {
