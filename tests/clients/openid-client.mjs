@@ -8,8 +8,9 @@ const { ISSUER, WEB_ID, WEB_SECRET, WEB_REDIRECT, PUBLIC_ID, PUBLIC_REDIRECT, SE
   process.env
 const { PERSON_NAME, PERSON_PASSWORD, PERSON_SUB } = process.env
 
-// The issuer of a test is http on loopback, which is all that this allows.
-const discover = (id, secret, authentication) =>
+// The issuer of a test is http on loopback, which is all that this allows. The library sends a secret in the body
+// unless told otherwise; these clients registered for the header.
+const discover = (id, secret, authentication = oidc.ClientSecretBasic(secret)) =>
   oidc.discovery(new URL(ISSUER), id, secret, authentication, { execute: [oidc.allowInsecureRequests] })
 
 async function signIn(config, redirect_uri, scope, extra = {}) {
