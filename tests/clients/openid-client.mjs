@@ -123,7 +123,8 @@ test('a service: client_credentials, introspection of a token of somebody else',
 
 test('a wrong secret', async () => {
   const config = await discover(SERVICE_ID, 'wrong')
-  await assert.rejects(oidc.clientCredentialsGrant(config), { error: 'invalid_client', status: 401 })
+  // RFC 6749 §5.2: 401 with a challenge of the scheme that was tried.
+  await assert.rejects(oidc.clientCredentialsGrant(config), { code: 'OAUTH_WWW_AUTHENTICATE_CHALLENGE', status: 401 })
 })
 
 test('the address of logout', async () => {
