@@ -58,7 +58,7 @@ macro_rules! readers {
 }
 
 readers! {
-    user_id = |verified, _| verified.user_id().map(|id| copied(id));
+    user_id = |verified, _| verified.user_id().map(copied);
     issuer = |verified, _| text(verified, Text::Issuer);
     subject = |verified, _| text(verified, Text::Subject);
     session_id = |verified, _| text(verified, Text::SessionId);

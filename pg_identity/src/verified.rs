@@ -268,6 +268,7 @@ mod tests {
             ..Identity::default()
         };
         let block = allocate(&identity);
+        // SAFETY: `allocate` has written a whole block.
         let verified = unsafe { &*block.cast::<Verified>() };
         assert_eq!(verified.text(Text::Subject), Some(&b"alice"[..]));
         assert_eq!(verified.text(Text::SessionId), None);
@@ -279,6 +280,7 @@ mod tests {
         assert_eq!(verified.claim(b"b"), Some(&b"[1]"[..]));
         assert_eq!((verified.claim(b"c"), verified.claim(b"x")), (None, None));
         assert!(verified.holds_at(999_999) && !verified.holds_at(1_000_000));
+        // SAFETY: allocated with malloc, and used no more.
         unsafe { libc::free(block) };
     }
 }
