@@ -1,10 +1,10 @@
 //! Rows of our small tables, found by primary key with the latest snapshot, without SQL.
 //!
-//! A revocation must be seen by a REPEATABLE READ transaction that began before it (security: revocations are read with the latest
-//! snapshot), which no SQL statement of that transaction can do. And starting a
-//! prepared statement costs as much as checking a signature; `authenticate` without its signature, look-ups and all, was measured at 17 µs.
-//! Same rows, same rules as SQL; no privilege is checked, so the callers are the ones
-//! that decide on tokens, and none returns a row to its caller.
+//! A revocation must be seen by a REPEATABLE READ transaction that began before it (security: revocations are read with
+//! the latest snapshot), which no SQL statement of that transaction can do. It also spares an executor for each look-up:
+//! `authenticate` without its signature, all look-ups included, was measured at 17 µs.
+//! Same rows, same rules as SQL. No privilege is checked, so only tokens.rs, which decides on tokens, comes here, and it
+//! returns no row to its caller.
 
 use std::ffi::CStr;
 
