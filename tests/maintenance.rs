@@ -22,6 +22,16 @@ async fn number(db: &Database, sql: &str) -> i64 {
     db.superuser().await.query_one(sql, &[]).await.unwrap().get(0)
 }
 
+/// The state of a database in which maintenance has never run.
+async fn forget_partitions(db: &Database) {
+    let drop = "do $$ declare p text; begin
+      for p in select c.oid::regclass from pg_inherits i join pg_class c on c.oid = i.inhrelid
+        join pg_class t on t.oid = i.inhparent
+        where t.relkind = 'p' and c.relnamespace = 'identity_store'::regnamespace and c.relname not like '%\\_default'
+      loop execute 'drop table ' || p; end loop; end $$";
+    db.superuser().await.batch_execute(drop).await.unwrap();
+}
+
 const PARTITIONED: [&str; 5] = [
     "audit_events",
     "authorization_codes",
@@ -33,6 +43,7 @@ const PARTITIONED: [&str; 5] = [
 #[tokio::test]
 async fn partitions_are_made_ahead_and_a_second_run_changes_nothing() {
     let db = Database::new().await;
+    forget_partitions(&db).await;
     let first = run(&db).await;
     assert_eq!(
         first["made"].as_array().unwrap().len(),
@@ -60,6 +71,7 @@ async fn partitions_are_made_ahead_and_a_second_run_changes_nothing() {
 #[tokio::test]
 async fn rows_that_came_before_their_partition_move_into_it() {
     let db = Database::new().await;
+    forget_partitions(&db).await;
     let alice = user(&db, "alice").await;
     let session = cookie(&db, &alice, None).await;
     let waiting = "select (select count(*) from identity_store.sessions_default) + (select count(*) from identity_store.audit_events_default)";
@@ -143,6 +155,7 @@ async fn one_runner_at_a_time() {
 #[tokio::test]
 async fn a_busy_table_is_left_for_the_next_run_and_holds_up_no_other() {
     let db = Database::new().await;
+    forget_partitions(&db).await;
     let mut superuser = db.superuser().await;
     let holder = superuser.transaction().await.unwrap();
     holder

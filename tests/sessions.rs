@@ -32,6 +32,8 @@ pub async fn sessions(db: &Database, person: &User) -> Vec<Uuid> {
     rows.iter().map(|row| row.get(0)).collect()
 }
 
+const NONE: [Uuid; 0] = [];
+
 async fn age(db: &Database, change: &str) {
     db.superuser()
         .await
@@ -65,7 +67,7 @@ async fn another_person_in_the_same_browser_ends_the_session_of_the_first() {
     let of_bob = cookie(&db, &bob, Some(&of_alice)).await;
     assert_eq!(page(&db, &of_alice).await.0, "sign_in");
     assert_eq!(page(&db, &of_bob).await.1["user"]["username"], "bob");
-    assert_eq!(sessions(&db, &alice).await, [Uuid::nil(); 0]);
+    assert_eq!(sessions(&db, &alice).await, NONE);
 }
 
 #[tokio::test]
@@ -98,7 +100,7 @@ async fn a_session_ends_after_twelve_idle_hours_or_thirty_days() {
         );
         age(&db, change).await;
         assert_eq!(page(&db, &session).await.0, "sign_in", "{change}");
-        assert_eq!(sessions(&db, &alice).await, [Uuid::nil(); 0]);
+        assert_eq!(sessions(&db, &alice).await, NONE);
     }
 }
 
