@@ -4,6 +4,7 @@
 extern crate tests as support;
 
 mod account;
+mod admin;
 mod audit;
 mod authorize;
 mod claims;
@@ -19,6 +20,7 @@ mod keys;
 mod logout;
 mod maintenance;
 mod make_run;
+mod migrate;
 mod notes;
 mod openidconnect;
 mod operations;
@@ -30,6 +32,7 @@ mod refresh;
 mod revocation;
 mod sealing;
 mod sessions;
+mod settings;
 mod sign_in;
 mod store;
 mod token;

@@ -82,9 +82,12 @@ fn advice(settings: &Settings, issuer: &Issuer) -> Vec<Finding> {
 pub async fn examine(target: &Target, issuer: &Issuer) -> Result<Vec<Finding>, Obstacle> {
     let (client, _connection) = target.connect().await.map_err(obstacle)?;
     let mut findings = role::examine(&client).await.map_err(obstacle)?;
+    // What follows a fault of the first two would only repeat it in other words.
+    if faulty(&findings) {
+        return Ok(findings);
+    }
     findings.extend(extension(&client).await.map_err(obstacle)?);
-    if findings.iter().any(|finding| matches!(finding, Finding::Fault(_))) {
-        // What follows would only repeat it in other words.
+    if faulty(&findings) {
         return Ok(findings);
     }
     findings.push(build(&client).await.map_err(obstacle)?);
@@ -92,6 +95,10 @@ pub async fn examine(target: &Target, issuer: &Issuer) -> Result<Vec<Finding>, O
     findings.push(statements(&client, &router::calls()).await.map_err(obstacle)?);
     findings.push(keys(&client).await.map_err(obstacle)?);
     Ok(findings)
+}
+
+fn faulty(findings: &[Finding]) -> bool {
+    findings.iter().any(|finding| matches!(finding, Finding::Fault(_)))
 }
 
 /// The loss of the connection is no finding, and neither is a server that is just starting; everything else that

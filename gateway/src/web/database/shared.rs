@@ -66,14 +66,18 @@ impl Shared {
         self.slots.iter().filter(|slot| slot.get().is_some()).count()
     }
 
-    /// One statement. A read is repeated once when its connection is lost: it changed nothing.
+    /// One statement. A read is repeated when its connection is lost, for it changed nothing; but not for ever, for it may
+    /// be what kills the connection.
     pub async fn call(&self, call: &Call, parameters: &[&(dyn ToSql + Sync)]) -> Result<Row, Unavailable> {
         let _room = self.room.try_acquire().map_err(|_| Unavailable::Busy)?;
         let deadline = Instant::now() + self.wait;
-        match self.attempt(call, parameters, deadline).await {
-            Err(Unavailable::Unreachable) => self.attempt(call, parameters, deadline).await,
-            answer => answer,
+        for _ in 1..ATTEMPTS {
+            match self.attempt(call, parameters, deadline).await {
+                Err(Unavailable::Unreachable) if Instant::now() < deadline => {}
+                answer => return answer,
+            }
         }
+        self.attempt(call, parameters, deadline).await
     }
 
     async fn attempt(
@@ -182,6 +186,7 @@ impl Live {
     }
 }
 
+const ATTEMPTS: usize = 3;
 /// `statement_timeout` of these connections is 500 ms; an answer that takes this long does not come any more.
 const ANSWER: Duration = Duration::from_secs(2);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
