@@ -11,10 +11,10 @@ async fn notes(db: &Database) -> Client {
     let superuser = db.superuser().await;
     superuser
         .batch_execute(&format!(
-            "do $$ begin create role notes_owner login; exception when duplicate_object or unique_violation then null; end $$;
-             grant identity_app to notes_owner;
-             create schema notes authorization notes_owner; grant usage on schema notes to app_login;
-             set role notes_owner;
+            "do $$ begin create role table_owner login; exception when duplicate_object or unique_violation then null; end $$;
+             grant identity_app to table_owner;
+             create schema notes authorization table_owner; grant usage on schema notes to app_login;
+             set role table_owner;
              create table notes.notes (id serial primary key, user_id uuid not null, body text, number integer);
              insert into notes.notes (user_id, body) values ('{ALICE}', 'a'), ('{BOB}', 'b'), ('{BOB}', 'c');
              grant select, insert, update, delete on notes.notes to app_login; grant usage on sequence notes.notes_id_seq to app_login;"
@@ -219,7 +219,7 @@ async fn it_warns_of_what_is_left_open() {
         )
         .await
         .unwrap();
-    let mut config = db.cluster.config("notes_owner", &db.name);
+    let mut config = db.cluster.config("table_owner", &db.name);
     let (client, mut connection) = config
         .options("-c client_min_messages=warning")
         .connect(tokio_postgres::NoTls)
