@@ -4,14 +4,19 @@
 //! reader does not say about a token before its signature is known to be good, nobody can ask about.
 //! The rows are those of `sql/extension`, looked at every time and with the latest snapshot (see rows.rs).
 
+mod revocation;
+mod signature;
+mod types;
+
 use serde_json::{Map, Value};
 
 use crate::clock;
 use crate::errors::{Code, Error};
 use crate::identity::{Identity, Source};
-use crate::jwk::{self, Algorithm};
+use crate::jwk::Algorithm;
 use crate::jws::{self, Jws, Rounding, malformed};
-use crate::rows::{Latest, Row};
+use crate::rows::Latest;
+use types::{is_other_token, media_type};
 
 /// What the caller demands of a token.
 pub struct Demands<'caller> {
@@ -78,7 +83,7 @@ pub fn check(token: &str, demands: &Demands<'_>) -> Result<Identity, Error> {
     issuer.check_audience(&latest, &jws, &demands.audience)?;
     let mut identity = issuer.identity(jws, &demands.purpose)?;
     if demands.purpose != Purpose::Hint {
-        check_revocations(&latest, &identity)?;
+        revocation::check(&latest, &identity)?;
     }
     identity.user_id = match &issuer {
         Issuer::Ours { .. } => identity.subject_as_user_id(),
@@ -173,12 +178,12 @@ impl Issuer {
                 if !matches!(state, Some("next" | "current" | "retired")) {
                     return Err(unknown());
                 }
-                check_signature(&row, jws)
+                signature::check(&row, jws)
             }
             (Self::Trusted { name, .. }, Some(kid)) => {
                 let mut keys = latest.table(c"trusted_keys")?;
                 let row = keys.find(&[name, kid]).ok_or_else(unknown)?;
-                check_signature(&row, jws)
+                signature::check(&row, jws)
             }
             // Without a name it can only be the only key.
             (Self::Trusted { name, .. }, None) => {
@@ -188,7 +193,7 @@ impl Issuer {
                     return Err(unknown());
                 }
                 let row = keys.find(&[name]).ok_or_else(unknown)?;
-                check_signature(&row, jws)
+                signature::check(&row, jws)
             }
         }
     }
@@ -275,84 +280,5 @@ impl Issuer {
             issued_at,
             ..claims
         })
-    }
-}
-
-fn check_signature(row: &Row<'_>, jws: &Jws<'_>) -> Result<(), Error> {
-    let algorithm = row.column::<&str>(c"algorithm")?.and_then(Algorithm::named);
-    let algorithm = algorithm.ok_or_else(|| Error::internal("a key has an algorithm that is not known"))?;
-    // RFC 8725 §3.1: the key says which algorithm, the token only repeats it.
-    if jws.algorithm != algorithm.name() {
-        return Err(Error::new(
-            Code::AlgorithmRefused,
-            "the token names another algorithm than its key",
-        ));
-    }
-    let stored = row.stored(c"public_jwk")?;
-    let read = || match row.column::<pgrx::JsonB>(c"public_jwk") {
-        Ok(Some(pgrx::JsonB(Value::Object(key)))) => Some(key),
-        Ok(_) | Err(_) => None,
-    };
-    let made = jwk::with_parsed(&stored, algorithm, read, |key| {
-        key.made(jws.token, jws.signing_input, &jws.signature)
-    })
-    .ok_or_else(|| Error::internal("a stored public key cannot be read"))?;
-    if made {
-        Ok(())
-    } else {
-        Err(Error::new(Code::BadSignature, "the signature of the token is not good"))
-    }
-}
-
-/// The revocation list: absolute for a token, session or grant; for a user, client or agent whatever was issued up to
-/// `issued_before`, in whole seconds (security §4). A token that does not say when it was issued counts as older than that.
-fn check_revocations(latest: &Latest, identity: &Identity) -> Result<(), Error> {
-    let mut revocations = latest.table(c"revocations")?;
-    let now = clock::statement_microseconds();
-    for (kind, id) in identity.stands_on() {
-        let Some(row) = revocations.find(&[kind, id]) else {
-            continue;
-        };
-        let until = row.microseconds(c"until")?.unwrap_or(i64::MAX);
-        let issued_before = match kind {
-            "user" | "client" | "agent" => row.microseconds(c"issued_before")?.unwrap_or(i64::MAX),
-            _ => i64::MAX,
-        };
-        let issued_at = identity.issued_at.unwrap_or(0);
-        if until > now && issued_at <= issued_before.div_euclid(1_000_000) {
-            return Err(Error::new(
-                Code::TokenRevoked,
-                "the token, or something it stands on, is revoked",
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// RFC 7515 §4.1.9: `application/` may be left out; media types ignore case (RFC 2045 §5.1).
-fn media_type(typ: &str) -> String {
-    let typ = typ.to_ascii_lowercase();
-    typ.strip_prefix("application/").map_or(typ.clone(), str::to_owned)
-}
-
-/// Claims that only ID, logout, event and introspection tokens have. Keycloak types its tokens in the payload and repeats the nonce
-/// in older access tokens.
-fn is_other_token(claims: &Map<String, Value>) -> bool {
-    let payload_type = claims.get("typ").and_then(Value::as_str);
-    let nonce = claims.contains_key("nonce") && payload_type != Some("Bearer");
-    let others = ["at_hash", "c_hash", "s_hash", "events", "token_introspection"];
-    nonce || others.iter().any(|claim| claims.contains_key(*claim)) || !matches!(payload_type, None | Some("Bearer"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::media_type;
-
-    #[test]
-    fn media_types_are_compared_as_rfc_9068_says() {
-        for typ in ["at+jwt", "AT+JWT", "application/at+jwt", "Application/AT+jwt"] {
-            assert_eq!(media_type(typ), "at+jwt");
-        }
-        assert_ne!(media_type("text/at+jwt"), "at+jwt");
     }
 }
