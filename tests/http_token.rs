@@ -136,37 +136,41 @@ async fn an_empty_parameter_counts_as_absent_and_an_unknown_one_is_ignored() {
 }
 
 #[tokio::test]
-async fn each_client_authenticates_in_the_way_it_registered() {
+async fn a_secret_is_good_in_the_header_and_in_the_body_and_nothing_else_is() {
     let bench = Bench::new().await;
-    let basic = service_client(&bench.db).await;
     let metadata =
         |method: &str| json!({ "grant_types": ["client_credentials"], "token_endpoint_auth_method": method });
-    let post = client(&bench.db, metadata("client_secret_post")).await;
-    let body = |client: &Client| {
-        let fields = [
-            CLIENT_CREDENTIALS,
-            ("client_id", &client.id),
-            ("client_secret", secret(client)),
-        ];
-        bench.post("/token").form(&fields)
-    };
-    let pair = |client: &Client| format!("{}:{}", client.id, secret(client));
-    assert_eq!(
-        bench.basic("/token", &pair(&basic), &[CLIENT_CREDENTIALS]).await.status,
-        200
-    );
-    assert_eq!(bench.browser.send(body(&post)).await.status, 200);
+    for registered in ["client_secret_basic", "client_secret_post"] {
+        let client = client(&bench.db, metadata(registered)).await;
+        let body = |secret: &str| {
+            let fields = [
+                CLIENT_CREDENTIALS,
+                ("client_id", client.id.as_str()),
+                ("client_secret", secret),
+            ];
+            bench.post("/token").form(&fields)
+        };
+        let pair = |secret: &str| format!("{}:{secret}", client.id);
+        let good = secret(&client);
+        assert_eq!(
+            bench.basic("/token", &pair(good), &[CLIENT_CREDENTIALS]).await.status,
+            200
+        );
+        assert_eq!(bench.browser.send(body(good)).await.status, 200);
 
-    let wrong = bench.basic("/token", &pair(&post), &[CLIENT_CREDENTIALS]).await;
-    assert_error(&wrong, 401, "invalid_client");
-    // RFC 6749 §5.2: a challenge of the scheme that was tried, and none where none was tried.
-    assert_eq!(
-        header(&wrong, "www-authenticate"),
-        Some(format!("Basic realm=\"{}\"", bench.gateway.issuer).as_str())
-    );
-    let wrong = bench.browser.send(body(&basic)).await;
-    assert_error(&wrong, 401, "invalid_client");
-    assert_eq!(header(&wrong, "www-authenticate"), None);
+        let wrong = bench.basic("/token", &pair("wrong"), &[CLIENT_CREDENTIALS]).await;
+        assert_error(&wrong, 401, "invalid_client");
+        // RFC 6749 §5.2: a challenge of the scheme that was tried, and none where none was tried.
+        assert_eq!(
+            header(&wrong, "www-authenticate"),
+            Some(format!("Basic realm=\"{}\"", bench.gateway.issuer).as_str())
+        );
+        let wrong = bench.browser.send(body("wrong")).await;
+        assert_error(&wrong, 401, "invalid_client");
+        assert_eq!(header(&wrong, "www-authenticate"), None);
+        let none = bench.post("/token").form(&[CLIENT_CREDENTIALS, ("client_id", &client.id)]);
+        assert_error(&bench.browser.send(none).await, 401, "invalid_client");
+    }
 }
 
 #[tokio::test]

@@ -119,7 +119,7 @@ async fn whoever_cannot_prove_to_be_a_client_learns_nothing() {
     for (id, secret, method) in [
         (app.id.as_str(), None, "none"),
         (app.id.as_str(), Some("secret_wrong"), "client_secret_basic"),
-        (app.id.as_str(), app.secret.as_deref(), "client_secret_post"),
+        (app.id.as_str(), app.secret.as_deref(), "none"),
         (public.id.as_str(), None, "none"),
         ("nobody", None, "none"),
     ] {

@@ -138,7 +138,7 @@ async fn a_wrong_redemption_is_refused_and_leaves_the_code_to_the_right_one() {
         (json!({"client_secret": other.secret}), "invalid_client", client),
         (json!({"client_id": "nobody"}), "invalid_client", client),
         (json!({"client_id": null}), "invalid_client", client),
-        (json!({"method": "client_secret_post"}), "invalid_client", client),
+        (json!({"method": "private_key_jwt"}), "invalid_client", client),
         (
             json!({"method": "none", "client_secret": null}),
             "invalid_client",

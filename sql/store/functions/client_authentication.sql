@@ -14,7 +14,8 @@ as $$
 declare
   client identity_store.clients;
 begin
-  -- RFC 6749 §2.3: the client MUST NOT use more than one authentication method; RFC 7591 §2 registers that one.
+  -- RFC 6749 §2.3.1: the server MUST support Basic for a client with a password and MAY support the body. Both prove the
+  -- same secret, and libraries choose by their own default, so the registered one of the two does not bar the other.
   if client_authenticate.method = 'none' then
     select c.* into client from identity_store.clients c
     where c.id = client_authenticate.client_id and c.token_endpoint_auth_method = 'none'
@@ -24,7 +25,8 @@ begin
     from identity.opaque_parse('secret', client_authenticate.client_secret) p
     join identity_store.client_secrets s on s.id = p.id and s.secret_hash = p.hash
     join identity_store.clients c on c.id = s.client_id
-    where c.id = client_authenticate.client_id and c.token_endpoint_auth_method = client_authenticate.method
+    where c.id = client_authenticate.client_id and c.token_endpoint_auth_method <> 'none'
+      and client_authenticate.method in ('client_secret_basic', 'client_secret_post')
       and (s.expires_at is null or s.expires_at > statement_timestamp());
   end if;
   return client;
@@ -40,7 +42,7 @@ language sql stable parallel safe
 as $$
   select coalesce((
     select case
-      when c.token_endpoint_auth_method <> client_authentication_failure.method
+      when (c.token_endpoint_auth_method = 'none') <> (client_authentication_failure.method = 'none')
         then format('client is registered for %s and used %s', c.token_endpoint_auth_method, client_authentication_failure.method)
       else 'client secret is wrong, expired or missing'
     end
