@@ -20,6 +20,7 @@ mod names;
 mod native;
 mod opaque;
 mod passwords;
+mod places;
 mod provider;
 mod readers;
 mod refresh;
@@ -43,7 +44,7 @@ pub extern "C-unwind" fn _PG_init() {
         return;
     }
     settings::define();
-    hashing::request_shared_memory();
+    places::request_shared_memory();
     claims::define();
     settings::end();
     master_key::warn_if_unusable();

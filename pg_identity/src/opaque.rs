@@ -38,7 +38,10 @@ fn checksum(prefix: &str, body: &[u8]) -> [u8; CHECKSUM] {
     digest.update(prefix.as_bytes());
     digest.update(body);
     let mut checksum = [0; CHECKSUM];
-    checksum.iter_mut().zip(digest.finish().as_ref()).for_each(|(check, byte)| *check = *byte);
+    checksum
+        .iter_mut()
+        .zip(digest.finish().as_ref())
+        .for_each(|(check, byte)| *check = *byte);
     checksum
 }
 

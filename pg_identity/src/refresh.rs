@@ -7,8 +7,8 @@ use aws_lc_rs::{constant_time, hmac};
 
 use crate::errors::{Code, Error};
 use crate::native::sql_function;
-use crate::sealing::{Secret, database_key, key_id, open, random, seal};
 use crate::opaque;
+use crate::sealing::{Secret, database_key, key_id, open, random, seal};
 
 const PREFIX: &str = "rt";
 const PURPOSE: &str = "refresh";
@@ -26,11 +26,18 @@ fn parse(token: &str) -> Option<Parsed> {
     let (family, rest) = body.split_first_chunk()?;
     let (generation, authenticator) = rest.split_first_chunk()?;
     let generation = u32::from_be_bytes(*generation);
-    Some(Parsed { family: *family, generation, authenticator: authenticator.try_into().ok()? })
+    Some(Parsed {
+        family: *family,
+        generation,
+        authenticator: authenticator.try_into().ok()?,
+    })
 }
 
 fn authenticator(seed: &[u8], family: &[u8; 16], generation: u32) -> hmac::Tag {
-    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, seed), &[&family[..], &generation.to_be_bytes()].concat())
+    hmac::sign(
+        &hmac::Key::new(hmac::HMAC_SHA256, seed),
+        &[&family[..], &generation.to_be_bytes()].concat(),
+    )
 }
 
 fn opened_seed(id: &str, key: &[u8], seed: &[u8]) -> Result<zeroize::Zeroizing<Vec<u8>>, Error> {

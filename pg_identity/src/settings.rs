@@ -87,7 +87,7 @@ pub fn define() {
         c"Password hashes computed at the same time by sign-in; 0 means as many as there are cores.",
         c"Administration has a quarter of it on top, at least one, so that neither stops the other. Memory: argon2_memory times both.",
         &HASH_CONCURRENCY,
-        (0, crate::hashing::MOST_PLACES),
+        (0, crate::places::MOST_PLACES),
         GucContext::Postmaster,
         GucFlags::empty(),
     );
@@ -130,7 +130,11 @@ pub fn master_key_file() -> Option<CString> {
 /// Parameters of new hashes: KiB, iterations, lanes.
 pub fn argon2_parameters() -> (u32, u32, u32) {
     let positive = |setting: &GucSetting<i32>| setting.get().unsigned_abs();
-    (positive(&ARGON2_MEMORY), positive(&ARGON2_ITERATIONS), positive(&ARGON2_PARALLELISM))
+    (
+        positive(&ARGON2_MEMORY),
+        positive(&ARGON2_ITERATIONS),
+        positive(&ARGON2_PARALLELISM),
+    )
 }
 
 /// Hashes at a time for sign-in.

@@ -1,0 +1,197 @@
+//! How much is hashed at a time: limits that hold for the whole server, and places that free themselves.
+
+use std::time::{Duration, Instant};
+
+use tokio_postgres::Client;
+
+use crate::support::{Cluster, Database};
+
+/// The SQLSTATE that the statement is refused with.
+async fn refusal(client: &Client, sql: &str) -> String {
+    client
+        .query(sql, &[])
+        .await
+        .unwrap_err()
+        .code()
+        .unwrap()
+        .code()
+        .to_owned()
+}
+
+#[tokio::test]
+async fn at_most_two_attempts_of_an_account_are_in_flight() {
+    let db = Database::new().await;
+    let holders = [db.owner().await, db.owner().await];
+    for holder in &holders {
+        // Twice in one transaction is one attempt, and a savepoint does not give it back.
+        holder
+            .batch_execute("begin; select identity.sign_in_slot('bob'); savepoint s; select identity.sign_in_slot('bob'); rollback to s")
+            .await
+            .unwrap();
+    }
+    let superuser = db.superuser().await;
+    superuser.batch_execute("set pg_identity.hash_wait = 50").await.unwrap();
+    assert_eq!(
+        refusal(&superuser, "select identity.sign_in_slot('bob')").await,
+        "ID004"
+    );
+    superuser
+        .batch_execute("select identity.sign_in_slot('another')")
+        .await
+        .unwrap();
+    // Released by commit and by an error alike, after which the waiting one goes on.
+    superuser
+        .batch_execute("set pg_identity.hash_wait = 10000")
+        .await
+        .unwrap();
+    let waiting = superuser.batch_execute("select identity.sign_in_slot('bob')");
+    let (waited, _) = tokio::join!(waiting, async { holders[0].batch_execute("commit").await.unwrap() });
+    waited.unwrap();
+    holders[0]
+        .batch_execute("begin; select identity.sign_in_slot('bob')")
+        .await
+        .unwrap();
+    holders[1]
+        .batch_execute("rollback to s; release s; select 1 / 0")
+        .await
+        .unwrap_err();
+    superuser
+        .batch_execute("set pg_identity.hash_wait = 0; select identity.sign_in_slot('bob')")
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn parallel_guesses_do_not_slip_past_the_counter() {
+    let db = Database::new().await;
+    let superuser = db.superuser().await;
+    superuser
+        .batch_execute(
+            "create table public.attempts as select 0 as n, 0 as hashes;
+             create procedure public.attempt() language plpgsql as $$
+             declare
+               seen integer;
+             begin
+               perform identity.sign_in_slot('eve');
+               select n into seen from public.attempts;
+               if seen < 3 then
+                 -- The hash. Its result is not counted before it is known.
+                 perform identity.argon2_spend('sign_in');
+                 update public.attempts set n = n + 1, hashes = hashes + 1;
+               end if;
+             end
+             $$",
+        )
+        .await
+        .unwrap();
+    let mut tasks = Vec::new();
+    for _ in 0..12 {
+        let client = db.superuser().await;
+        client.batch_execute("set pg_identity.hash_wait = 60000").await.unwrap();
+        tasks.push(tokio::spawn(async move {
+            client.batch_execute("call public.attempt()").await.unwrap()
+        }));
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let hashes: i32 = superuser
+        .query_one("select hashes from public.attempts", &[])
+        .await
+        .unwrap()
+        .get(0);
+    // Two in flight may both see two failures; nobody else gets in between.
+    assert!((3..=4).contains(&hashes), "{hashes}");
+}
+
+#[tokio::test]
+async fn waiting_can_be_cancelled() {
+    let db = Database::new().await;
+    let holders = [db.owner().await, db.owner().await];
+    for holder in &holders {
+        holder
+            .batch_execute("begin; select identity.sign_in_slot('dan')")
+            .await
+            .unwrap();
+    }
+    let superuser = db.superuser().await;
+    superuser
+        .batch_execute("set pg_identity.hash_wait = 60000; set statement_timeout = 200")
+        .await
+        .unwrap();
+    let started = Instant::now();
+    assert_eq!(
+        refusal(&superuser, "select identity.sign_in_slot('dan')").await,
+        "57014"
+    );
+    assert!(started.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn hashing_is_limited_and_its_budgets_are_apart() {
+    // A server of its own: the others hash as well.
+    let db = Database::on(Cluster::start()).await;
+    let superuser = db.superuser().await;
+    superuser
+        .batch_execute("alter system set pg_identity.hash_concurrency = 1")
+        .await
+        .unwrap();
+    drop(superuser);
+    db.cluster.control("restart");
+    let slow = "set pg_identity.argon2_memory = '256MB'; set pg_identity.argon2_iterations = 4; set pg_identity.hash_wait = 60000";
+    let busy = db.superuser().await;
+    busy.batch_execute(slow).await.unwrap();
+    let mut other = db.superuser().await;
+    other.batch_execute("set pg_identity.hash_wait = 0").await.unwrap();
+    let task = tokio::spawn(async move {
+        for _ in 0..4 {
+            busy.batch_execute("select identity.sign_in_hash('x')").await.unwrap()
+        }
+        busy
+    });
+    // The sign-in budget of one is taken: sooner or later an attempt meets it, and administration never does.
+    let mut met = false;
+    while !met && !task.is_finished() {
+        other.batch_execute("select identity.hash_password('x')").await.unwrap();
+        match other.batch_execute("select identity.sign_in_hash('x')").await {
+            Ok(()) => {}
+            Err(error) => {
+                assert_eq!(error.code().unwrap().code(), "ID004");
+                met = true;
+            }
+        }
+    }
+    assert!(met);
+    let busy = task.await.unwrap();
+    // The place of a backend that dies while hashing is not lost.
+    let process: i32 = busy.query_one("select pg_backend_pid()", &[]).await.unwrap().get(0);
+    let task = tokio::spawn(async move { busy.batch_execute("select identity.sign_in_hash('x')").await });
+    let active = format!("select state = 'active' from pg_stat_activity where pid = {process}");
+    while !other.query_one(&active, &[]).await.unwrap().get::<_, bool>(0) {}
+    assert!(
+        std::process::Command::new("kill")
+            .args(["-9", &process.to_string()])
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert!(task.await.unwrap().is_err());
+    // The server starts again by itself.
+    for _ in 0..100 {
+        if let Ok((client, connection)) = db
+            .cluster
+            .config("postgres", &db.name)
+            .connect(tokio_postgres::NoTls)
+            .await
+        {
+            tokio::spawn(connection);
+            other = client;
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    other
+        .batch_execute("set pg_identity.hash_wait = 0; select identity.sign_in_hash('x')")
+        .await
+        .unwrap();
+}
