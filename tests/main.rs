@@ -35,6 +35,8 @@ mod opaque;
 mod openidconnect;
 mod operations;
 mod pages;
+mod pages_account;
+mod pages_login;
 mod passwords;
 mod protect;
 mod real_clients;

@@ -3,24 +3,23 @@
 //! Each button is a form of its own that is answered with 303 to the page, which then says in one line what was done.
 
 mod device;
+mod password;
 
 use askama::Template;
+use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::{get, post};
-use axum::{Extension, Router};
 use serde::Deserialize;
 use time::OffsetDateTime;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use crate::login::too_many;
 use crate::web::cookies::Cookies;
 use crate::web::database::{Call, Pool};
 use crate::web::form::{Form, Malformed, Parameters, Query};
 use crate::web::page::{self, Client, Forms, Scope, Site, Time, Trouble};
-use crate::web::proxy::Source;
 use crate::web::state::AppState;
 use crate::web::{csrf, response};
 
@@ -31,11 +30,11 @@ pub fn routes() -> Router<AppState> {
         .route("/sessions/end", post(end_session))
         .route("/sessions/end-others", post(end_others))
         .route("/applications/withdraw", post(withdraw))
-        .route("/password", get(password_page).post(change_password))
+        .route("/password", get(password::page).post(password::submit))
 }
 
 /// The statements of this feature.
-pub static CALLS: &[&Call] = &[&PAGE, &END_SESSION, &END_OTHERS, &WITHDRAW, &CHANGE_PASSWORD];
+pub static CALLS: &[&Call] = &[&PAGE, &END_SESSION, &END_OTHERS, &WITHDRAW, &password::CHANGE];
 
 static PAGE: Call = Call {
     pool: Pool::Reads,
@@ -53,32 +52,14 @@ static WITHDRAW: Call = Call {
     pool: Pool::Writes,
     sql: "select outcome, detail, answer from identity.account_application_withdraw($1, $2)",
 };
-static CHANGE_PASSWORD: Call = Call {
-    pool: Pool::Hashing,
-    sql: "select outcome, detail, answer from identity.account_password_change($1, $2, $3, $4)",
-};
-
 #[derive(Template)]
 #[template(path = "account.html")]
 struct AccountPage<'a> {
     site: Site,
     page: &'a PageAnswer,
     notice: Option<&'static str>,
-    form: PasswordForm<'a>,
+    form: password::Fields<'a>,
     now: &'a OffsetDateTime,
-}
-
-#[derive(Template)]
-#[template(path = "password.html")]
-struct PasswordPage<'a> {
-    site: Site,
-    form: PasswordForm<'a>,
-}
-
-struct PasswordForm<'a> {
-    csrf: String,
-    username: &'a str,
-    problem: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -158,7 +139,7 @@ async fn show_page(state: &AppState, cookies: &Cookies, query: Result<Query, Mal
     }
     let answer: PageAnswer = answer.read()?;
     let now = OffsetDateTime::now_utc();
-    let form = PasswordForm::of(cookies, &answer.user.username);
+    let form = password::Fields::of(cookies, &answer.user.username);
     let account = AccountPage {
         site: Site::of(state),
         page: &answer,
@@ -260,101 +241,4 @@ fn checked(
         cookies.session(),
     )?;
     Ok(form)
-}
-
-/// The form is on the home page; only its refusal is a page of its own, which a reload leaves.
-async fn password_page(State(state): State<AppState>) -> Response {
-    response::see_other(&format!("{}#password", page::home(&state)))
-}
-
-async fn change_password(
-    State(state): State<AppState>,
-    Extension(source): Extension<Source>,
-    headers: HeaderMap,
-    cookies: Cookies,
-    form: Result<Form, Malformed>,
-) -> Response {
-    page::answer(&state, change(&state, source, &headers, &cookies, form).await)
-}
-
-async fn change(
-    state: &AppState,
-    source: Source,
-    headers: &HeaderMap,
-    cookies: &Cookies,
-    form: Result<Form, Malformed>,
-) -> Result<Response, Trouble> {
-    let form = checked(state, headers, cookies, form)?;
-    let old = form.one("old_password")?.unwrap_or_default();
-    let new = form.one("new_password")?.unwrap_or_default();
-    let refuse = |status, problem: String| {
-        let username = form.one("username")?.unwrap_or_default();
-        let form = PasswordForm {
-            problem: Some(problem),
-            ..PasswordForm::of(cookies, username)
-        };
-        page::render(
-            status,
-            &PasswordPage {
-                site: Site::of(state),
-                form,
-            },
-            Forms::Here,
-            [],
-        )
-    };
-    if form.one("new_password_again")? != Some(new) {
-        return refuse(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "The two new passwords are not the same.".to_owned(),
-        );
-    }
-    let address = source.address.to_string();
-    let answer = state
-        .db
-        .call(&CHANGE_PASSWORD, &[&cookies.session(), &old, &new, &address])
-        .await?;
-    match answer.outcome.as_str() {
-        "ok" => Ok(response::see_other(&format!(
-            "{}?done=password-changed",
-            page::home(state)
-        ))),
-        "sign_in" => Ok(response::see_other(&state.issuer.local("/login"))),
-        "invalid_credentials" => refuse(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "The current password is not right.".to_owned(),
-        ),
-        "invalid_password" => {
-            let Refused { error_description, .. } = answer.read()?;
-            refuse(StatusCode::UNPROCESSABLE_ENTITY, error_description)
-        }
-        "slow_down" => {
-            let Refused { retry_after, .. } = answer.read()?;
-            let mut response = refuse(StatusCode::TOO_MANY_REQUESTS, too_many(retry_after))?;
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from(retry_after));
-            Ok(response)
-        }
-        _ => Err(answer.into()),
-    }
-}
-
-#[derive(Deserialize)]
-struct Refused {
-    /// Seconds.
-    #[serde(default)]
-    retry_after: u32,
-    #[serde(default)]
-    error_description: String,
-}
-
-impl<'a> PasswordForm<'a> {
-    fn of(cookies: &Cookies, username: &'a str) -> Self {
-        Self {
-            csrf: cookies.session().map(csrf::token).unwrap_or_default(),
-            username,
-            problem: None,
-        }
-    }
 }
