@@ -40,8 +40,11 @@ async fn two_people_see_their_own_notes_in_a_browser() {
         .arg(checkout().join("gateway/examples/notes.sql"));
     run(table).await;
 
-    let mut notes = Command::new(checkout().join("target/release/examples/notes"));
+    // Killed with this process, and with the test.
+    let mut notes = Command::new("setpriv");
     notes
+        .args(["--pdeathsig", "KILL"])
+        .arg(checkout().join("target/release/examples/notes"))
         .env("ISSUER", &gateway.issuer)
         .env("DEMO_CLIENT_ID", &app.id)
         .env("APP_DATABASE_URL", db.url(Login::App))

@@ -143,7 +143,15 @@ impl Demo {
     pub fn command(&self) -> Command {
         let mut command = Command::new("setpriv");
         // A process started in the background ignores Ctrl-C, which a test run may be.
-        command.args(["--pdeathsig", "TERM", "env", "--default-signal=INT", "setsid", "make", "run"]);
+        command.args([
+            "--pdeathsig",
+            "TERM",
+            "env",
+            "--default-signal=INT",
+            "setsid",
+            "make",
+            "run",
+        ]);
         self.in_environment(&mut command);
         command
     }

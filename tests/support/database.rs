@@ -2,6 +2,7 @@
 //! issuer of its own.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
 
 use tokio_postgres::{Client, NoTls};
 
@@ -35,7 +36,7 @@ impl Login {
     }
 }
 
-/// A database of one test. It stays until the cluster goes.
+/// A database of one test. Dropped in the background when neither the test nor a gateway of it needs it any more.
 pub struct Database {
     /// Its name.
     pub name: String,
@@ -45,6 +46,7 @@ pub struct Database {
     pub issuer: String,
     /// The server it lives in.
     pub cluster: &'static Cluster,
+    pub(crate) lease: Arc<Lease>,
 }
 
 impl Database {
@@ -63,11 +65,16 @@ impl Database {
             .await
             .unwrap();
         let http_port = free_port();
+        let lease = Arc::new(Lease {
+            cluster,
+            name: name.clone(),
+        });
         let db = Database {
             name,
             http_port,
             issuer: format!("http://localhost:{http_port}"),
             cluster,
+            lease,
         };
         // Privileges on the database itself are not cloned with it.
         db.superuser()
@@ -123,6 +130,47 @@ impl Database {
             self.cluster.port,
             self.name
         )
+    }
+}
+
+/// Who holds one keeps the database.
+pub(crate) struct Lease {
+    cluster: &'static Cluster,
+    name: String,
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        // Hundreds of databases would fill the memory that the cluster lives in. One thread drops them, one by one, and
+        // whatever goes wrong there is none of a test's business: the cluster goes with all of them in the end.
+        type Old = (&'static Cluster, String);
+        static JANITOR: OnceLock<Mutex<mpsc::Sender<Old>>> = OnceLock::new();
+        let janitor = JANITOR.get_or_init(|| {
+            let (old, queue) = mpsc::channel::<Old>();
+            std::thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()
+                    .unwrap();
+                for (cluster, name) in queue {
+                    runtime.block_on(async {
+                        let config = cluster.config(Login::Superuser.role(), "postgres");
+                        let Ok((client, connection)) = config.connect(NoTls).await else {
+                            return;
+                        };
+                        tokio::spawn(connection);
+                        let _ = client
+                            .batch_execute(&format!("drop database {name} with (force)"))
+                            .await;
+                    });
+                }
+            });
+            Mutex::new(old)
+        });
+        let _ = janitor
+            .lock()
+            .unwrap()
+            .send((self.cluster, std::mem::take(&mut self.name)));
     }
 }
 

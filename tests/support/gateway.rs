@@ -4,11 +4,11 @@ use std::fs::{self, File};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, OnceLock, mpsc};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
 use crate::cluster::checkout;
-use crate::database::{Database, Login};
+use crate::database::{Database, Lease, Login};
 
 /// A running `gateway serve`. Killed when dropped; its log is printed when the test failed.
 pub struct Gateway {
@@ -17,6 +17,8 @@ pub struct Gateway {
     /// The file its log goes to.
     pub log: PathBuf,
     process: Child,
+    // The database stays at least as long.
+    _lease: Arc<Lease>,
 }
 
 impl Gateway {
@@ -58,6 +60,7 @@ impl Gateway {
             issuer: db.issuer.clone(),
             log,
             process: spawn_for_the_process(command),
+            _lease: db.lease.clone(),
         }
     }
 
