@@ -195,3 +195,29 @@ async fn hashing_is_limited_and_its_budgets_are_apart() {
         .await
         .unwrap();
 }
+
+#[tokio::test]
+async fn a_guess_that_is_rolled_back_still_counts() {
+    let db = Database::new().await;
+    let guess = "select identity.sign_in_slot('mallory'), identity.argon2_spend('sign_in')";
+    let thief = db.owner().await;
+    // A savepoint gives no second guess.
+    thief
+        .batch_execute(&format!("begin; savepoint s; {guess}; rollback to s"))
+        .await
+        .unwrap();
+    assert_eq!(refusal(&thief, guess).await, "ID004");
+    thief.batch_execute("rollback").await.unwrap();
+    // Nor does ending the connection in the middle.
+    let second = db.owner().await;
+    second.batch_execute(&format!("begin; {guess}")).await.unwrap();
+    drop(second);
+    let superuser = db.superuser().await;
+    superuser.batch_execute("set pg_identity.hash_wait = 500").await.unwrap();
+    assert_eq!(refusal(&superuser, guess).await, "ID004");
+    // Other accounts go on.
+    superuser
+        .batch_execute("select identity.sign_in_slot('bob'), identity.argon2_spend('sign_in')")
+        .await
+        .unwrap();
+}

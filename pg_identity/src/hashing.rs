@@ -1,7 +1,9 @@
 //! How many password hashes are computed at a time, in the whole server: one per place of [`crate::places`].
 //!
 //! Two budgets: sign-in and administration, so that neither stops the other. And at most two sign-ins in flight per account,
-//! held until the end of the transaction: the next one then sees the failure that this one counted (security.md §6).
+//! held until the end of the transaction: the next one then sees the failure that this one counted (README, decision 11).
+//! Whoever rolls back after the hash takes the count back, not the answer: the place then stays taken for as long as the
+//! longest delay that the count could have brought.
 //! No lock is held while a hash is computed. A place names the process that holds it, and is freed on error (the guard is
 //! dropped), at the end of the transaction, and when the process exits.
 
@@ -15,8 +17,10 @@ pub use crate::places::Budget;
 use crate::places::{Account, Places, Queue, condition, wake, with_places};
 use crate::settings;
 
-/// security.md §6: at most two hashes per account are in flight.
+/// README, decision 11.
 const PER_ACCOUNT: usize = 2;
+/// Microseconds that an attempt counts when its transaction did not: the longest delay of `identity_store.sign_in_delay`.
+const COOLING: i64 = 30_000_000;
 /// A waiter looks again after this long even if nobody woke it: a wake-up can be lost to a waiter that gives up.
 const LONGEST_NAP: Duration = Duration::from_millis(50);
 
@@ -48,34 +52,44 @@ pub fn turn(budget: Budget) -> Result<Turn, Error> {
         let free = places.holders(budget).iter_mut().find(|holder| **holder == 0);
         free.map(|holder| *holder = me)
     })?;
+    if budget == Budget::SignIn {
+        with_places(|places| places.accounts_of(me).for_each(|account| account.spent = true));
+    }
     Ok(Turn(budget))
 }
 
 /// Waits until fewer than two sign-ins of the account are in flight, and counts this one until the transaction ends.
 ///
 /// # Errors
-/// As [`turn`].
+/// As [`turn`]; ID004 also for a second attempt after a hash in the same transaction, which a savepoint could have undone.
 pub fn enter_account(key: [u8; 16]) -> Result<(), Error> {
     let me = process();
+    let mut spent = false;
     wait(Queue::Account, |places| {
-        let of_account = |account: &&Account| account.process != 0 && account.key == key;
-        if places
-            .accounts
-            .iter()
-            .filter(of_account)
-            .any(|account| account.process == me)
-        {
+        if let Some(mine) = places.accounts_of(me).find(|account| account.key == key) {
+            spent = mine.spent;
             return Some(());
         }
-        if places.accounts.iter().filter(of_account).count() >= PER_ACCOUNT {
+        let now = now();
+        let in_flight = places.accounts.iter().filter(|account| account.taken(now) && account.key == key);
+        if in_flight.count() >= PER_ACCOUNT {
             return None;
         }
-        places
-            .accounts
-            .iter_mut()
-            .find(|account| account.process == 0)
-            .map(|account| *account = Account { process: me, key })
-    })
+        let place = places.free_account(now)?;
+        *place = Account {
+            process: me,
+            key,
+            ..Account::NOBODY
+        };
+        Some(())
+    })?;
+    if spent {
+        return Err(
+            Error::new(Code::HashingBusy, "this transaction has checked a password of this account before")
+                .with_hint("Commit, then try again."),
+        );
+    }
+    Ok(())
 }
 
 fn wait(queue: Queue, mut attempt: impl FnMut(&mut Places) -> Option<()>) -> Result<(), Error> {
@@ -115,14 +129,29 @@ fn process() -> i32 {
     unsafe { pg_sys::MyProcPid }
 }
 
+fn now() -> i64 {
+    // SAFETY: reads the clock.
+    unsafe { pg_sys::GetCurrentTimestamp() }
+}
+
 /// Frees whatever this process holds.
-fn release_all() {
+fn release_all(outcome: Outcome) {
     if !HOLDING.swap(false, Ordering::Relaxed) {
         return;
     }
+    let spent_until = match outcome {
+        Outcome::Counted => 0,
+        Outcome::Undone => now().saturating_add(COOLING),
+    };
     let me = process();
-    with_places(|places| places.forget(me));
+    with_places(|places| places.forget(me, spent_until));
     wake(Queue::Account);
+}
+
+/// What became of the failures that the transaction counted.
+enum Outcome {
+    Counted,
+    Undone,
 }
 
 fn register_callbacks() {
@@ -141,12 +170,16 @@ fn register_callbacks() {
 unsafe extern "C-unwind" fn at_end_of_transaction(event: pg_sys::XactEvent::Type, _argument: *mut std::ffi::c_void) {
     use pg_sys::XactEvent::{XACT_EVENT_ABORT, XACT_EVENT_COMMIT, XACT_EVENT_PREPARE};
     // After the commit is visible, not before it: the next attempt has to see what this one counted.
-    if matches!(event, XACT_EVENT_COMMIT | XACT_EVENT_ABORT | XACT_EVENT_PREPARE) {
-        release_all();
+    match event {
+        XACT_EVENT_COMMIT => release_all(Outcome::Counted),
+        // What is prepared can still be rolled back.
+        XACT_EVENT_ABORT | XACT_EVENT_PREPARE => release_all(Outcome::Undone),
+        _ => {}
     }
 }
 
 #[pg_guard]
 unsafe extern "C-unwind" fn at_exit(_code: i32, _argument: pg_sys::Datum) {
-    release_all();
+    // Called before the transaction in progress, if there is one, is aborted.
+    release_all(Outcome::Undone);
 }

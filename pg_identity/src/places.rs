@@ -52,7 +52,7 @@ struct Shared {
     places: Places,
 }
 
-/// Protected by the lock. A process id of 0 is a free place.
+/// Protected by the lock. A process id of 0 is a free place, unless it is still cooling.
 #[repr(C)]
 pub struct Places {
     sign_in_limit: usize,
@@ -68,6 +68,10 @@ pub struct Places {
 pub struct Account {
     /// The process whose transaction this is.
     pub process: i32,
+    /// Whether a hash was computed: then a rollback would undo the count of a guess that has been answered.
+    pub spent: bool,
+    /// Taken until then, though by no process any more (microseconds since 2000, as `GetCurrentTimestamp`).
+    pub cooling_until: i64,
     /// Digest of the account: no names in shared memory.
     pub key: [u8; 16],
 }
@@ -76,8 +80,15 @@ impl Account {
     /// A free place.
     pub const NOBODY: Self = Self {
         process: 0,
+        spent: false,
+        cooling_until: 0,
         key: [0; 16],
     };
+
+    /// Whether it counts for its account.
+    pub fn taken(&self, now: i64) -> bool {
+        self.process != 0 || self.cooling_until > now
+    }
 }
 
 static SHARED: AtomicPtr<Shared> = AtomicPtr::new(std::ptr::null_mut());
@@ -90,14 +101,34 @@ impl Places {
         holders.get_mut(..limit).unwrap_or_default()
     }
 
-    /// Frees what the process holds.
-    pub fn forget(&mut self, process: i32) {
+    /// A place for another sign-in; when there is none, the one that has cooled longest.
+    pub fn free_account(&mut self, now: i64) -> Option<&mut Account> {
+        let idle = self.accounts.iter_mut().filter(|account| account.process == 0);
+        idle.min_by_key(|account| account.cooling_until.max(now))
+    }
+
+    /// The sign-ins that the process has in flight.
+    pub fn accounts_of(&mut self, process: i32) -> impl Iterator<Item = &mut Account> {
+        self.accounts.iter_mut().filter(move |account| account.process == process)
+    }
+
+    /// Frees what the process holds. Accounts with a computed hash stay taken until `spent_until`.
+    pub fn forget(&mut self, process: i32, spent_until: i64) {
         let holders = self.sign_in.iter_mut().chain(self.administration.iter_mut());
         holders
             .filter(|holder| **holder == process)
             .for_each(|holder| *holder = 0);
-        let accounts = self.accounts.iter_mut().filter(|account| account.process == process);
-        accounts.for_each(|account| *account = Account::NOBODY);
+        self.accounts_of(process).for_each(|account| {
+            *account = if account.spent {
+                Account {
+                    process: 0,
+                    cooling_until: spent_until,
+                    ..*account
+                }
+            } else {
+                Account::NOBODY
+            };
+        });
     }
 
     fn of(&mut self, budget: Budget) -> (&mut [i32; PLACES], usize) {

@@ -110,11 +110,11 @@ revoke all on function identity.password_needs_rehash(text) from public;
 grant execute on function identity.password_needs_rehash(text) to identity_admin;
 
 -- Before a hash is computed the attempt takes its slot, and after that reads the counter in a statement of its own: the slot is
--- free only after the attempts before it have committed what they counted (security.md §6).
+-- free only after the attempts before it have committed what they counted (README, decision 11).
 create function identity.sign_in_slot(account bytea) returns void
 language c volatile strict parallel unsafe as 'MODULE_PATHNAME', 'sign_in_slot_wrapper';
 comment on function identity.sign_in_slot(bytea) is
-  'Waits until fewer than two sign-ins of the account are in flight, at most pg_identity.hash_wait, and counts this one until the transaction has ended. Raises ID001, ID004.';
+  'Waits until fewer than two sign-ins of the account are in flight, at most pg_identity.hash_wait, and counts this one until the transaction has ended, or for 30 s when it was rolled back after a hash. Raises ID001, ID004 (also for a second attempt after a hash in the same transaction).';
 revoke all on function identity.sign_in_slot(bytea) from public;
 grant execute on function identity.sign_in_slot(bytea) to identity_owner;
 
