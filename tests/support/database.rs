@@ -36,7 +36,7 @@ impl Login {
     }
 }
 
-/// A database of one test. Dropped in the background when neither the test nor a gateway of it needs it any more.
+/// A database of one test. Dropped in the background when the test, its connections and its gateways are done with it.
 pub struct Database {
     /// Its name.
     pub name: String,
@@ -59,9 +59,7 @@ impl Database {
     pub async fn on(cluster: &'static Cluster) -> Database {
         static NEXT: AtomicUsize = AtomicUsize::new(1);
         let name = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        connect(cluster, Login::Superuser, "postgres")
-            .await
-            .batch_execute(&format!("create database {name} template template_identity"))
+        as_superuser(cluster, &format!("create database {name} template template_identity"))
             .await
             .unwrap();
         let http_port = free_port();
@@ -90,9 +88,21 @@ impl Database {
         db
     }
 
-    /// A new connection.
+    /// A new connection. The database stays as long as it does.
     pub async fn connect(&self, login: Login) -> Client {
-        connect(self.cluster, login, &self.name).await
+        let (client, connection) = self
+            .cluster
+            .config(login.role(), &self.name)
+            .connect(NoTls)
+            .await
+            .unwrap();
+        let lease = self.lease.clone();
+        // Ends with the client. An error of the connection reaches the client too.
+        tokio::spawn(async move {
+            let _ = connection.await;
+            drop(lease);
+        });
+        client
     }
 
     /// A new connection of the superuser.
@@ -153,16 +163,8 @@ impl Drop for Lease {
                     .build()
                     .unwrap();
                 for (cluster, name) in queue {
-                    runtime.block_on(async {
-                        let config = cluster.config(Login::Superuser.role(), "postgres");
-                        let Ok((client, connection)) = config.connect(NoTls).await else {
-                            return;
-                        };
-                        tokio::spawn(connection);
-                        let _ = client
-                            .batch_execute(&format!("drop database {name} with (force)"))
-                            .await;
-                    });
+                    let drop = format!("drop database {name} with (force)");
+                    let _ = runtime.block_on(as_superuser(cluster, &drop));
                 }
             });
             Mutex::new(old)
@@ -174,11 +176,11 @@ impl Drop for Lease {
     }
 }
 
-async fn connect(cluster: &Cluster, login: Login, database: &str) -> Client {
-    let (client, connection) = cluster.config(login.role(), database).connect(NoTls).await.unwrap();
-    // Ends with the client. An error of the connection reaches the client too.
-    tokio::spawn(async move {
-        let _ = connection.await;
-    });
-    client
+async fn as_superuser(cluster: &Cluster, statement: &str) -> Result<(), tokio_postgres::Error> {
+    let (client, connection) = cluster
+        .config(Login::Superuser.role(), "postgres")
+        .connect(NoTls)
+        .await?;
+    tokio::spawn(connection);
+    client.batch_execute(statement).await
 }
