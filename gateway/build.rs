@@ -25,10 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         )?;
         writeln!(code, "pub static {constant}: &[Script] = &[")?;
         for file in files {
-            let name = file
-                .file_name()
-                .and_then(|name| name.to_str())
-                .ok_or("a file's name is not UTF-8")?;
+            let name = file.file_name().and_then(|name| name.to_str()).ok_or("a file's name is not UTF-8")?;
             writeln!(
                 code,
                 "    Script {{ name: {name:?}, sql: include_str!({:?}) }},",

@@ -21,12 +21,7 @@ async fn call(db: &Database, function: &str, parameters: &[&(dyn ToSql + Sync)])
 }
 
 async fn change(db: &Database, session: &str, old: &str, new: &str) -> (String, Value) {
-    call(
-        db,
-        "account_password_change($1, $2, $3, '192.0.2.1')",
-        &[&session, &old, &new],
-    )
-    .await
+    call(db, "account_password_change($1, $2, $3, '192.0.2.1')", &[&session, &old, &new]).await
 }
 
 fn outcome(label: &str) -> (String, Value) {
@@ -71,11 +66,7 @@ async fn a_person_ends_their_own_sessions_and_nobody_elses() {
     assert_eq!(end(bobs).await, outcome("not_found"));
     assert_eq!(end(Uuid::nil()).await, outcome("not_found"));
     assert_eq!(page(&db, &of_bob).await.0, "page");
-    let theirs = page(&db, &there).await.1["sessions"][0]["id"]
-        .as_str()
-        .unwrap()
-        .parse()
-        .unwrap();
+    let theirs = page(&db, &there).await.1["sessions"][0]["id"].as_str().unwrap().parse().unwrap();
     assert_eq!(end(theirs).await, outcome("ok"));
     assert_eq!(page(&db, &there).await.0, "sign_in");
     assert_eq!(page(&db, &here).await.0, "page");
@@ -88,10 +79,7 @@ async fn a_person_ends_all_sessions_but_this_one() {
     let others = [cookie(&db, &alice, None).await, cookie(&db, &alice, None).await];
     let here = cookie(&db, &alice, None).await;
     let of_bob = cookie(&db, &bob, None).await;
-    assert_eq!(
-        call(&db, "account_sessions_end_others($1)", &[&here]).await,
-        outcome("ok")
-    );
+    assert_eq!(call(&db, "account_sessions_end_others($1)", &[&here]).await, outcome("ok"));
     for other in others {
         assert_eq!(page(&db, &other).await.0, "sign_in");
     }
@@ -114,14 +102,7 @@ async fn an_application_is_shown_until_it_is_withdrawn() {
         .unwrap();
     let here = cookie(&db, &alice, None).await;
     let mut shown = page(&db, &here).await.1["applications"].clone();
-    assert!(
-        shown[0]
-            .as_object_mut()
-            .unwrap()
-            .remove("granted_at")
-            .unwrap()
-            .is_string()
-    );
+    assert!(shown[0].as_object_mut().unwrap().remove("granted_at").unwrap().is_string());
     assert_eq!(
         shown,
         json!([{
@@ -140,10 +121,7 @@ async fn an_application_is_shown_until_it_is_withdrawn() {
     assert_eq!(page(&db, &here).await.1["applications"], json!([]));
     // Bob's is his.
     let of_bob = cookie(&db, &bob, None).await;
-    assert_eq!(
-        page(&db, &of_bob).await.1["applications"][0]["client_id"],
-        json!(client.id)
-    );
+    assert_eq!(page(&db, &of_bob).await.1["applications"][0]["client_id"], json!(client.id));
 }
 
 #[tokio::test]
@@ -156,30 +134,19 @@ async fn a_change_of_password_demands_the_old_one_and_ends_everything_else() {
     let mint = "select identity.mint_access_token($1, interval '5 minutes')";
     let token: String = db.owner().await.query_one(mint, &[&claims]).await.unwrap().get(0);
 
-    assert_eq!(
-        change(&db, &here, "wrong", PASSWORD).await,
-        outcome("invalid_credentials")
-    );
+    assert_eq!(change(&db, &here, "wrong", PASSWORD).await, outcome("invalid_credentials"));
     assert_eq!(change(&db, "", &alice.password, PASSWORD).await, outcome("sign_in"));
     let short = change(&db, &here, &alice.password, "seven77").await;
     assert_eq!(
         short,
-        (
-            "invalid_password".into(),
-            json!({ "error_description": "A password has at least 8 characters." })
-        )
+        ("invalid_password".into(), json!({ "error_description": "A password has at least 8 characters." }))
     );
     assert_eq!(page(&db, &other).await.0, "page");
 
     assert_eq!(change(&db, &here, &alice.password, PASSWORD).await, outcome("ok"));
     assert_eq!(page(&db, &other).await.0, "sign_in");
     assert_eq!(page(&db, &here).await.0, "page");
-    let dead = db
-        .app()
-        .await
-        .execute("select identity.authenticate($1)", &[&token])
-        .await
-        .unwrap_err();
+    let dead = db.app().await.execute("select identity.authenticate($1)", &[&token]).await.unwrap_err();
     assert_eq!(refusal(&dead).0, "ID107");
     assert_eq!(sign_in(&db, "alice", &alice.password).await.0, "invalid_credentials");
     assert_eq!(sign_in(&db, "alice", PASSWORD).await.0, "signed_in");
@@ -191,10 +158,7 @@ async fn an_open_browser_is_no_place_to_guess_the_password() {
     let alice = user(&db, "alice").await;
     let here = cookie(&db, &alice, None).await;
     for _ in 0..3 {
-        assert_eq!(
-            change(&db, &here, "wrong", PASSWORD).await,
-            outcome("invalid_credentials")
-        );
+        assert_eq!(change(&db, &here, "wrong", PASSWORD).await, outcome("invalid_credentials"));
     }
     let slow = change(&db, &here, &alice.password, PASSWORD).await;
     assert_eq!(slow, ("slow_down".into(), json!({ "retry_after": 1 })));

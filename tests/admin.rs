@@ -55,43 +55,19 @@ async fn a_person_is_made_found_changed_and_deleted() {
         "alice@example.org",
         "--email-verified",
     ];
-    let id = done(
-        &db,
-        &[&create[..], &["--role", "editor"]].concat(),
-        "correct horse battery\n",
-    )
-    .trim()
-    .to_owned();
+    let id = done(&db, &[&create[..], &["--role", "editor"]].concat(), "correct horse battery\n").trim().to_owned();
     let shown = done_json(&db, &["users", "show", "alice@example.org"], "");
     assert_eq!(
-        (
-            &shown["sub"],
-            &shown["name"],
-            &shown["roles"],
-            &shown["state"],
-            &shown["password"]
-        ),
-        (
-            &json!(id),
-            &json!("Alice Liddell"),
-            &json!(["editor"]),
-            &json!("active"),
-            &json!(true)
-        )
+        (&shown["sub"], &shown["name"], &shown["roles"], &shown["state"], &shown["password"]),
+        (&json!(id), &json!("Alice Liddell"), &json!(["editor"]), &json!("active"), &json!(true))
     );
     let listed = done(&db, &["users", "list", "--search", "ali"], "");
-    assert!(
-        listed.contains(&id) && listed.contains("alice@example.org") && listed.ends_with("1 row\n"),
-        "{listed}"
-    );
+    assert!(listed.contains(&id) && listed.contains("alice@example.org") && listed.ends_with("1 row\n"), "{listed}");
     done(&db, &["users", "disable", "alice"], "");
     assert_eq!(done_json(&db, &["users", "show", &id], "")["state"], json!("disabled"));
     done(&db, &["users", "enable", "alice"], "");
     done(&db, &["users", "set-roles", "alice", "admin", "editor"], "");
-    assert_eq!(
-        done_json(&db, &["users", "show", "alice"], "")["roles"],
-        json!(["admin", "editor"])
-    );
+    assert_eq!(done_json(&db, &["users", "show", "alice"], "")["roles"], json!(["admin", "editor"]));
     done(&db, &["users", "delete", "alice"], "");
     refused(&db, &["users", "show", "alice"], "", "there is no user alice");
     refused(&db, &["users", "show", &id], "", "SQLSTATE ID006");
@@ -108,18 +84,8 @@ async fn a_profile_comes_from_a_file_or_standard_input() {
         (&shown["birthdate"], &shown["address"], &shown["password"]),
         (&json!("1990-01-31"), &json!({ "country": "NO" }), &json!(false))
     );
-    refused(
-        &db,
-        &["users", "create", "--no-password", "--profile", "-"],
-        "[1]",
-        "is not a JSON object",
-    );
-    refused(
-        &db,
-        &["users", "create", "--no-password", "--username", "BOB"],
-        "",
-        "SQLSTATE ID007",
-    );
+    refused(&db, &["users", "create", "--no-password", "--profile", "-"], "[1]", "is not a JSON object");
+    refused(&db, &["users", "create", "--no-password", "--username", "BOB"], "", "SQLSTATE ID007");
 }
 
 #[tokio::test]
@@ -129,18 +95,10 @@ async fn a_password_is_read_and_never_an_argument() {
     let gateway = Gateway::start(&db).await;
     let app = public_client(&db).await;
     done(&db, &["users", "set-password", "alice"], "another horse battery\n");
-    let alice = crate::support::User {
-        password: "another horse battery".into(),
-        ..alice
-    };
+    let alice = crate::support::User { password: "another horse battery".into(), ..alice };
     Flow::new(&gateway, &app).tokens(&alice).await;
     refused(&db, &["users", "set-password", "alice"], "\n", "the password is empty");
-    refused(
-        &db,
-        &["users", "set-password", "alice", "argument"],
-        "",
-        "unexpected argument 'argument'",
-    );
+    refused(&db, &["users", "set-password", "alice", "argument"], "", "unexpected argument 'argument'");
 }
 
 #[tokio::test]
@@ -162,31 +120,11 @@ async fn sessions_are_listed_and_revoked() {
 async fn a_client_is_registered_changed_and_deleted() {
     let db = Database::new().await;
     let uri = "https://app.example/cb";
-    let made = done_json(
-        &db,
-        &[
-            "clients",
-            "create",
-            "--name",
-            "App",
-            "--redirect-uri",
-            uri,
-            "--scope",
-            "openid",
-        ],
-        "",
-    );
-    let (id, secret) = (
-        made["client_id"].as_str().unwrap(),
-        made["client_secret"].as_str().unwrap(),
-    );
+    let made = done_json(&db, &["clients", "create", "--name", "App", "--redirect-uri", uri, "--scope", "openid"], "");
+    let (id, secret) = (made["client_id"].as_str().unwrap(), made["client_secret"].as_str().unwrap());
     let shown = done_json(&db, &["clients", "show", id], "");
     assert_eq!(
-        (
-            &shown["client_name"],
-            &shown["redirect_uris"],
-            shown.get("client_secret")
-        ),
+        (&shown["client_name"], &shown["redirect_uris"], shown.get("client_secret")),
         (&json!("App"), &json!([uri]), None)
     );
     assert!(done(&db, &["clients", "list"], "").contains(id));
@@ -195,37 +133,20 @@ async fn a_client_is_registered_changed_and_deleted() {
         &["clients", "update", id, "--metadata", "-"],
         "{\"client_name\": null, \"access_token_lifetime\": 60}",
     );
-    assert_eq!(
-        (changed.get("client_name"), &changed["access_token_lifetime"]),
-        (None, &json!(60))
-    );
+    assert_eq!((changed.get("client_name"), &changed["access_token_lifetime"]), (None, &json!(60)));
     let rotated = done_json(&db, &["clients", "rotate-secret", id, "--overlap", "5 minutes"], "");
     assert_ne!(rotated["client_secret"], json!(secret));
     done(&db, &["clients", "delete", id], "");
     refused(&db, &["clients", "show", id], "", "SQLSTATE ID006");
-    refused(
-        &db,
-        &["clients", "create", "--redirect-uri", "javascript:alert(1)"],
-        "",
-        "SQLSTATE ID005",
-    );
+    refused(&db, &["clients", "create", "--redirect-uri", "javascript:alert(1)"], "", "SQLSTATE ID005");
 }
 
 #[tokio::test]
 async fn keys_are_listed_made_and_rotated() {
     let db = Database::new().await;
-    let kid = done_json(&db, &["keys", "create", "--algorithm", "EdDSA"], "")["kid"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let kid = done_json(&db, &["keys", "create", "--algorithm", "EdDSA"], "")["kid"].as_str().unwrap().to_owned();
     assert!(done(&db, &["keys", "list"], "").contains(&kid));
-    let kids = |keys: Value| {
-        keys.as_array()
-            .unwrap()
-            .iter()
-            .map(|key| key["kid"].to_string())
-            .collect::<Vec<_>>()
-    };
+    let kids = |keys: Value| keys.as_array().unwrap().iter().map(|key| key["kid"].to_string()).collect::<Vec<_>>();
     let before = kids(done_json(&db, &["keys", "list"], ""));
     done(&db, &["keys", "rotate"], "");
     let after = kids(done_json(&db, &["keys", "list"], ""));
@@ -236,31 +157,10 @@ async fn keys_are_listed_made_and_rotated() {
 #[tokio::test]
 async fn the_issuer_is_configured() {
     let db = Database::new().await;
-    done(
-        &db,
-        &[
-            "configure",
-            "--issuer",
-            "https://id.example.com",
-            "--audience",
-            "https://api.example.com",
-        ],
-        "",
-    );
-    let issuer: String = db
-        .admin()
-        .await
-        .query_one("select identity.configured_issuer()", &[])
-        .await
-        .unwrap()
-        .get(0);
+    done(&db, &["configure", "--issuer", "https://id.example.com", "--audience", "https://api.example.com"], "");
+    let issuer: String = db.admin().await.query_one("select identity.configured_issuer()", &[]).await.unwrap().get(0);
     assert_eq!(issuer, "https://id.example.com");
-    refused(
-        &db,
-        &["configure", "--issuer", "https://id.example.com/"],
-        "",
-        "must not end with a slash",
-    );
+    refused(&db, &["configure", "--issuer", "https://id.example.com/"], "", "must not end with a slash");
 }
 
 #[tokio::test]
@@ -269,10 +169,7 @@ async fn the_role_of_serve_administers_nothing() {
     let mut command = Gateway::command("admin", &db, &[("GATEWAY_ADMIN_DATABASE_URL", &db.url(Login::Gateway))]);
     let output = command.args(["users", "list"]).output().unwrap();
     let err = String::from_utf8(output.stderr).unwrap();
-    assert!(
-        !output.status.success() && err.contains("permission denied for function user_list"),
-        "{err}"
-    );
+    assert!(!output.status.success() && err.contains("permission denied for function user_list"), "{err}");
 }
 
 #[tokio::test]
@@ -282,8 +179,5 @@ async fn a_name_cannot_rewrite_the_terminal() {
     let (success, _, _) = admin(&db, &["users", "create", "--no-password", "--profile", "-"], &profile);
     // Refused at the door or made harmless in the table, both will do.
     let listed = done(&db, &["users", "list"], "");
-    assert!(
-        !listed.contains('\u{1b}') && (!success || listed.contains("Mallory\u{fffd}")),
-        "{listed:?}"
-    );
+    assert!(!listed.contains('\u{1b}') && (!success || listed.contains("Mallory\u{fffd}")), "{listed:?}");
 }

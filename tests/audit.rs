@@ -12,16 +12,10 @@ async fn events(db: &Database, kinds: &[&str]) -> Vec<(String, Option<Uuid>, Str
     let rows = db
         .admin()
         .await
-        .query(
-            "select kind, user_id, actor, details from identity.audit_list($1)",
-            &[&kinds],
-        )
+        .query("select kind, user_id, actor, details from identity.audit_list($1)", &[&kinds])
         .await
         .unwrap();
-    rows.iter()
-        .rev()
-        .map(|row| (row.get(0), row.get(1), row.get(2), row.get(3)))
-        .collect()
+    rows.iter().rev().map(|row| (row.get(0), row.get(1), row.get(2), row.get(3))).collect()
 }
 
 #[tokio::test]
@@ -29,29 +23,11 @@ async fn administration_is_audited_with_the_login_that_did_it() {
     let db = Database::new().await;
     let admin = db.admin().await;
     let alice = user(&db, "alice").await;
-    admin
-        .execute(
-            "select identity.user_update($1, '{\"name\": \"A\", \"email\": null}')",
-            &[&alice.id],
-        )
-        .await
-        .unwrap();
-    admin
-        .execute("select identity.user_set_roles($1, '{editor}')", &[&alice.id])
-        .await
-        .unwrap();
-    admin
-        .execute(
-            "select identity.user_set_password($1, 'another password')",
-            &[&alice.id],
-        )
-        .await
-        .unwrap();
+    admin.execute("select identity.user_update($1, '{\"name\": \"A\", \"email\": null}')", &[&alice.id]).await.unwrap();
+    admin.execute("select identity.user_set_roles($1, '{editor}')", &[&alice.id]).await.unwrap();
+    admin.execute("select identity.user_set_password($1, 'another password')", &[&alice.id]).await.unwrap();
     for state in ["disable", "disable", "enable", "enable", "delete"] {
-        admin
-            .execute(&format!("select identity.user_{state}($1)"), &[&alice.id])
-            .await
-            .unwrap();
+        admin.execute(&format!("select identity.user_{state}($1)"), &[&alice.id]).await.unwrap();
     }
     let kinds = [
         "user_created",
@@ -83,11 +59,7 @@ async fn what_a_person_does_is_audited_with_the_gateway_as_actor() {
     let db = Database::new().await;
     let alice = user(&db, "alice").await;
     let gateway = db.gateway_role().await;
-    let wrong = Attempt {
-        username: "alice",
-        password: "wrong",
-        ..Attempt::default()
-    };
+    let wrong = Attempt { username: "alice", password: "wrong", ..Attempt::default() };
     attempt(&gateway, &wrong).await;
     let first = cookie(&db, &alice, None).await;
     let second = cookie(&db, &alice, Some(&first)).await;
@@ -99,16 +71,7 @@ async fn what_a_person_does_is_audited_with_the_gateway_as_actor() {
     after_failure["failures_before"] = json!(1);
     let of_alice = |kind: &str, details: Value| (kind.to_owned(), Some(alice.id), "gateway_login".to_owned(), details);
     assert_eq!(
-        events(
-            &db,
-            &[
-                "session_started",
-                "session_renewed",
-                "session_ended",
-                "password_changed"
-            ]
-        )
-        .await,
+        events(&db, &["session_started", "session_renewed", "session_ended", "password_changed"]).await,
         [
             of_alice("session_started", after_failure),
             of_alice("session_renewed", from.clone()),
@@ -125,30 +88,17 @@ async fn failures_are_counted_not_listed_and_a_threshold_gets_a_row() {
     let alice = user(&db, "alice").await;
     let gateway = db.gateway_role().await;
     let superuser = db.superuser().await;
-    let wrong = Attempt {
-        username: "alice",
-        password: "wrong",
-        ..Attempt::default()
-    };
+    let wrong = Attempt { username: "alice", password: "wrong", ..Attempt::default() };
     for _ in 0..10 {
         assert_eq!(attempt(&gateway, &wrong).await.0, "invalid_credentials");
-        superuser
-            .batch_execute("update identity_store.sign_in_buckets set blocked_until = null")
-            .await
-            .unwrap();
+        superuser.batch_execute("update identity_store.sign_in_buckets set blocked_until = null").await.unwrap();
     }
     let crossed = events(&db, &["sign_in_threshold_crossed"]).await;
     assert_eq!(crossed.len(), 1);
     assert_eq!(crossed[0].1, Some(alice.id));
-    assert_eq!(
-        (&crossed[0].3["kind"], &crossed[0].3["failures"]),
-        (&json!("account"), &json!(10))
-    );
+    assert_eq!((&crossed[0].3["kind"], &crossed[0].3["failures"]), (&json!("account"), &json!(10)));
     // At most one row for each bucket when a minute turned meanwhile, none otherwise.
-    superuser
-        .batch_execute("delete from identity_store.audit_events where kind = 'sign_in_failed'")
-        .await
-        .unwrap();
+    superuser.batch_execute("delete from identity_store.audit_events where kind = 'sign_in_failed'").await.unwrap();
     superuser
         .batch_execute(
             "update identity_store.sign_in_buckets set minute = date_trunc('minute', now()) - interval '1 minute', minute_failures = 10",
@@ -171,13 +121,7 @@ async fn an_event_exists_only_with_what_it_records() {
     let db = Database::new().await;
     let mut admin = db.admin().await;
     let undone = admin.transaction().await.unwrap();
-    undone
-        .execute(
-            "select identity.user_create('{\"preferred_username\": \"alice\"}')",
-            &[],
-        )
-        .await
-        .unwrap();
+    undone.execute("select identity.user_create('{\"preferred_username\": \"alice\"}')", &[]).await.unwrap();
     undone.rollback().await.unwrap();
     assert_eq!(events(&db, &["user_created"]).await, []);
 }
@@ -186,27 +130,12 @@ async fn an_event_exists_only_with_what_it_records() {
 async fn every_kind_that_is_written_is_in_the_list() {
     let db = Database::new().await;
     let set = async |sql: &str| -> Vec<String> {
-        db.superuser()
-            .await
-            .query(sql, &[])
-            .await
-            .unwrap()
-            .iter()
-            .map(|row| row.get(0))
-            .collect()
+        db.superuser().await.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
     };
     let unlisted = r"select distinct k[1] from pg_proc p, regexp_matches(p.prosrc, $$audit\(\s*'([^']*)'$$, 'g') k
          where k[1] not in (select kind from identity.audit_kinds())";
-    assert_eq!(
-        set(unlisted).await,
-        [""; 0],
-        "written, and not in identity.audit_kinds()"
-    );
+    assert_eq!(set(unlisted).await, [""; 0], "written, and not in identity.audit_kinds()");
     let unused = "select k.kind from identity.audit_kinds() k where not exists (
            select from pg_proc p where p.proname <> 'audit_kinds' and p.prosrc like '%' || quote_literal(k.kind) || '%')";
-    assert_eq!(
-        set(unused).await,
-        [""; 0],
-        "in identity.audit_kinds(), and never written"
-    );
+    assert_eq!(set(unused).await, [""; 0], "in identity.audit_kinds(), and never written");
 }

@@ -73,23 +73,11 @@ async fn sign_in(sql: &Sql, user: &User, resume: &Value, session: Option<&str>) 
     let (outcome, answer) = call(
         sql,
         "sign_in",
-        &[
-            &resume,
-            &"browser",
-            &user.username,
-            &user.password,
-            &"192.0.2.1",
-            &"Firefox",
-            &None::<&str>,
-            &session,
-        ],
+        &[&resume, &"browser", &user.username, &user.password, &"192.0.2.1", &"Firefox", &None::<&str>, &session],
     )
     .await;
     assert_eq!(outcome, "signed_in");
-    (
-        answer["session_cookie"].as_str().unwrap().into(),
-        answer["next"].clone(),
-    )
+    (answer["session_cookie"].as_str().unwrap().into(), answer["next"].clone())
 }
 
 pub async fn decide(sql: &Sql, consent: &Value, session: &str, decision: &str) -> Answer {
@@ -104,10 +92,7 @@ pub async fn code(sql: &Sql, request: &Value, session: &str) -> String {
         (outcome, answer) = decide(sql, &answer, session, "allow").await;
     }
     assert_eq!(outcome, "redirect", "{answer}");
-    answer["parameters"]["code"]
-        .as_str()
-        .unwrap_or_else(|| panic!("no code: {answer}"))
-        .into()
+    answer["parameters"]["code"].as_str().unwrap_or_else(|| panic!("no code: {answer}")).into()
 }
 
 fn error_redirect(db: &Database, client: &Client, error: &str, description: &str) -> Answer {
@@ -126,49 +111,18 @@ async fn a_request_without_a_good_client_and_redirect_uri_is_never_redirected() 
     for (change, error, description) in [
         (json!({"client_id": null}), "invalid_request", "client_id is missing"),
         (json!({"client_id": ""}), "invalid_request", "client_id is missing"),
-        (
-            json!({"client_id": [app.id, app.id]}),
-            "invalid_request",
-            "client_id is missing",
-        ),
+        (json!({"client_id": [app.id, app.id]}), "invalid_request", "client_id is missing"),
         (json!({"client_id": "nobody"}), "invalid_client", "unknown client"),
-        (
-            json!({"redirect_uri": null}),
-            "invalid_request",
-            "redirect_uri is missing",
-        ),
-        (
-            json!({"redirect_uri": "https://notes.example/callback/"}),
-            "invalid_request",
-            unregistered,
-        ),
-        (
-            json!({"redirect_uri": "https://notes.example/callback?x=1"}),
-            "invalid_request",
-            unregistered,
-        ),
-        (
-            json!({"redirect_uri": "https://NOTES.example/callback"}),
-            "invalid_request",
-            unregistered,
-        ),
-        (
-            json!({"redirect_uri": "https://evil.example/callback"}),
-            "invalid_request",
-            unregistered,
-        ),
-        (
-            json!({"redirect_uri": "javascript:alert(1)"}),
-            "invalid_request",
-            unregistered,
-        ),
+        (json!({"redirect_uri": null}), "invalid_request", "redirect_uri is missing"),
+        (json!({"redirect_uri": "https://notes.example/callback/"}), "invalid_request", unregistered),
+        (json!({"redirect_uri": "https://notes.example/callback?x=1"}), "invalid_request", unregistered),
+        (json!({"redirect_uri": "https://NOTES.example/callback"}), "invalid_request", unregistered),
+        (json!({"redirect_uri": "https://evil.example/callback"}), "invalid_request", unregistered),
+        (json!({"redirect_uri": "javascript:alert(1)"}), "invalid_request", unregistered),
     ] {
         assert_eq!(
             authorize(&sql, &with(request(&app), change.clone()), None).await,
-            (
-                "error_page".into(),
-                json!({"error": error, "error_description": description})
-            ),
+            ("error_page".into(), json!({"error": error, "error_description": description})),
             "{change}"
         );
     }
@@ -182,103 +136,39 @@ async fn every_other_mistake_is_told_to_the_client_with_state_and_iss() {
     let s256 = "code_challenge_method must be S256";
     let prompts = "prompt must be made of none, login, consent, select_account";
     for (change, error, description) in [
-        (
-            json!({"scope": ["openid", "openid"]}),
-            "invalid_request",
-            twice("scope"),
-        ),
-        (
-            json!({"request": "x"}),
-            "request_not_supported",
-            "request is not supported".into(),
-        ),
+        (json!({"scope": ["openid", "openid"]}), "invalid_request", twice("scope")),
+        (json!({"request": "x"}), "request_not_supported", "request is not supported".into()),
         (
             json!({"request_uri": "https://a.example"}),
             "request_uri_not_supported",
             "request_uri is not supported".into(),
         ),
-        (
-            json!({"registration": "{}"}),
-            "registration_not_supported",
-            "registration is not supported".into(),
-        ),
-        (
-            json!({"response_type": null}),
-            "invalid_request",
-            "response_type is missing".into(),
-        ),
-        (
-            json!({"response_type": ""}),
-            "invalid_request",
-            "response_type is missing".into(),
-        ),
-        (
-            json!({"response_type": "token"}),
-            "unsupported_response_type",
-            "response_type must be code".into(),
-        ),
-        (
-            json!({"response_mode": "form_post"}),
-            "invalid_request",
-            "response_mode must be query".into(),
-        ),
+        (json!({"registration": "{}"}), "registration_not_supported", "registration is not supported".into()),
+        (json!({"response_type": null}), "invalid_request", "response_type is missing".into()),
+        (json!({"response_type": ""}), "invalid_request", "response_type is missing".into()),
+        (json!({"response_type": "token"}), "unsupported_response_type", "response_type must be code".into()),
+        (json!({"response_mode": "form_post"}), "invalid_request", "response_mode must be query".into()),
         (
             json!({"code_challenge": null, "code_challenge_method": null}),
             "invalid_request",
             "code_challenge is missing: PKCE is required".into(),
         ),
         (json!({"code_challenge_method": null}), "invalid_request", s256.into()),
-        (
-            json!({"code_challenge_method": "plain"}),
-            "invalid_request",
-            s256.into(),
-        ),
-        (
-            json!({"code_challenge": "short"}),
-            "invalid_request",
-            "code_challenge is malformed".into(),
-        ),
-        (
-            json!({"resource": "https://unknown.example"}),
-            "invalid_target",
-            "resource is unknown or malformed".into(),
-        ),
-        (
-            json!({"resource": ["/relative"]}),
-            "invalid_target",
-            "resource is unknown or malformed".into(),
-        ),
+        (json!({"code_challenge_method": "plain"}), "invalid_request", s256.into()),
+        (json!({"code_challenge": "short"}), "invalid_request", "code_challenge is malformed".into()),
+        (json!({"resource": "https://unknown.example"}), "invalid_target", "resource is unknown or malformed".into()),
+        (json!({"resource": ["/relative"]}), "invalid_target", "resource is unknown or malformed".into()),
         (json!({"prompt": "create"}), "invalid_request", prompts.into()),
-        (
-            json!({"prompt": "none login"}),
-            "invalid_request",
-            "prompt none cannot stand with another value".into(),
-        ),
-        (
-            json!({"max_age": "soon"}),
-            "invalid_request",
-            "max_age must be a number of seconds".into(),
-        ),
-        (
-            json!({"max_age": "-1"}),
-            "invalid_request",
-            "max_age must be a number of seconds".into(),
-        ),
+        (json!({"prompt": "none login"}), "invalid_request", "prompt none cannot stand with another value".into()),
+        (json!({"max_age": "soon"}), "invalid_request", "max_age must be a number of seconds".into()),
+        (json!({"max_age": "-1"}), "invalid_request", "max_age must be a number of seconds".into()),
         (
             json!({"id_token_hint": "e.y.J"}),
             "invalid_request",
             "id_token_hint is not an ID token of this issuer".into(),
         ),
-        (
-            json!({"login_hint": "x".repeat(4400)}),
-            "invalid_request",
-            "the request is too large".into(),
-        ),
-        (
-            json!({"prompt": "none"}),
-            "login_required",
-            "the person is not signed in".into(),
-        ),
+        (json!({"login_hint": "x".repeat(4400)}), "invalid_request", "the request is too large".into()),
+        (json!({"prompt": "none"}), "login_required", "the person is not signed in".into()),
     ] {
         assert_eq!(
             authorize(&sql, &with(request(&app), change.clone()), None).await,
@@ -290,12 +180,7 @@ async fn every_other_mistake_is_told_to_the_client_with_state_and_iss() {
     let web = web_client(&db).await;
     assert_eq!(
         authorize(&sql, &with(request(&web), json!({"code_challenge": null})), None).await,
-        error_redirect(
-            &db,
-            &web,
-            "invalid_request",
-            "code_challenge_method is given without code_challenge"
-        )
+        error_redirect(&db, &web, "invalid_request", "code_challenge_method is given without code_challenge")
     );
     // state given twice is no state to send back.
     let (outcome, answer) = authorize(&sql, &with(request(&app), json!({"state": ["a", "b"]})), None).await;
@@ -304,19 +189,11 @@ async fn every_other_mistake_is_told_to_the_client_with_state_and_iss() {
         answer["parameters"],
         json!({"error": "invalid_request", "error_description": "state is given more than once", "iss": db.issuer})
     );
-    let service = client(
-        &db,
-        json!({"grant_types": ["client_credentials"], "redirect_uris": ["https://a.example/"]}),
-    )
-    .await;
+    let service =
+        client(&db, json!({"grant_types": ["client_credentials"], "redirect_uris": ["https://a.example/"]})).await;
     assert_eq!(
         authorize(&sql, &request(&service), None).await,
-        error_redirect(
-            &db,
-            &service,
-            "unauthorized_client",
-            "the client is not registered for response_type code"
-        )
+        error_redirect(&db, &service, "unauthorized_client", "the client is not registered for response_type code")
     );
 }
 
@@ -338,16 +215,9 @@ async fn a_native_client_may_use_any_loopback_port_and_nothing_but_the_port() {
         assert_eq!(outcome, if good { "sign_in" } else { "error_page" }, "{uri}");
     }
     let web = client(&db, json!({"redirect_uris": ["http://127.0.0.1:4700/cb"]})).await;
-    let (outcome, _) = authorize(
-        &sql,
-        &with(request(&web), json!({"redirect_uri": "http://127.0.0.1:4701/cb"})),
-        None,
-    )
-    .await;
-    assert_eq!(
-        outcome, "error_page",
-        "the port of a web client is part of its redirect_uri"
-    );
+    let (outcome, _) =
+        authorize(&sql, &with(request(&web), json!({"redirect_uri": "http://127.0.0.1:4701/cb"})), None).await;
+    assert_eq!(outcome, "error_page", "the port of a web client is part of its redirect_uri");
 }
 
 #[tokio::test]
@@ -361,12 +231,7 @@ async fn a_request_goes_from_sign_in_over_consent_to_a_code_and_is_remembered() 
     let (cookie, next) = sign_in(&sql, &alice, &answer, None).await;
     assert_eq!(next["outcome"], "consent");
     let consent = &next["answer"];
-    let page = call(
-        &sql,
-        "consent_page",
-        &[&consent["resume"].as_str(), &cookie, &"browser"],
-    )
-    .await;
+    let page = call(&sql, "consent_page", &[&consent["resume"].as_str(), &cookie, &"browser"]).await;
     let shown = json!({
         "client": {"client_id": app.id, "client_name": "Notes on the web"},
         "redirect_host": "notes.example",
@@ -389,28 +254,13 @@ async fn a_request_goes_from_sign_in_over_consent_to_a_code_and_is_remembered() 
             "parameters": {"code": code, "state": "s t&a=te", "iss": db.issuer}
         })
     );
-    assert!(
-        code.bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
-    );
+    assert!(code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-'));
 
-    assert_eq!(
-        authorize(&sql, &request, Some(&cookie)).await.0,
-        "redirect",
-        "remembered"
-    );
+    assert_eq!(authorize(&sql, &request, Some(&cookie)).await.0, "redirect", "remembered");
     let more = with(request.clone(), json!({"scope": "openid profile email"}));
-    assert_eq!(
-        authorize(&sql, &more, Some(&cookie)).await.0,
-        "consent",
-        "more than remembered"
-    );
+    assert_eq!(authorize(&sql, &more, Some(&cookie)).await.0, "consent", "more than remembered");
     let again = with(request, json!({"prompt": "consent"}));
-    assert_eq!(
-        authorize(&sql, &again, Some(&cookie)).await.0,
-        "consent",
-        "asked to ask"
-    );
+    assert_eq!(authorize(&sql, &again, Some(&cookie)).await.0, "consent", "asked to ask");
 }
 
 #[tokio::test]
@@ -423,11 +273,7 @@ async fn a_person_who_says_no_sends_access_denied() {
         decide(&sql, &consent, &cookie, "deny").await,
         error_redirect(&db, &app, "access_denied", "the person did not allow it")
     );
-    assert_eq!(
-        authorize(&sql, &request(&app), Some(&cookie)).await.0,
-        "consent",
-        "no is not remembered as yes"
-    );
+    assert_eq!(authorize(&sql, &request(&app), Some(&cookie)).await.0, "consent", "no is not remembered as yes");
 }
 
 #[tokio::test]
@@ -445,34 +291,15 @@ async fn a_sealed_request_works_in_its_own_browser_only() {
             "error_description": "this sign-in took too long or began in another browser: go back to the application and start again"
         }),
     );
-    for (resume, browser) in [
-        (resume, Some("other")),
-        (resume, None),
-        (&changed, Some("browser")),
-        ("", Some("browser")),
-    ] {
+    for (resume, browser) in
+        [(resume, Some("other")), (resume, None), (&changed, Some("browser")), ("", Some("browser"))]
+    {
         assert_eq!(call(&sql, "consent_page", &[&resume, &cookie, &browser]).await, refused);
-        assert_eq!(
-            call(&sql, "consent_decide", &[&resume, &cookie, &browser, &"allow"]).await,
-            refused
-        );
-        assert_eq!(
-            call(&sql, "authorization_resume", &[&resume, &cookie, &browser]).await,
-            refused
-        );
+        assert_eq!(call(&sql, "consent_decide", &[&resume, &cookie, &browser, &"allow"]).await, refused);
+        assert_eq!(call(&sql, "authorization_resume", &[&resume, &cookie, &browser]).await, refused);
     }
-    assert_eq!(
-        call(&sql, "authorization_resume", &[&resume, &cookie, &"browser"])
-            .await
-            .0,
-        "consent"
-    );
-    assert_eq!(
-        call(&sql, "consent_decide", &[&resume, &None::<&str>, &"browser", &"allow"])
-            .await
-            .0,
-        "sign_in"
-    );
+    assert_eq!(call(&sql, "authorization_resume", &[&resume, &cookie, &"browser"]).await.0, "consent");
+    assert_eq!(call(&sql, "consent_decide", &[&resume, &None::<&str>, &"browser", &"allow"]).await.0, "sign_in");
 }
 
 #[tokio::test]
@@ -483,19 +310,11 @@ async fn a_request_posted_by_another_site_is_taken_up_again() {
     let (outcome, deferred) = call(&sql, "authorization_defer", &[&request(&app)]).await;
     assert_eq!(outcome, "deferred");
     let resume = deferred["resume"].as_str().unwrap();
-    assert_eq!(
-        call(&sql, "authorization_resume", &[&resume, &cookie, &"browser"])
-            .await
-            .0,
-        "consent"
-    );
+    assert_eq!(call(&sql, "authorization_resume", &[&resume, &cookie, &"browser"]).await.0, "consent");
     let large = with(request(&app), json!({"login_hint": "x".repeat(5000)}));
     assert_eq!(
         call(&sql, "authorization_defer", &[&large]).await,
-        (
-            "error_page".into(),
-            json!({"error": "invalid_request", "error_description": "the request is too large"})
-        )
+        ("error_page".into(), json!({"error": "invalid_request", "error_description": "the request is too large"}))
     );
 }
 
@@ -505,11 +324,7 @@ async fn prompt_login_and_max_age_are_met_by_a_proof_that_came_after_the_request
     let (sql, app, alice) = (db.gateway_role().await, web_client(&db).await, user(&db, "alice").await);
     let cookie = session(&sql, &alice).await;
     code(&sql, &request(&app), &cookie).await;
-    for change in [
-        json!({"prompt": "login"}),
-        json!({"prompt": "select_account"}),
-        json!({"max_age": "0"}),
-    ] {
+    for change in [json!({"prompt": "login"}), json!({"prompt": "select_account"}), json!({"max_age": "0"})] {
         let asked = with(request(&app), change.clone());
         let (outcome, answer) = authorize(&sql, &asked, Some(&cookie)).await;
         assert_eq!(outcome, "sign_in", "{change}");
@@ -521,12 +336,7 @@ async fn prompt_login_and_max_age_are_met_by_a_proof_that_came_after_the_request
     let (cookie, next) = sign_in(&sql, &alice, &answer, Some(&cookie)).await;
     assert_eq!(next["outcome"], "redirect");
     assert!(next["answer"]["parameters"]["code"].is_string());
-    assert_eq!(
-        authorize(&sql, &with(request(&app), json!({"max_age": "60"})), Some(&cookie))
-            .await
-            .0,
-        "redirect"
-    );
+    assert_eq!(authorize(&sql, &with(request(&app), json!({"max_age": "60"})), Some(&cookie)).await.0, "redirect");
     let silent = with(request(&app), json!({"prompt": "none", "max_age": "0"}));
     assert_eq!(
         authorize(&sql, &silent, Some(&cookie)).await,
@@ -575,11 +385,7 @@ async fn a_first_party_skips_consent_but_a_loopback_redirect_never_does() {
     let (outcome, consent) = authorize(&sql, &loopback, Some(&cookie)).await;
     assert_eq!(outcome, "consent");
     assert_eq!(decide(&sql, &consent, &cookie, "allow").await.0, "redirect");
-    assert_eq!(
-        authorize(&sql, &loopback, Some(&cookie)).await.0,
-        "consent",
-        "every time"
-    );
+    assert_eq!(authorize(&sql, &loopback, Some(&cookie)).await.0, "consent", "every time");
     let (_, answer) = authorize(&sql, &with(loopback, json!({"prompt": "none"})), Some(&cookie)).await;
     assert_eq!(answer["parameters"]["error"], "consent_required");
 }
@@ -597,55 +403,28 @@ async fn offline_access_needs_somebody_who_allowed_it() {
         let code = code(&sql, &with(request(app), json!({"scope": scope})), &cookie).await;
         let (outcome, answer) = crate::token::redeem(&sql, app, &code).await;
         assert_eq!(outcome, "ok");
-        (
-            answer["scope"].as_str().unwrap().to_string(),
-            answer["refresh_token"].is_string(),
-        )
+        (answer["scope"].as_str().unwrap().to_string(), answer["refresh_token"].is_string())
     };
     let offline = "openid offline_access";
 
     let app = client(&db, refreshing.clone()).await;
-    assert_eq!(
-        scope_and_refresh(&app, offline).await,
-        (offline.into(), true),
-        "allowed on the page"
-    );
-    assert_eq!(
-        scope_and_refresh(&app, offline).await,
-        (offline.into(), true),
-        "allowed before"
-    );
-    assert_eq!(
-        scope_and_refresh(&app, "openid").await,
-        ("openid".into(), false),
-        "not asked for"
-    );
+    assert_eq!(scope_and_refresh(&app, offline).await, (offline.into(), true), "allowed on the page");
+    assert_eq!(scope_and_refresh(&app, offline).await, (offline.into(), true), "allowed before");
+    assert_eq!(scope_and_refresh(&app, "openid").await, ("openid".into(), false), "not asked for");
     assert_eq!(scope_and_refresh(&app, "").await, (String::new(), true), "plain OAuth");
 
     let without = client(&db, json!({"redirect_uris": ["https://a.example/cb"]})).await;
-    assert_eq!(
-        scope_and_refresh(&without, offline).await,
-        ("openid".into(), false),
-        "may not refresh"
-    );
+    assert_eq!(scope_and_refresh(&without, offline).await, ("openid".into(), false), "may not refresh");
 
     let mut own = refreshing.clone();
     own["first_party"] = json!(true);
     let own = client(&db, own).await;
-    assert_eq!(
-        scope_and_refresh(&own, offline).await,
-        ("openid".into(), false),
-        "nobody was asked"
-    );
+    assert_eq!(scope_and_refresh(&own, offline).await, ("openid".into(), false), "nobody was asked");
 
     let mut always = refreshing;
     always["refresh_token"] = json!("always");
     let always = client(&db, always).await;
-    assert_eq!(
-        scope_and_refresh(&always, "openid").await,
-        ("openid".into(), true),
-        "the client's setting"
-    );
+    assert_eq!(scope_and_refresh(&always, "openid").await, ("openid".into(), true), "the client's setting");
 }
 
 #[tokio::test]
@@ -670,21 +449,10 @@ async fn a_resource_is_one_with_and_without_slash_and_keeps_foreign_scopes_out()
     let first = code(&sql, &asked, &cookie).await;
     let (_, answer) = crate::token::redeem(&sql, &app, &first).await;
     let claims = Tokens::claims(answer["access_token"].as_str().unwrap());
-    assert_eq!(
-        (&claims["aud"], &claims["scope"]),
-        (&json!("https://notes.example/api"), &json!("notes"))
-    );
-    assert_eq!(
-        authorize(&sql, &asked, Some(&cookie)).await.0,
-        "redirect",
-        "remembered for this resource"
-    );
+    assert_eq!((&claims["aud"], &claims["scope"]), (&json!("https://notes.example/api"), &json!("notes")));
+    assert_eq!(authorize(&sql, &asked, Some(&cookie)).await.0, "redirect", "remembered for this resource");
     let other = with(asked, json!({"resource": "https://mail.example/"}));
-    assert_eq!(
-        authorize(&sql, &other, Some(&cookie)).await.0,
-        "consent",
-        "and for no other"
-    );
+    assert_eq!(authorize(&sql, &other, Some(&cookie)).await.0, "consent", "and for no other");
 }
 
 #[tokio::test]
@@ -692,24 +460,11 @@ async fn an_unauthenticated_request_writes_nothing() {
     let db = Database::new().await;
     let (sql, app) = (db.gateway_role().await, web_client(&db).await);
     // Read only: what tries to write fails.
-    sql.batch_execute("set default_transaction_read_only = on")
-        .await
-        .unwrap();
+    sql.batch_execute("set default_transaction_read_only = on").await.unwrap();
     assert_eq!(authorize(&sql, &request(&app), None).await.0, "sign_in");
+    assert_eq!(authorize(&sql, &with(request(&app), json!({"prompt": "none"})), None).await.0, "redirect");
     assert_eq!(
-        authorize(&sql, &with(request(&app), json!({"prompt": "none"})), None)
-            .await
-            .0,
-        "redirect"
-    );
-    assert_eq!(
-        authorize(
-            &sql,
-            &with(request(&app), json!({"client_id": "x"})),
-            Some("ids_forged")
-        )
-        .await
-        .0,
+        authorize(&sql, &with(request(&app), json!({"client_id": "x"})), Some("ids_forged")).await.0,
         "error_page"
     );
     assert_eq!(call(&sql, "authorization_defer", &[&request(&app)]).await.0, "deferred");
@@ -717,15 +472,7 @@ async fn an_unauthenticated_request_writes_nothing() {
         call(
             &sql,
             "token_authorization_code",
-            &[
-                &app.id,
-                &"secret_wrong",
-                &"client_secret_basic",
-                &"code_x",
-                &"",
-                &"",
-                &Vec::<String>::new()
-            ]
+            &[&app.id, &"secret_wrong", &"client_secret_basic", &"code_x", &"", &"", &Vec::<String>::new()]
         )
         .await
         .0,

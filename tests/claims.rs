@@ -26,10 +26,7 @@ async fn readers_say_what_the_token_says() {
     )
     .await;
     let transaction = app.transaction().await.unwrap();
-    transaction
-        .execute("select identity.authenticate($1)", &[&token])
-        .await
-        .unwrap();
+    transaction.execute("select identity.authenticate($1)", &[&token]).await.unwrap();
     let row = transaction
         .query_one(
             "select jsonb_build_object(
@@ -95,9 +92,7 @@ async fn the_identity_ends_with_the_transaction() {
         assert_eq!(subject(&app).await, None, "{end}");
         // Another subject is welcome in the next one.
         app.batch_execute("begin").await.unwrap();
-        authenticate(&app, &access_token(&db, json!({ "sub": BOB })).await)
-            .await
-            .unwrap();
+        authenticate(&app, &access_token(&db, json!({ "sub": BOB })).await).await.unwrap();
         app.batch_execute("commit").await.unwrap();
     }
     // Without BEGIN a statement is a transaction.
@@ -115,9 +110,7 @@ async fn a_savepoint_takes_the_identity_back() {
     app.batch_execute("rollback to a").await.unwrap();
     assert_eq!(subject(&app).await, None);
     authenticate(&app, &token).await.unwrap();
-    app.batch_execute("savepoint b; select identity.sign_out()")
-        .await
-        .unwrap();
+    app.batch_execute("savepoint b; select identity.sign_out()").await.unwrap();
     assert_eq!(subject(&app).await, None);
     app.batch_execute("rollback to b").await.unwrap();
     assert_eq!(subject(&app).await.as_deref(), Some(ALICE));
@@ -139,9 +132,7 @@ async fn a_transaction_belongs_to_its_first_subject() {
         assert_eq!(sqlstate(authenticate(&app, &bob).await), "ID201", "{between}");
         app.batch_execute("rollback to second").await.unwrap();
         // A second token of the same person is no second subject.
-        authenticate(&app, &access_token(&db, json!({ "jti": "t-2" })).await)
-            .await
-            .unwrap();
+        authenticate(&app, &access_token(&db, json!({ "jti": "t-2" })).await).await.unwrap();
         assert_eq!(subject(&app).await.as_deref(), Some(ALICE));
         app.batch_execute("commit").await.unwrap();
     }
@@ -190,44 +181,26 @@ async fn no_role_can_set_it_by_hand() {
     ];
     for statement in &planted {
         let outcome = sqlstate(app.batch_execute(statement).await);
-        assert!(
-            ["42501", "22023", "42602", "42704", "55P02"].contains(&outcome.as_str()),
-            "{outcome}: {statement}"
-        );
+        assert!(["42501", "22023", "42602", "42704", "55P02"].contains(&outcome.as_str()), "{outcome}: {statement}");
         assert_eq!(subject(&app).await, None, "{statement}");
     }
     // Not even a superuser, nor a role that was granted the setting: only authenticate writes it.
-    superuser
-        .batch_execute("grant set on parameter pg_identity.claims to app_login")
-        .await
-        .unwrap();
+    superuser.batch_execute("grant set on parameter pg_identity.claims to app_login").await.unwrap();
     let app = db.app().await;
     for client in [&app, &superuser] {
         assert_eq!(sqlstate(client.batch_execute(&planted[0]).await), "22023");
         assert_eq!(sqlstate(client.batch_execute(&planted[3]).await), "22023");
         assert_eq!(subject(client).await, None);
     }
-    superuser
-        .batch_execute("revoke set on parameter pg_identity.claims from app_login")
-        .await
-        .unwrap();
+    superuser.batch_execute("revoke set on parameter pg_identity.claims from app_login").await.unwrap();
 }
 
 #[tokio::test]
 async fn no_client_brings_it_along() {
     let db = Database::new().await;
-    for option in [
-        "-c pg_identity.claims={}",
-        "--pg_identity.claims={}",
-        "-c pg_identity.unknown=1",
-    ] {
+    for option in ["-c pg_identity.claims={}", "--pg_identity.claims={}", "-c pg_identity.unknown=1"] {
         let mut config = db.cluster.config(Login::App.role(), &db.name);
-        let refused = config
-            .options(option)
-            .connect(NoTls)
-            .await
-            .err()
-            .expect("the connection is refused");
+        let refused = config.options(option).connect(NoTls).await.err().expect("the connection is refused");
         let code = refused.code().unwrap().code();
         assert!(["42501", "42602"].contains(&code), "{code}: {option}");
     }
@@ -251,15 +224,10 @@ async fn a_parallel_plan_sees_the_same_person() {
     )
     .await
     .unwrap();
-    authenticate(&app, &access_token(&db, json!({ "scope": "rows" })).await)
-        .await
-        .unwrap();
+    authenticate(&app, &access_token(&db, json!({ "scope": "rows" })).await).await.unwrap();
     let query = "select count(*) from public.rows where owner = identity.user_id() and identity.has_scope('rows')";
     let plan = app.query(&format!("explain {query}"), &[]).await.unwrap();
-    assert!(
-        plan.iter().any(|row| row.get::<_, &str>(0).contains("Gather")),
-        "{plan:?}"
-    );
+    assert!(plan.iter().any(|row| row.get::<_, &str>(0).contains("Gather")), "{plan:?}");
     assert_eq!(app.query_one(query, &[]).await.unwrap().get::<_, i64>(0), 10_000);
     app.batch_execute("select identity.sign_out()").await.unwrap();
     assert_eq!(app.query_one(query, &[]).await.unwrap().get::<_, i64>(0), 0);
@@ -269,31 +237,15 @@ async fn a_parallel_plan_sees_the_same_person() {
 async fn a_cached_plan_keeps_nobody() {
     let db = Database::new().await;
     let app = db.app().await;
-    app.batch_execute("set plan_cache_mode = force_generic_plan")
-        .await
-        .unwrap();
+    app.batch_execute("set plan_cache_mode = force_generic_plan").await.unwrap();
     let statement = app.prepare("select identity.user_id() = $1").await.unwrap();
     for person in [ALICE, BOB, ALICE] {
         app.batch_execute("begin").await.unwrap();
-        authenticate(&app, &access_token(&db, json!({ "sub": person })).await)
-            .await
-            .unwrap();
+        authenticate(&app, &access_token(&db, json!({ "sub": person })).await).await.unwrap();
         let id: Uuid = person.parse().unwrap();
-        assert_eq!(
-            app.query_one(&statement, &[&id])
-                .await
-                .unwrap()
-                .get::<_, Option<bool>>(0),
-            Some(true)
-        );
+        assert_eq!(app.query_one(&statement, &[&id]).await.unwrap().get::<_, Option<bool>>(0), Some(true));
         app.batch_execute("commit").await.unwrap();
-        assert_eq!(
-            app.query_one(&statement, &[&id])
-                .await
-                .unwrap()
-                .get::<_, Option<bool>>(0),
-            None
-        );
+        assert_eq!(app.query_one(&statement, &[&id]).await.unwrap().get::<_, Option<bool>>(0), None);
     }
 }
 
@@ -302,14 +254,9 @@ async fn readers_end_at_the_statement_that_starts_after_expiry() {
     let db = Database::new().await;
     let app = db.app().await;
     app.batch_execute("begin").await.unwrap();
-    let exp: i64 = app
-        .query_one("select floor(extract(epoch from clock_timestamp()))::bigint + 2", &[])
-        .await
-        .unwrap()
-        .get(0);
-    authenticate(&app, &access_token(&db, json!({ "exp": exp })).await)
-        .await
-        .unwrap();
+    let exp: i64 =
+        app.query_one("select floor(extract(epoch from clock_timestamp()))::bigint + 2", &[]).await.unwrap().get(0);
+    authenticate(&app, &access_token(&db, json!({ "exp": exp })).await).await.unwrap();
     loop {
         let row = app
             .query_one(
@@ -333,23 +280,14 @@ async fn a_client_alone_and_an_odd_subject_are_no_user() {
     let app = db.app().await;
     let client = "0190a1b2-0000-7000-8000-0000000000cc";
     let upper = ALICE.to_uppercase();
-    for (subject_claim, client_id) in [
-        (client, client),
-        ("alice", "app"),
-        (upper.as_str(), "app"),
-        (&ALICE.replace('-', ""), "app"),
-    ] {
+    for (subject_claim, client_id) in
+        [(client, client), ("alice", "app"), (upper.as_str(), "app"), (&ALICE.replace('-', ""), "app")]
+    {
         app.batch_execute("begin").await.unwrap();
         let token = access_token(&db, json!({ "sub": subject_claim, "client_id": client_id })).await;
         authenticate(&app, &token).await.unwrap();
         assert_eq!(subject(&app).await.as_deref(), Some(subject_claim));
-        assert_eq!(
-            app.query_one("select identity.user_id()", &[])
-                .await
-                .unwrap()
-                .get::<_, Option<Uuid>>(0),
-            None
-        );
+        assert_eq!(app.query_one("select identity.user_id()", &[]).await.unwrap().get::<_, Option<Uuid>>(0), None);
         app.batch_execute("commit").await.unwrap();
     }
 }
@@ -387,10 +325,7 @@ async fn a_shadowing_schema_changes_nothing() {
     .unwrap();
     authenticate(&app, &access_token(&db, json!({})).await).await.unwrap();
     let rows = app.query("select body from public.letters", &[]).await.unwrap();
-    assert_eq!(
-        rows.iter().map(|row| row.get::<_, &str>(0)).collect::<Vec<_>>(),
-        ["to alice"]
-    );
+    assert_eq!(rows.iter().map(|row| row.get::<_, &str>(0)).collect::<Vec<_>>(), ["to alice"]);
 }
 
 #[tokio::test]
@@ -400,11 +335,7 @@ async fn authenticate_works_read_only_and_writes_nothing() {
     let token = access_token(&db, json!({})).await;
     app.batch_execute("begin read only").await.unwrap();
     authenticate(&app, &token).await.unwrap();
-    let id: Option<String> = app
-        .query_one("select pg_current_xact_id_if_assigned()::text", &[])
-        .await
-        .unwrap()
-        .get(0);
+    let id: Option<String> = app.query_one("select pg_current_xact_id_if_assigned()::text", &[]).await.unwrap().get(0);
     assert_eq!(id, None);
     assert_eq!(subject(&app).await.as_deref(), Some(ALICE));
 }
@@ -421,10 +352,7 @@ async fn a_failed_authenticate_leaves_nobody_or_the_one_before() {
     assert_eq!(sqlstate(authenticate(&app, &id_token).await), "ID108");
     app.batch_execute("rollback to a").await.unwrap();
     assert_eq!(subject(&app).await.as_deref(), Some(ALICE));
-    assert_eq!(
-        sqlstate(app.execute("select identity.authenticate(null)", &[]).await),
-        "ID101"
-    );
+    assert_eq!(sqlstate(app.execute("select identity.authenticate(null)", &[]).await), "ID101");
     app.batch_execute("rollback to a").await.unwrap();
     assert_eq!(subject(&app).await.as_deref(), Some(ALICE));
 }

@@ -11,28 +11,15 @@ fn refusal<T>(result: Result<T, tokio_postgres::Error>) -> (String, String) {
 }
 
 async fn create(admin: &Sql, metadata: &Value) -> Value {
-    admin
-        .query_one("select identity.client_create($1)", &[metadata])
-        .await
-        .unwrap()
-        .get(0)
+    admin.query_one("select identity.client_create($1)", &[metadata]).await.unwrap().get(0)
 }
 
 async fn update(admin: &Sql, id: &str, metadata: Value) -> Value {
-    admin
-        .query_one("select identity.client_update($1, $2)", &[&id, &metadata])
-        .await
-        .unwrap()
-        .get(0)
+    admin.query_one("select identity.client_update($1, $2)", &[&id, &metadata]).await.unwrap().get(0)
 }
 
 async fn authenticates(sql: &Sql, id: &str, secret: &str) -> bool {
-    let (outcome, _) = call(
-        sql,
-        "token_revoke",
-        &[&id, &secret, &"client_secret_basic", &"x", &None::<&str>],
-    )
-    .await;
+    let (outcome, _) = call(sql, "token_revoke", &[&id, &secret, &"client_secret_basic", &"x", &None::<&str>]).await;
     outcome == "ok"
 }
 
@@ -62,32 +49,20 @@ async fn a_registration_answers_all_that_was_registered_and_the_secret_once() {
     let mut expected = metadata;
     expected["client_id"] = json!(id);
     expected["client_id_issued_at"] = answer["client_id_issued_at"].clone();
-    let stored: Value = admin
-        .query_one("select identity.client_read($1)", &[&id])
-        .await
-        .unwrap()
-        .get(0);
+    let stored: Value = admin.query_one("select identity.client_read($1)", &[&id]).await.unwrap().get(0);
     assert_eq!(stored, expected);
     assert!(answer["client_id_issued_at"].is_i64());
     expected["client_secret"] = answer["client_secret"].clone();
     expected["client_secret_expires_at"] = json!(0);
     assert_eq!(answer, expected);
     let secret = answer["client_secret"].as_str().unwrap();
-    assert!(
-        secret
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
-    );
+    assert!(secret.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-'));
 }
 
 #[tokio::test]
 async fn what_is_left_out_has_the_defaults_of_rfc_7591_and_ours() {
     let db = Database::new().await;
-    let app = client(
-        &db,
-        json!({"client_id": "my-app", "redirect_uris": ["https://a.example/cb"]}),
-    )
-    .await;
+    let app = client(&db, json!({"client_id": "my-app", "redirect_uris": ["https://a.example/cb"]})).await;
     assert_eq!(
         app.metadata,
         json!({
@@ -102,13 +77,7 @@ async fn what_is_left_out_has_the_defaults_of_rfc_7591_and_ours() {
         })
     );
     let public = public_client(&db).await;
-    assert_eq!(
-        (
-            public.metadata.get("client_secret"),
-            public.metadata.get("client_secret_expires_at")
-        ),
-        (None, None)
-    );
+    assert_eq!((public.metadata.get("client_secret"), public.metadata.get("client_secret_expires_at")), (None, None));
 }
 
 #[tokio::test]
@@ -154,22 +123,12 @@ async fn a_wrong_member_is_refused_by_name() {
     }
     for metadata in [json!([]), json!("x")] {
         let refused = admin.query_one("select identity.client_create($1)", &[&metadata]).await;
-        assert_eq!(
-            refusal(refused),
-            ("ID005".into(), "metadata: must be a JSON object".into())
-        );
+        assert_eq!(refusal(refused), ("ID005".into(), "metadata: must be a JSON object".into()));
     }
-    create(
-        &admin,
-        &json!({"client_id": "a", "redirect_uris": ["https://a.example"]}),
-    )
-    .await;
+    create(&admin, &json!({"client_id": "a", "redirect_uris": ["https://a.example"]})).await;
     let again = json!({"client_id": "a", "redirect_uris": ["https://a.example"]});
     let refused = admin.query_one("select identity.client_create($1)", &[&again]).await;
-    assert_eq!(
-        refusal(refused),
-        ("ID007".into(), "client_id: this client exists already".into())
-    );
+    assert_eq!(refusal(refused), ("ID007".into(), "client_id: this client exists already".into()));
 }
 
 #[tokio::test]
@@ -233,29 +192,13 @@ async fn an_update_is_a_merge_patch() {
 
     let public = json!({"token_endpoint_auth_method": "none", "grant_types": ["authorization_code"]});
     assert_eq!(update(&admin, &app.id, public).await.get("client_secret"), None);
-    let answer = update(
-        &admin,
-        &app.id,
-        json!({"token_endpoint_auth_method": "client_secret_basic"}),
-    )
-    .await;
-    assert!(
-        authenticates(&sql, &app.id, answer["client_secret"].as_str().unwrap()).await,
-        "a new secret"
-    );
-    assert!(
-        !authenticates(&sql, &app.id, app.secret.as_deref().unwrap()).await,
-        "the old one is gone"
-    );
+    let answer = update(&admin, &app.id, json!({"token_endpoint_auth_method": "client_secret_basic"})).await;
+    assert!(authenticates(&sql, &app.id, answer["client_secret"].as_str().unwrap()).await, "a new secret");
+    assert!(!authenticates(&sql, &app.id, app.secret.as_deref().unwrap()).await, "the old one is gone");
 
     for (id, patch, code, message) in [
         ("nobody", json!({}), "ID006", "client_id: there is no such client"),
-        (
-            &app.id,
-            json!({"client_id": "b"}),
-            "ID005",
-            "client_id: cannot be changed",
-        ),
+        (&app.id, json!({"client_id": "b"}), "ID005", "client_id: cannot be changed"),
         (
             &app.id,
             json!({"redirect_uris": null}),
@@ -264,9 +207,7 @@ async fn an_update_is_a_merge_patch() {
         ),
         (&app.id, json!([]), "ID005", "metadata: must be a JSON object"),
     ] {
-        let refused = admin
-            .query_one("select identity.client_update($1, $2)", &[&id, &patch])
-            .await;
+        let refused = admin.query_one("select identity.client_update($1, $2)", &[&id, &patch]).await;
         assert_eq!(refusal(refused), (code.into(), message.into()));
     }
 }
@@ -280,10 +221,7 @@ async fn an_old_secret_is_good_for_the_overlap_and_no_longer() {
         let query = "select identity.client_rotate_secret($1, $2::text::interval)";
         let answer: Value = admin.query_one(query, &[&app.id, &overlap]).await.unwrap().get(0);
         let secret = answer["client_secret"].as_str().unwrap().to_string();
-        assert_eq!(
-            answer,
-            json!({"client_id": app.id, "client_secret": secret, "client_secret_expires_at": 0})
-        );
+        assert_eq!(answer, json!({"client_id": app.id, "client_secret": secret, "client_secret_expires_at": 0}));
         secret
     };
     let second = rotate("1 hour").await;
@@ -292,13 +230,8 @@ async fn an_old_secret_is_good_for_the_overlap_and_no_longer() {
     assert!(!authenticates(&sql, &app.id, first).await && !authenticates(&sql, &app.id, &second).await);
     assert!(authenticates(&sql, &app.id, &third).await);
     let public = public_client(&db).await;
-    let refused = admin
-        .query_one("select identity.client_rotate_secret($1)", &[&public.id])
-        .await;
-    assert_eq!(
-        refusal(refused),
-        ("ID005".into(), "client_id: a public client has no secret".into())
-    );
+    let refused = admin.query_one("select identity.client_rotate_secret($1)", &[&public.id]).await;
+    assert_eq!(refusal(refused), ("ID005".into(), "client_id: a public client has no secret".into()));
 }
 
 #[tokio::test]
@@ -313,28 +246,16 @@ async fn a_deleted_client_leaves_nothing_that_works() {
     let ask: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
         [&watcher.id, &watcher.secret, &method(&watcher), &token, &None::<&str>];
     assert_eq!(call(&sql, "token_introspect", &ask).await.1["active"], true);
-    admin
-        .execute("select identity.client_delete($1)", &[&job.id])
-        .await
-        .unwrap();
+    admin.execute("select identity.client_delete($1)", &[&job.id]).await.unwrap();
     assert_eq!(call(&sql, "token_introspect", &ask).await.1, json!({"active": false}));
     assert_eq!(
         call(&sql, "token_client_credentials", &arguments).await,
         refused("invalid_client", "client authentication failed")
     );
     let refused = admin.query_one("select identity.client_delete($1)", &[&job.id]).await;
-    assert_eq!(
-        refusal(refused),
-        ("ID006".into(), "client_id: there is no such client".into())
-    );
-    let listed = admin
-        .query("select client_id from identity.client_list()", &[])
-        .await
-        .unwrap();
-    assert_eq!(
-        listed.iter().map(|row| row.get(0)).collect::<Vec<String>>(),
-        [watcher.id]
-    );
+    assert_eq!(refusal(refused), ("ID006".into(), "client_id: there is no such client".into()));
+    let listed = admin.query("select client_id from identity.client_list()", &[]).await.unwrap();
+    assert_eq!(listed.iter().map(|row| row.get(0)).collect::<Vec<String>>(), [watcher.id]);
 }
 
 #[tokio::test]
@@ -342,26 +263,10 @@ async fn scopes_and_resources_are_checked_and_kept_in_canonical_form() {
     let db = Database::new().await;
     let admin = db.admin().await;
     for (query, code, message) in [
-        (
-            "select identity.scope_create('a b', 'x')",
-            "ID005",
-            "name: must be a scope-token of RFC 6749 §3.3",
-        ),
-        (
-            "select identity.scope_create('a', ' ')",
-            "ID005",
-            "description: must say what the person allows",
-        ),
-        (
-            "select identity.scope_create('openid', 'x')",
-            "ID007",
-            "name: this scope exists already",
-        ),
-        (
-            "select identity.resource_create('/x', 'X')",
-            "ID005",
-            "identifier: must be an absolute URI without fragment",
-        ),
+        ("select identity.scope_create('a b', 'x')", "ID005", "name: must be a scope-token of RFC 6749 §3.3"),
+        ("select identity.scope_create('a', ' ')", "ID005", "description: must say what the person allows"),
+        ("select identity.scope_create('openid', 'x')", "ID007", "name: this scope exists already"),
+        ("select identity.resource_create('/x', 'X')", "ID005", "identifier: must be an absolute URI without fragment"),
         (
             "select identity.resource_create('https://a.example/#x', 'X')",
             "ID005",
@@ -378,11 +283,7 @@ async fn scopes_and_resources_are_checked_and_kept_in_canonical_form() {
             "scopes: there is no scope nowhere",
         ),
     ] {
-        assert_eq!(
-            refusal(admin.query_one(query, &[]).await),
-            (code.into(), message.into()),
-            "{query}"
-        );
+        assert_eq!(refusal(admin.query_one(query, &[]).await), (code.into(), message.into()), "{query}");
     }
     let owner = db.owner().await;
     for (given, canonical) in [
@@ -395,10 +296,7 @@ async fn scopes_and_resources_are_checked_and_kept_in_canonical_form() {
         ("api.example", None),
         ("https://", None),
     ] {
-        let row = owner
-            .query_one("select identity_store.resource_canonical($1)", &[&given])
-            .await
-            .unwrap();
+        let row = owner.query_one("select identity_store.resource_canonical($1)", &[&given]).await.unwrap();
         assert_eq!(row.get::<_, Option<&str>>(0), canonical, "{given}");
     }
 }

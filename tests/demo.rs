@@ -29,13 +29,7 @@ async fn two_people_see_their_own_notes_in_a_browser() {
     let mut table = Command::new(checkout().join(".make/cluster"));
     table
         .args(["psql".as_ref(), db.cluster.dir.as_os_str(), "--quiet".as_ref()])
-        .args([
-            "--dbname",
-            &db.name,
-            "--set=app_role=app_login",
-            "--set=first=alice",
-            "--set=second=bob",
-        ])
+        .args(["--dbname", &db.name, "--set=app_role=app_login", "--set=first=alice", "--set=second=bob"])
         .arg("--file")
         .arg(checkout().join("gateway/examples/notes.sql"));
     run(table).await;

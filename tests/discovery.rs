@@ -1,4 +1,4 @@
-//! Discovery and public keys: facts/protocol.md would call these lines 1 to 4 and 7.
+//! Discovery and public keys: what a client reads before anything else (OpenID Connect Discovery 1.0, RFC 8414).
 
 use serde_json::{Value, json};
 
@@ -50,28 +50,8 @@ async fn the_discovery_document_says_what_works_and_nothing_else() {
         })
     );
     let has = |list: &Value, names: &[&str]| names.iter().all(|name| list.as_array().unwrap().contains(&json!(name)));
-    assert!(
-        has(
-            &scopes,
-            &[
-                "openid",
-                "profile",
-                "email",
-                "address",
-                "phone",
-                "roles",
-                "offline_access"
-            ]
-        ),
-        "{scopes}"
-    );
-    assert!(
-        has(
-            &claims,
-            &["sub", "name", "preferred_username", "email", "address", "phone_number"]
-        ),
-        "{claims}"
-    );
+    assert!(has(&scopes, &["openid", "profile", "email", "address", "phone", "roles", "offline_access"]), "{scopes}");
+    assert!(has(&claims, &["sub", "name", "preferred_username", "email", "address", "phone_number"]), "{claims}");
     // OpenID Connect Discovery §3: "RS256 MUST be included".
     assert!(has(&document["id_token_signing_alg_values_supported"], &["RS256"]));
 }
@@ -99,10 +79,7 @@ async fn both_well_known_paths_answer_the_same_document_and_unknown_ones_404() {
     let db = Database::new().await;
     let gateway = Gateway::start(&db).await;
     let browser = Browser::new();
-    assert_eq!(
-        browser.get(gateway.url(OPENID)).await.body,
-        browser.get(gateway.url(OAUTH)).await.body
-    );
+    assert_eq!(browser.get(gateway.url(OPENID)).await.body, browser.get(gateway.url(OAUTH)).await.body);
     for path in [
         "/.well-known/webfinger",
         "/.well-known/oauth-protected-resource/mcp",
@@ -119,11 +96,7 @@ async fn an_issuer_with_a_path_is_found_by_the_inserted_and_the_appended_form() 
     let mut db = Database::new().await;
     let host = db.issuer.clone();
     db.issuer = format!("{host}/tenant");
-    db.superuser()
-        .await
-        .execute("select identity.configure($1)", &[&db.issuer])
-        .await
-        .unwrap();
+    db.superuser().await.execute("select identity.configure($1)", &[&db.issuer]).await.unwrap();
     let gateway = Gateway::start(&db).await;
     let browser = Browser::new();
     for path in [
@@ -139,10 +112,7 @@ async fn an_issuer_with_a_path_is_found_by_the_inserted_and_the_appended_form() 
         assert_eq!(document["jwks_uri"], format!("{}/jwks.json", db.issuer), "{path}");
     }
     assert_eq!(browser.get(gateway.url("/jwks.json")).await.status, 200);
-    assert_eq!(
-        browser.get(format!("{host}/tenant/.well-known/other")).await.status,
-        404
-    );
+    assert_eq!(browser.get(format!("{host}/tenant/.well-known/other")).await.status, 404);
 }
 
 #[tokio::test]
@@ -197,10 +167,7 @@ async fn cors_is_for_protocol_endpoints_and_never_for_pages() {
                 .request(reqwest::Method::OPTIONS, gateway.url(path))
                 .header("Origin", "https://app.example")
                 .header("Access-Control-Request-Method", method.to_owned())
-                .header(
-                    "Access-Control-Request-Headers",
-                    "authorization,dpop,mcp-protocol-version",
-                ),
+                .header("Access-Control-Request-Headers", "authorization,dpop,mcp-protocol-version"),
         )
     };
     for (path, method) in [
@@ -219,20 +186,14 @@ async fn cors_is_for_protocol_endpoints_and_never_for_pages() {
             assert!(headers.contains(name), "{path}: {headers}");
         }
         assert!(header(&page, "access-control-allow-credentials").is_none(), "{path}");
-        let request = browser
-            .http
-            .get(gateway.url(path))
-            .header("Origin", "https://app.example");
+        let request = browser.http.get(gateway.url(path)).header("Origin", "https://app.example");
         let answer = browser.send(request).await;
         assert_eq!(header(&answer, "access-control-allow-origin"), Some("*"), "{path}");
     }
     for path in ["/authorize", "/login", "/consent", "/logout", "/", "/introspect"] {
         let page = preflight(path, "GET").await;
         assert!(header(&page, "access-control-allow-origin").is_none(), "{path}");
-        let request = browser
-            .http
-            .get(gateway.url(path))
-            .header("Origin", "https://app.example");
+        let request = browser.http.get(gateway.url(path)).header("Origin", "https://app.example");
         let answer = browser.send(request).await;
         assert!(header(&answer, "access-control-allow-origin").is_none(), "{path}");
     }

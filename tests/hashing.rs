@@ -8,14 +8,7 @@ use crate::support::{Cluster, Database};
 
 /// The SQLSTATE that the statement is refused with.
 async fn refusal(client: &Client, sql: &str) -> String {
-    client
-        .query(sql, &[])
-        .await
-        .unwrap_err()
-        .code()
-        .unwrap()
-        .code()
-        .to_owned()
+    client.query(sql, &[]).await.unwrap_err().code().unwrap().code().to_owned()
 }
 
 #[tokio::test]
@@ -31,34 +24,16 @@ async fn at_most_two_attempts_of_an_account_are_in_flight() {
     }
     let superuser = db.superuser().await;
     superuser.batch_execute("set pg_identity.hash_wait = 50").await.unwrap();
-    assert_eq!(
-        refusal(&superuser, "select identity.sign_in_slot('bob')").await,
-        "ID004"
-    );
-    superuser
-        .batch_execute("select identity.sign_in_slot('another')")
-        .await
-        .unwrap();
+    assert_eq!(refusal(&superuser, "select identity.sign_in_slot('bob')").await, "ID004");
+    superuser.batch_execute("select identity.sign_in_slot('another')").await.unwrap();
     // Released by commit and by an error alike, after which the waiting one goes on.
-    superuser
-        .batch_execute("set pg_identity.hash_wait = 10000")
-        .await
-        .unwrap();
+    superuser.batch_execute("set pg_identity.hash_wait = 10000").await.unwrap();
     let waiting = superuser.batch_execute("select identity.sign_in_slot('bob')");
     let (waited, _) = tokio::join!(waiting, async { holders[0].batch_execute("commit").await.unwrap() });
     waited.unwrap();
-    holders[0]
-        .batch_execute("begin; select identity.sign_in_slot('bob')")
-        .await
-        .unwrap();
-    holders[1]
-        .batch_execute("rollback to s; release s; select 1 / 0")
-        .await
-        .unwrap_err();
-    superuser
-        .batch_execute("set pg_identity.hash_wait = 0; select identity.sign_in_slot('bob')")
-        .await
-        .unwrap();
+    holders[0].batch_execute("begin; select identity.sign_in_slot('bob')").await.unwrap();
+    holders[1].batch_execute("rollback to s; release s; select 1 / 0").await.unwrap_err();
+    superuser.batch_execute("set pg_identity.hash_wait = 0; select identity.sign_in_slot('bob')").await.unwrap();
 }
 
 #[tokio::test]
@@ -88,18 +63,12 @@ async fn parallel_guesses_do_not_slip_past_the_counter() {
     for _ in 0..12 {
         let client = db.superuser().await;
         client.batch_execute("set pg_identity.hash_wait = 60000").await.unwrap();
-        tasks.push(tokio::spawn(async move {
-            client.batch_execute("call public.attempt()").await.unwrap()
-        }));
+        tasks.push(tokio::spawn(async move { client.batch_execute("call public.attempt()").await.unwrap() }));
     }
     for task in tasks {
         task.await.unwrap();
     }
-    let hashes: i32 = superuser
-        .query_one("select hashes from public.attempts", &[])
-        .await
-        .unwrap()
-        .get(0);
+    let hashes: i32 = superuser.query_one("select hashes from public.attempts", &[]).await.unwrap().get(0);
     // Two in flight may both see two failures; nobody else gets in between.
     assert!((3..=4).contains(&hashes), "{hashes}");
 }
@@ -109,21 +78,12 @@ async fn waiting_can_be_cancelled() {
     let db = Database::new().await;
     let holders = [db.owner().await, db.owner().await];
     for holder in &holders {
-        holder
-            .batch_execute("begin; select identity.sign_in_slot('dan')")
-            .await
-            .unwrap();
+        holder.batch_execute("begin; select identity.sign_in_slot('dan')").await.unwrap();
     }
     let superuser = db.superuser().await;
-    superuser
-        .batch_execute("set pg_identity.hash_wait = 60000; set statement_timeout = 200")
-        .await
-        .unwrap();
+    superuser.batch_execute("set pg_identity.hash_wait = 60000; set statement_timeout = 200").await.unwrap();
     let started = Instant::now();
-    assert_eq!(
-        refusal(&superuser, "select identity.sign_in_slot('dan')").await,
-        "57014"
-    );
+    assert_eq!(refusal(&superuser, "select identity.sign_in_slot('dan')").await, "57014");
     assert!(started.elapsed() < Duration::from_secs(5));
 }
 
@@ -132,10 +92,7 @@ async fn hashing_is_limited_and_its_budgets_are_apart() {
     // A server of its own: the others hash as well.
     let db = Database::on(Cluster::start()).await;
     let superuser = db.superuser().await;
-    superuser
-        .batch_execute("alter system set pg_identity.hash_concurrency = 1")
-        .await
-        .unwrap();
+    superuser.batch_execute("alter system set pg_identity.hash_concurrency = 1").await.unwrap();
     drop(superuser);
     db.cluster.control("restart");
     let slow = "set pg_identity.argon2_memory = '256MB'; set pg_identity.argon2_iterations = 4; set pg_identity.hash_wait = 60000";
@@ -168,32 +125,18 @@ async fn hashing_is_limited_and_its_budgets_are_apart() {
     let task = tokio::spawn(async move { busy.batch_execute("select identity.sign_in_hash('x')").await });
     let active = format!("select state = 'active' from pg_stat_activity where pid = {process}");
     while !other.query_one(&active, &[]).await.unwrap().get::<_, bool>(0) {}
-    assert!(
-        std::process::Command::new("kill")
-            .args(["-9", &process.to_string()])
-            .status()
-            .unwrap()
-            .success()
-    );
+    assert!(std::process::Command::new("kill").args(["-9", &process.to_string()]).status().unwrap().success());
     assert!(task.await.unwrap().is_err());
     // The server starts again by itself.
     for _ in 0..100 {
-        if let Ok((client, connection)) = db
-            .cluster
-            .config("postgres", &db.name)
-            .connect(tokio_postgres::NoTls)
-            .await
-        {
+        if let Ok((client, connection)) = db.cluster.config("postgres", &db.name).connect(tokio_postgres::NoTls).await {
             tokio::spawn(connection);
             other = client;
             break;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    other
-        .batch_execute("set pg_identity.hash_wait = 0; select identity.sign_in_hash('x')")
-        .await
-        .unwrap();
+    other.batch_execute("set pg_identity.hash_wait = 0; select identity.sign_in_hash('x')").await.unwrap();
 }
 
 #[tokio::test]
@@ -202,10 +145,7 @@ async fn a_guess_that_is_rolled_back_still_counts() {
     let guess = "select identity.sign_in_slot('mallory'), identity.argon2_spend('sign_in')";
     let thief = db.owner().await;
     // A savepoint gives no second guess.
-    thief
-        .batch_execute(&format!("begin; savepoint s; {guess}; rollback to s"))
-        .await
-        .unwrap();
+    thief.batch_execute(&format!("begin; savepoint s; {guess}; rollback to s")).await.unwrap();
     assert_eq!(refusal(&thief, guess).await, "ID004");
     thief.batch_execute("rollback").await.unwrap();
     // Nor does ending the connection in the middle.
@@ -216,8 +156,5 @@ async fn a_guess_that_is_rolled_back_still_counts() {
     superuser.batch_execute("set pg_identity.hash_wait = 500").await.unwrap();
     assert_eq!(refusal(&superuser, guess).await, "ID004");
     // Other accounts go on.
-    superuser
-        .batch_execute("select identity.sign_in_slot('bob'), identity.argon2_spend('sign_in')")
-        .await
-        .unwrap();
+    superuser.batch_execute("select identity.sign_in_slot('bob'), identity.argon2_spend('sign_in')").await.unwrap();
 }

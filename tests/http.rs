@@ -27,11 +27,7 @@ pub fn assert_answer(page: &Page, status: u16, body: &Value) {
 #[track_caller]
 pub fn assert_error(page: &Page, status: u16, error: &str) {
     let body = page.json();
-    assert_eq!(
-        (page.status.as_u16(), body["error"].as_str()),
-        (status, Some(error)),
-        "{body}"
-    );
+    assert_eq!((page.status.as_u16(), body["error"].as_str()), (status, Some(error)), "{body}");
     let members: Vec<_> = body.as_object().unwrap().keys().collect();
     assert_eq!(members, ["error", "error_description"]);
     assert_answer(page, status, &body);
@@ -48,11 +44,7 @@ impl Bench {
     pub async fn new() -> Bench {
         let db = Database::new().await;
         let gateway = Gateway::start(&db).await;
-        Bench {
-            db,
-            gateway,
-            browser: Browser::new(),
-        }
+        Bench { db, gateway, browser: Browser::new() }
     }
 
     pub fn post(&self, path: &str) -> RequestBuilder {
@@ -60,16 +52,12 @@ impl Bench {
     }
 
     pub async fn form(&self, path: &str, body: &'static str) -> Page {
-        let request = self
-            .post(path)
-            .header("Content-Type", "application/x-www-form-urlencoded");
+        let request = self.post(path).header("Content-Type", "application/x-www-form-urlencoded");
         self.browser.send(request.body(body)).await
     }
 
     pub async fn basic(&self, path: &str, pair: &str, fields: &[(&str, &str)]) -> Page {
-        let request = self
-            .post(path)
-            .header("Authorization", format!("Basic {}", STANDARD.encode(pair)));
+        let request = self.post(path).header("Authorization", format!("Basic {}", STANDARD.encode(pair)));
         self.browser.send(request.form(fields)).await
     }
 }

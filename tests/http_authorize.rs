@@ -20,18 +20,10 @@ async fn a_code_comes_with_state_and_issuer() {
 #[tokio::test]
 async fn without_state_none_is_answered_and_nonce_is_optional() {
     let site = Site::new().await;
-    let flow = site
-        .flow()
-        .in_browser(site.signed_in().await)
-        .without("state")
-        .without("nonce");
+    let flow = site.flow().in_browser(site.signed_in().await).without("state").without("nonce");
     let page = flow.open().await;
     let code = page.location_parameter("code").unwrap();
-    assert_redirect(
-        &page,
-        "https://notes.example/callback",
-        &[("code", &code), ("iss", &site.gateway.issuer)],
-    );
+    assert_redirect(&page, "https://notes.example/callback", &[("code", &code), ("iss", &site.gateway.issuer)]);
     assert_eq!(flow.redeem(&code).await.status, 200);
 }
 
@@ -51,9 +43,7 @@ async fn nobody_is_redirected_to_an_address_that_is_not_registered() {
         assert_error_page(&site.flow().with(name, value).open().await, error);
     }
     let mut twice = site.flow();
-    twice
-        .parameters
-        .push(("redirect_uri".into(), "https://notes.example/callback".into()));
+    twice.parameters.push(("redirect_uri".into(), "https://notes.example/callback".into()));
     assert_error_page(&twice.open().await, "invalid_request");
 }
 
@@ -65,9 +55,7 @@ async fn a_request_that_cannot_be_read_is_an_error_page() {
         let page = browser.get(format!("{}?{query}", site.gateway.url("/authorize"))).await;
         assert_error_page(&page, "invalid_request");
     }
-    let page = browser
-        .get(format!("{}?resume=nonsense", site.gateway.url("/authorize")))
-        .await;
+    let page = browser.get(format!("{}?resume=nonsense", site.gateway.url("/authorize"))).await;
     assert_error_page(&page, "invalid_request");
 }
 
@@ -83,11 +71,7 @@ async fn every_other_mistake_is_told_to_the_client() {
         ("prompt", "dance", "invalid_request"),
         ("max_age", "-1", "invalid_request"),
         ("request", "a.b.c", "request_not_supported"),
-        (
-            "request_uri",
-            "https://notes.example/request",
-            "request_uri_not_supported",
-        ),
+        ("request_uri", "https://notes.example/request", "request_uri_not_supported"),
         ("registration", "{}", "registration_not_supported"),
         ("code_challenge_method", "plain", "invalid_request"),
         ("code_challenge_method", "", "invalid_request"),
@@ -97,11 +81,7 @@ async fn every_other_mistake_is_told_to_the_client() {
         ("prompt", "none", "login_required"),
     ] {
         let page = site.flow().with(name, value).open().await;
-        assert_eq!(
-            page.location_parameter("error").as_deref(),
-            Some(error),
-            "{name}={value}"
-        );
+        assert_eq!(page.location_parameter("error").as_deref(), Some(error), "{name}={value}");
         assert_refused(&site, &page, error);
     }
     // Line 9.
@@ -121,15 +101,8 @@ async fn pkce_is_demanded_of_public_clients_only() {
     let code = flow.code(&site.alice).await;
     // A verifier without a challenge: somebody took the challenge away.
     let body = flow.redeem(&code).await;
-    assert_eq!(
-        (body.status.as_u16(), &body.json()["error"]),
-        (400, &json!("invalid_grant"))
-    );
-    let fields = [
-        ("grant_type", "authorization_code"),
-        ("code", &code),
-        ("redirect_uri", site.web.redirect_uri()),
-    ];
+    assert_eq!((body.status.as_u16(), &body.json()["error"]), (400, &json!("invalid_grant")));
+    let fields = [("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", site.web.redirect_uri())];
     assert_eq!(flow.token(&fields).await.status, 200);
 }
 
@@ -137,15 +110,8 @@ async fn pkce_is_demanded_of_public_clients_only() {
 async fn parameters_that_are_unknown_or_empty_change_nothing() {
     let site = Site::new().await;
     let flow = site.flow().in_browser(site.signed_in().await);
-    let flow = flow
-        .with("prompt", "")
-        .with("max_age", "")
-        .with("favourite_colour", "blue")
-        .with("ui_locales", "de");
-    let flow = flow
-        .with("claims_locales", "de")
-        .with("display", "page")
-        .with("acr_values", "0");
+    let flow = flow.with("prompt", "").with("max_age", "").with("favourite_colour", "blue").with("ui_locales", "de");
+    let flow = flow.with("claims_locales", "de").with("display", "page").with("acr_values", "0");
     assert!(flow.open().await.location_parameter("code").is_some());
 }
 
@@ -164,11 +130,7 @@ async fn prompts_are_obeyed() {
         assert!(page.has(page_has), "{name}={value}: {}", page.body);
         // A fresh proof meets it, and is asked for once.
         let page = flow.authorize(&site.alice).await;
-        assert!(
-            page.location_parameter("code").is_some(),
-            "{name}={value}: {}",
-            page.body
-        );
+        assert!(page.location_parameter("code").is_some(), "{name}={value}: {}", page.body);
         browser = flow.browser;
     }
     let page = site.flow().in_browser(browser).with("prompt", "none").open().await;

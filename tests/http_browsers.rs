@@ -12,32 +12,17 @@ async fn a_posted_request_comes_back_as_a_get_with_the_cookies() {
     let site = Site::new().await;
     let browser = site.signed_in().await;
     let flow = site.flow();
-    let fields: Vec<(&str, &str)> = flow
-        .parameters
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
-        .collect();
+    let fields: Vec<(&str, &str)> =
+        flow.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     // As a browser sends it: the cookies stay at home.
     let bare = Browser::new();
-    let posted = bare
-        .http
-        .post(site.gateway.url("/authorize"))
-        .header("Sec-Fetch-Site", "cross-site")
-        .form(&fields);
+    let posted = bare.http.post(site.gateway.url("/authorize")).header("Sec-Fetch-Site", "cross-site").form(&fields);
     let page = bare.send(posted).await;
     assert_eq!(page.status, 303);
-    assert!(
-        page.headers.get("set-cookie").is_none(),
-        "a new cookie would replace the person's own"
-    );
+    assert!(page.headers.get("set-cookie").is_none(), "a new cookie would replace the person's own");
     let next = page.location().unwrap();
     assert_eq!(next.path(), "/authorize");
-    assert_eq!(
-        next.query_pairs()
-            .map(|(name, _)| name.into_owned())
-            .collect::<Vec<_>>(),
-        ["resume"]
-    );
+    assert_eq!(next.query_pairs().map(|(name, _)| name.into_owned()).collect::<Vec<_>>(), ["resume"]);
     let page = browser.get(next).await;
     let code = page.location_parameter("code").unwrap();
     assert_redirect(
@@ -47,15 +32,10 @@ async fn a_posted_request_comes_back_as_a_get_with_the_cookies() {
     );
     assert_eq!(flow.redeem(&code).await.status, 200);
 
-    let json = browser
-        .http
-        .post(site.gateway.url("/authorize"))
-        .json(&json!({ "client_id": site.web.id }));
+    let json = browser.http.post(site.gateway.url("/authorize")).json(&json!({ "client_id": site.web.id }));
     assert_error_page(&browser.send(json).await, "invalid_request");
-    let large = browser
-        .http
-        .post(site.gateway.url("/authorize"))
-        .form(&[("client_id", "a"), ("state", &"a".repeat(7000))]);
+    let large =
+        browser.http.post(site.gateway.url("/authorize")).form(&[("client_id", "a"), ("state", &"a".repeat(7000))]);
     assert_error_page(&browser.send(large).await, "invalid_request");
 }
 
@@ -70,15 +50,10 @@ async fn a_native_client_may_listen_on_any_port() {
     });
     let native = client(&site.db, metadata).await;
     let flow = |redirect_uri: &str| {
-        Flow::new(&site.gateway, &native)
-            .with("redirect_uri", redirect_uri)
-            .with("scope", "openid")
+        Flow::new(&site.gateway, &native).with("redirect_uri", redirect_uri).with("scope", "openid")
     };
     for (redirect_uri, start) in [
-        (
-            "http://127.0.0.1:50123/callback?from=idp",
-            "http://127.0.0.1:50123/callback?from=idp&code=",
-        ),
+        ("http://127.0.0.1:50123/callback?from=idp", "http://127.0.0.1:50123/callback?from=idp&code="),
         ("http://[::1]:8000/callback", "http://[::1]:8000/callback?code="),
         ("com.example.notes:/callback", "com.example.notes:/callback?code="),
     ] {
@@ -116,28 +91,19 @@ async fn a_refused_consent_is_told_to_the_client() {
     let site = Site::new().await;
     let flow = site.flow();
     let page = flow.open().await;
-    let page = flow
-        .browser
-        .sign_in(&page, &site.alice.username, &site.alice.password)
-        .await;
+    let page = flow.browser.sign_in(&page, &site.alice.username, &site.alice.password).await;
     let page = flow.browser.press(&page, "deny", &[]).await;
     assert_refused(&site, &page, "access_denied");
 }
 
-/// security.md §2: what a stranger started, nobody finishes by following a link.
+/// README, decision 7: what a stranger started, nobody finishes by following a link.
 #[tokio::test]
 async fn a_link_to_somebody_elses_sign_in_does_not_work() {
     let site = Site::new().await;
     let flow = site.flow();
     let page = flow.open().await;
     assert!(page.has("sign-in"));
-    let resume: String = page
-        .url
-        .query_pairs()
-        .find(|(name, _)| name == "resume")
-        .unwrap()
-        .1
-        .into_owned();
+    let resume: String = page.url.query_pairs().find(|(name, _)| name == "resume").unwrap().1.into_owned();
     let victim = site.signed_in().await;
     let url = Url::parse_with_params(&site.gateway.url("/authorize"), [("resume", &resume)]).unwrap();
     let page = victim.get(url).await;
@@ -149,39 +115,20 @@ async fn a_link_to_somebody_elses_sign_in_does_not_work() {
 async fn a_first_visit_from_another_site_can_sign_in() {
     let site = Site::new().await;
     let flow = site.flow();
-    let request = flow
-        .browser
-        .http
-        .get(flow.url())
-        .header("Sec-Fetch-Site", "cross-site")
-        .header("Sec-Fetch-Mode", "navigate");
+    let request =
+        flow.browser.http.get(flow.url()).header("Sec-Fetch-Site", "cross-site").header("Sec-Fetch-Mode", "navigate");
     let page = flow.browser.send(request).await;
     assert_eq!(page.status, 303);
-    let request = flow
-        .browser
-        .http
-        .get(page.location().unwrap())
-        .header("Sec-Fetch-Site", "cross-site");
+    let request = flow.browser.http.get(page.location().unwrap()).header("Sec-Fetch-Site", "cross-site");
     let mut page = flow.browser.send(request).await;
     if page.has("continue") {
-        let link = page
-            .body
-            .split('<')
-            .find(|tag| tag.contains("id=\"continue\""))
-            .unwrap();
+        let link = page.body.split('<').find(|tag| tag.contains("id=\"continue\"")).unwrap();
         let next = attribute_of(link, "href").unwrap();
-        let request = flow
-            .browser
-            .http
-            .get(page.url.join(&next).unwrap())
-            .header("Sec-Fetch-Site", "same-origin");
+        let request = flow.browser.http.get(page.url.join(&next).unwrap()).header("Sec-Fetch-Site", "same-origin");
         page = flow.browser.send(request).await;
     }
     assert!(page.has("sign-in"), "{}", page.body);
-    let page = flow
-        .browser
-        .sign_in(&page, &site.alice.username, &site.alice.password)
-        .await;
+    let page = flow.browser.sign_in(&page, &site.alice.username, &site.alice.password).await;
     let page = flow.browser.press(&page, "allow", &[]).await;
     assert!(page.location_parameter("code").is_some(), "{}", page.body);
 }

@@ -13,17 +13,9 @@ async fn a_wrong_verifier_neither_redeems_nor_consumes_the_code() {
     let flow = Flow::new(&bench.gateway, &public);
     let code = flow.code(&alice).await;
     let redirect_uri = public.redirect_uri();
-    let fields = [
-        ("grant_type", "authorization_code"),
-        ("code", &code),
-        ("redirect_uri", redirect_uri),
-    ];
+    let fields = [("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", redirect_uri)];
     assert_error(&flow.token(&fields).await, 400, "invalid_grant");
-    let wrong = [
-        &fields[..],
-        &[("code_verifier", "wrong-wrong-wrong-wrong-wrong-wrong-wrong-wrong")],
-    ]
-    .concat();
+    let wrong = [&fields[..], &[("code_verifier", "wrong-wrong-wrong-wrong-wrong-wrong-wrong-wrong")]].concat();
     assert_error(&flow.token(&wrong).await, 400, "invalid_grant");
     assert_eq!(flow.redeem(&code).await.status, 200);
 }
@@ -36,16 +28,9 @@ async fn a_code_is_good_once_and_its_replay_ends_what_it_gave() {
     let code = flow.code(&alice).await;
     let first = flow.redeem(&code).await.json();
     assert_error(&flow.redeem(&code).await, 400, "invalid_grant");
-    assert_error(
-        &flow.refresh(first["refresh_token"].as_str().unwrap()).await,
-        400,
-        "invalid_grant",
-    );
+    assert_error(&flow.refresh(first["refresh_token"].as_str().unwrap()).await, 400, "invalid_grant");
     let request = bench.browser.http.get(bench.gateway.url("/userinfo"));
-    let page = bench
-        .browser
-        .send(request.bearer_auth(first["access_token"].as_str().unwrap()))
-        .await;
+    let page = bench.browser.send(request.bearer_auth(first["access_token"].as_str().unwrap())).await;
     assert_error(&page, 401, "invalid_token");
 }
 
@@ -59,11 +44,8 @@ async fn sixteen_refreshes_at_once_all_succeed_and_agree() {
     let tokens = flow.tokens(&alice).await;
     let racers: Vec<_> = (0..16)
         .map(|_| {
-            let fields = [
-                ("grant_type", "refresh_token"),
-                ("refresh_token", tokens.refresh()),
-                ("client_id", &public.id),
-            ];
+            let fields =
+                [("grant_type", "refresh_token"), ("refresh_token", tokens.refresh()), ("client_id", &public.id)];
             tokio::spawn(bench.post("/token").form(&fields).send())
         })
         .collect();
@@ -108,10 +90,7 @@ async fn a_resource_is_the_same_with_and_without_trailing_slash() {
         let audience = json!(["https://api.example/v1", bench.gateway.issuer]);
         assert_eq!(Tokens::claims(tokens.access())["aud"], audience);
         let refreshed = flow.refresh(tokens.refresh()).await.json();
-        assert_eq!(
-            Tokens::claims(refreshed["access_token"].as_str().unwrap())["aud"],
-            audience
-        );
+        assert_eq!(Tokens::claims(refreshed["access_token"].as_str().unwrap())["aud"], audience);
         let fields = [
             ("grant_type", "refresh_token"),
             ("refresh_token", refreshed["refresh_token"].as_str().unwrap()),

@@ -62,23 +62,12 @@ async fn introspection_says_what_a_token_is_and_of_a_dead_one_nothing() {
     for token in ["unknown", "a.b.c", tokens.id()] {
         assert_answer(&flow.call("/introspect", &[("token", token)]).await, 200, &dead);
     }
-    // security.md §7: a stranger learns nothing, a refresh token is for its own client only.
+    // README, decision 12: a stranger learns nothing, a refresh token is for its own client only.
     let stranger = Flow::new(&bench.gateway, &web_client(&bench.db).await);
-    assert_answer(
-        &stranger.call("/introspect", &[("token", tokens.access())]).await,
-        200,
-        &dead,
-    );
+    assert_answer(&stranger.call("/introspect", &[("token", tokens.access())]).await, 200, &dead);
     let any = Flow::new(&bench.gateway, &service_client_with_redirect(&bench.db).await);
-    assert_eq!(
-        any.call("/introspect", &[("token", tokens.access())]).await.json()["active"],
-        true
-    );
-    assert_answer(
-        &any.call("/introspect", &[("token", tokens.refresh())]).await,
-        200,
-        &dead,
-    );
+    assert_eq!(any.call("/introspect", &[("token", tokens.access())]).await.json()["active"], true);
+    assert_answer(&any.call("/introspect", &[("token", tokens.refresh())]).await, 200, &dead);
     assert_error(&bench.form("/introspect", "token=x").await, 401, "invalid_client");
 }
 

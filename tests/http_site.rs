@@ -15,12 +15,7 @@ impl Site {
         let db = Database::new().await;
         let gateway = Gateway::start(&db).await;
         let (alice, web) = (user(&db, "alice").await, web_client(&db).await);
-        Site {
-            gateway,
-            alice,
-            web,
-            db,
-        }
+        Site { gateway, alice, web, db }
     }
 
     pub fn flow(&self) -> Flow {
@@ -44,10 +39,8 @@ pub fn assert_redirect(page: &Page, to: &str, parameters: &[(&str, &str)]) {
     assert_eq!(start, to);
     let mut found: Vec<(String, String)> = location.query_pairs().into_owned().collect();
     found.sort();
-    let mut expected: Vec<(String, String)> = parameters
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect();
+    let mut expected: Vec<(String, String)> =
+        parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     expected.sort();
     assert_eq!(found, expected);
     assert_eq!(page.headers["cache-control"], "no-store");

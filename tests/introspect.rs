@@ -1,4 +1,4 @@
-//! Introspection and revocation: who may know, who may end (sql/store/functions/introspection.sql, revocation.sql; security.md §7).
+//! Introspection and revocation: who may know, who may end (sql/store/functions/introspection.sql, revocation.sql; README, decision 12).
 
 use serde_json::{Value, json};
 
@@ -7,21 +7,11 @@ use crate::support::{Client, Database, Tokens, client, public_client, service_cl
 use crate::token::{method, redeem, refused};
 
 async fn introspect(sql: &Sql, client: &Client, token: &Value, hint: Option<&str>) -> Answer {
-    call(
-        sql,
-        "token_introspect",
-        &[&client.id, &client.secret, &method(client), &token.as_str(), &hint],
-    )
-    .await
+    call(sql, "token_introspect", &[&client.id, &client.secret, &method(client), &token.as_str(), &hint]).await
 }
 
 async fn revoke(sql: &Sql, client: &Client, token: &Value, hint: Option<&str>) -> Answer {
-    call(
-        sql,
-        "token_revoke",
-        &[&client.id, &client.secret, &method(client), &token.as_str(), &hint],
-    )
-    .await
+    call(sql, "token_revoke", &[&client.id, &client.secret, &method(client), &token.as_str(), &hint]).await
 }
 
 fn inactive() -> Answer {
@@ -31,12 +21,7 @@ fn inactive() -> Answer {
 async fn tokens(db: &Database, sql: &Sql, app: &Client, name: &str) -> Value {
     let person = user(db, name).await;
     let cookie = session(sql, &person).await;
-    let code = code(
-        sql,
-        &with(request(app), json!({"scope": "openid offline_access"})),
-        &cookie,
-    )
-    .await;
+    let code = code(sql, &with(request(app), json!({"scope": "openid offline_access"})), &cookie).await;
     redeem(sql, app, &code).await.1
 }
 
@@ -46,22 +31,11 @@ async fn a_token_is_told_to_its_client_its_resource_and_whom_an_administrator_le
     let (sql, app) = (db.gateway_role().await, web_client(&db).await);
     let (stranger, service) = (web_client(&db).await, service_client(&db).await);
     let resource = "https://api.example";
-    db.admin()
-        .await
-        .execute("select identity.resource_create($1, 'API')", &[&resource])
-        .await
-        .unwrap();
-    let api = client(
-        &db,
-        json!({"client_id": resource, "grant_types": ["client_credentials"]}),
-    )
-    .await;
+    db.admin().await.execute("select identity.resource_create($1, 'API')", &[&resource]).await.unwrap();
+    let api = client(&db, json!({"client_id": resource, "grant_types": ["client_credentials"]})).await;
     let person = user(&db, "alice").await;
     let cookie = session(&sql, &person).await;
-    let asked = with(
-        request(&app),
-        json!({"scope": "openid offline_access", "resource": resource}),
-    );
+    let asked = with(request(&app), json!({"scope": "openid offline_access", "resource": resource}));
     let code = code(&sql, &asked, &cookie).await;
     let (_, tokens) = redeem(&sql, &app, &code).await;
 
@@ -93,16 +67,10 @@ async fn a_token_is_told_to_its_client_its_resource_and_whom_an_administrator_le
         "active": true, "client_id": app.id, "sub": person.id, "iss": db.issuer, "scope": "openid offline_access",
         "grant_id": family["grant_id"], "iat": family["iat"], "exp": family["exp"]
     });
-    assert_eq!(
-        family["exp"].as_i64().unwrap() - family["iat"].as_i64().unwrap(),
-        14 * 86400
-    );
-    for (who, answer) in [
-        (&app, ("ok".into(), refresh)),
-        (&service, inactive()),
-        (&api, inactive()),
-        (&stranger, inactive()),
-    ] {
+    assert_eq!(family["exp"].as_i64().unwrap() - family["iat"].as_i64().unwrap(), 14 * 86400);
+    for (who, answer) in
+        [(&app, ("ok".into(), refresh)), (&service, inactive()), (&api, inactive()), (&stranger, inactive())]
+    {
         for hint in [None, Some("access_token"), Some("refresh_token")] {
             assert_eq!(introspect(&sql, who, &tokens["refresh_token"], hint).await, answer);
         }
@@ -124,25 +92,12 @@ async fn whoever_cannot_prove_to_be_a_client_learns_nothing() {
         ("nobody", None, "none"),
     ] {
         assert_eq!(
-            call(
-                &sql,
-                "token_introspect",
-                &[&id, &secret, &method, &token, &None::<&str>]
-            )
-            .await,
+            call(&sql, "token_introspect", &[&id, &secret, &method, &token, &None::<&str>]).await,
             failed,
             "{id} {method}"
         );
     }
-    assert_eq!(
-        call(
-            &sql,
-            "token_revoke",
-            &[&app.id, &None::<&str>, &"none", &token, &None::<&str>]
-        )
-        .await,
-        failed
-    );
+    assert_eq!(call(&sql, "token_revoke", &[&app.id, &None::<&str>, &"none", &token, &None::<&str>]).await, failed);
 }
 
 #[tokio::test]
@@ -158,14 +113,7 @@ async fn a_dead_token_is_inactive_and_nothing_more_for_every_cause_of_death() {
         .await
         .unwrap()
         .get(0);
-    for nonsense in [
-        json!(""),
-        json!("x"),
-        json!("a.b.c"),
-        json!(signed),
-        json!(null),
-        first["id_token"].clone(),
-    ] {
+    for nonsense in [json!(""), json!("x"), json!("a.b.c"), json!(signed), json!(null), first["id_token"].clone()] {
         assert_eq!(introspect(&sql, &app, &nonsense, None).await, inactive(), "{nonsense}");
     }
     for (number, after) in [
@@ -178,20 +126,10 @@ async fn a_dead_token_is_inactive_and_nothing_more_for_every_cause_of_death() {
     .enumerate()
     {
         let tokens = tokens(&db, &sql, &app, &format!("person{number}")).await;
-        assert_eq!(
-            introspect(&sql, &app, &tokens["access_token"], None).await.1["active"],
-            true
-        );
+        assert_eq!(introspect(&sql, &app, &tokens["access_token"], None).await.1["active"], true);
         owner.batch_execute(after).await.unwrap();
-        assert_eq!(
-            introspect(&sql, &app, &tokens["access_token"], None).await,
-            inactive(),
-            "{after}"
-        );
-        owner
-            .batch_execute("delete from identity_store.grants where ended_at is null")
-            .await
-            .unwrap();
+        assert_eq!(introspect(&sql, &app, &tokens["access_token"], None).await, inactive(), "{after}");
+        owner.batch_execute("delete from identity_store.grants where ended_at is null").await.unwrap();
     }
 }
 
@@ -201,23 +139,9 @@ async fn a_replaced_refresh_token_is_active_only_as_long_as_it_still_works() {
     let (sql, app) = (db.gateway_role().await, web_client(&db).await);
     let tokens = tokens(&db, &sql, &app, "alice").await;
     let old = tokens["refresh_token"].as_str().unwrap();
-    call(
-        &sql,
-        "token_refresh_token",
-        &[
-            &app.id,
-            &app.secret,
-            &method(&app),
-            &old,
-            &None::<&str>,
-            &None::<Vec<&str>>,
-        ],
-    )
-    .await;
-    assert_eq!(
-        introspect(&sql, &app, &tokens["refresh_token"], None).await.1["active"],
-        true
-    );
+    call(&sql, "token_refresh_token", &[&app.id, &app.secret, &method(&app), &old, &None::<&str>, &None::<Vec<&str>>])
+        .await;
+    assert_eq!(introspect(&sql, &app, &tokens["refresh_token"], None).await.1["active"], true);
     db.superuser()
         .await
         .batch_execute("update identity_store.refresh_families set head_since = now() - interval '121 seconds'")
@@ -233,52 +157,29 @@ async fn a_revoked_access_token_dies_alone_and_a_refresh_token_takes_its_access_
     let nothing: Answer = ("ok".into(), json!({}));
     let first = tokens(&db, &sql, &app, "alice").await;
     // RFC 7009 §2.1: a wrong hint only widens the search.
-    assert_eq!(
-        revoke(&sql, &app, &first["access_token"], Some("refresh_token")).await,
-        nothing
-    );
+    assert_eq!(revoke(&sql, &app, &first["access_token"], Some("refresh_token")).await, nothing);
     assert_eq!(introspect(&sql, &app, &first["access_token"], None).await, inactive());
     let (outcome, second) = {
         let token = first["refresh_token"].as_str().unwrap();
         call(
             &sql,
             "token_refresh_token",
-            &[
-                &app.id,
-                &app.secret,
-                &method(&app),
-                &token,
-                &None::<&str>,
-                &None::<Vec<&str>>,
-            ],
+            &[&app.id, &app.secret, &method(&app), &token, &None::<&str>, &None::<Vec<&str>>],
         )
         .await
     };
     assert_eq!(outcome, "ok");
-    assert_eq!(
-        introspect(&sql, &app, &second["access_token"], None).await.1["active"],
-        true
-    );
+    assert_eq!(introspect(&sql, &app, &second["access_token"], None).await.1["active"], true);
 
-    assert_eq!(
-        revoke(&sql, &app, &second["refresh_token"], Some("access_token")).await,
-        nothing
-    );
-    for token in [
-        &second["access_token"],
-        &second["refresh_token"],
-        &first["refresh_token"],
-    ] {
+    assert_eq!(revoke(&sql, &app, &second["refresh_token"], Some("access_token")).await, nothing);
+    for token in [&second["access_token"], &second["refresh_token"], &first["refresh_token"]] {
         assert_eq!(introspect(&sql, &app, token, None).await, inactive());
         assert_eq!(revoke(&sql, &app, token, None).await, nothing, "again");
     }
     for unknown in [json!("x"), json!("a.b.c"), first["id_token"].clone()] {
         assert_eq!(revoke(&sql, &app, &unknown, None).await, nothing);
     }
-    assert_eq!(
-        revoke(&sql, &app, &json!(""), None).await,
-        refused("invalid_request", "token is missing")
-    );
+    assert_eq!(revoke(&sql, &app, &json!(""), None).await, refused("invalid_request", "token is missing"));
 }
 
 #[tokio::test]
@@ -287,15 +188,8 @@ async fn revoking_the_token_of_another_client_does_nothing_and_is_noted() {
     let (sql, app, other) = (db.gateway_role().await, web_client(&db).await, public_client(&db).await);
     let tokens = tokens(&db, &sql, &app, "alice").await;
     for name in ["access_token", "refresh_token"] {
-        assert_eq!(
-            revoke(&sql, &other, &tokens[name], None).await,
-            ("ok".into(), json!({}))
-        );
-        assert_eq!(
-            introspect(&sql, &app, &tokens[name], None).await.1["active"],
-            true,
-            "{name}"
-        );
+        assert_eq!(revoke(&sql, &other, &tokens[name], None).await, ("ok".into(), json!({})));
+        assert_eq!(introspect(&sql, &app, &tokens[name], None).await.1["active"], true, "{name}");
     }
     let noted = "select count(*) from identity.audit_list('{revocation_refused}', of_client => $1)";
     let noted: i64 = db.admin().await.query_one(noted, &[&other.id]).await.unwrap().get(0);

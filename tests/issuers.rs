@@ -53,10 +53,7 @@ impl Foreign {
                 (Key::Rsa(key), json!({ "kty": "RSA", "n": encode(&n), "e": encode(&e) }))
             }
         };
-        Self {
-            key,
-            jwk: merged(public, json!({ "kid": "key-1", "alg": algorithm, "use": "sig" })),
-        }
+        Self { key, jwk: merged(public, json!({ "kid": "key-1", "alg": algorithm, "use": "sig" })) }
     }
 
     pub fn jwks(&self) -> Value {
@@ -72,11 +69,8 @@ impl Foreign {
             Key::Ec(key) => key.sign(&random, message).unwrap().as_ref().to_vec(),
             Key::Ed(key) => key.sign(message).as_ref().to_vec(),
             Key::Rsa(key) => {
-                let encoding: &dyn aws_lc_rs::signature::RsaEncoding = if header["alg"] == "PS256" {
-                    &RSA_PSS_SHA256
-                } else {
-                    &RSA_PKCS1_SHA256
-                };
+                let encoding: &dyn aws_lc_rs::signature::RsaEncoding =
+                    if header["alg"] == "PS256" { &RSA_PSS_SHA256 } else { &RSA_PKCS1_SHA256 };
                 let mut signature = vec![0; key.public_modulus_len()];
                 key.sign(encoding, &random, message, &mut signature).unwrap();
                 signature
@@ -124,11 +118,7 @@ async fn tokens_of_a_trusted_issuer_sign_in_without_being_a_user_of_ours() {
         // What gives authority is taken only from where the mapping says it is.
         assert_eq!(row.get::<_, Option<bool>>(4), Some(false));
         app.batch_execute("commit").await.unwrap();
-        db.admin()
-            .await
-            .execute("select identity.distrust_issuer($1)", &[&ISSUER])
-            .await
-            .unwrap();
+        db.admin().await.execute("select identity.distrust_issuer($1)", &[&ISSUER]).await.unwrap();
         assert_eq!(sqlstate(authenticate(&app, &token).await), "ID109");
     }
 }
@@ -147,10 +137,7 @@ async fn the_claim_mapping_says_where_things_are() {
     app.batch_execute("begin").await.unwrap();
     authenticate(&app, &token).await.unwrap();
     let row = app
-        .query_one(
-            "select identity.roles(), identity.organization_id(), identity.client_id(), identity.scopes()",
-            &[],
-        )
+        .query_one("select identity.roles(), identity.organization_id(), identity.client_id(), identity.scopes()", &[])
         .await
         .unwrap();
     assert_eq!(row.get::<_, Vec<String>>(0), ["editor"]);
@@ -164,27 +151,16 @@ async fn one_issuer_at_most_names_our_users() {
     let db = Database::new().await;
     let app = db.app().await;
     let elsewhere = Foreign::new("EdDSA");
-    assert_eq!(
-        trust(&db, &elsewhere.jwks(), ", subject_is_user_id => true").await,
-        "accepted"
-    );
+    assert_eq!(trust(&db, &elsewhere.jwks(), ", subject_is_user_id => true").await, "accepted");
     app.batch_execute("begin").await.unwrap();
-    authenticate(&app, &elsewhere.token(json!({ "sub": ALICE })))
-        .await
-        .unwrap();
+    authenticate(&app, &elsewhere.token(json!({ "sub": ALICE }))).await.unwrap();
     let id: Option<Uuid> = app.query_one("select identity.user_id()", &[]).await.unwrap().get(0);
     assert_eq!(id, Some(ALICE.parse().unwrap()));
     app.batch_execute("commit").await.unwrap();
     let other = "select identity.trust_issuer('https://other.example', 'x', $1, subject_is_user_id => true)";
-    assert_eq!(
-        sqlstate(db.admin().await.execute(other, &[&elsewhere.jwks()]).await),
-        "ID005"
-    );
+    assert_eq!(sqlstate(db.admin().await.execute(other, &[&elsewhere.jwks()]).await), "ID005");
     // The same one again is no second one.
-    assert_eq!(
-        trust(&db, &elsewhere.jwks(), ", subject_is_user_id => true").await,
-        "accepted"
-    );
+    assert_eq!(trust(&db, &elsewhere.jwks(), ", subject_is_user_id => true").await, "accepted");
 }
 
 #[tokio::test]
@@ -193,16 +169,9 @@ async fn only_access_tokens_for_this_audience_are_good() {
     let app = db.app().await;
     let elsewhere = Foreign::new("ES256");
     trust(&db, &elsewhere.jwks(), "").await;
-    let now: i64 = app
-        .query_one("select floor(extract(epoch from now()))::bigint", &[])
-        .await
-        .unwrap()
-        .get(0);
+    let now: i64 = app.query_one("select floor(extract(epoch from now()))::bigint", &[]).await.unwrap().get(0);
     let typed = |typ: &str| {
-        elsewhere.sign(
-            json!({ "typ": typ }),
-            json!({ "iss": ISSUER, "aud": API, "sub": "a", "exp": now + 100 }),
-        )
+        elsewhere.sign(json!({ "typ": typ }), json!({ "iss": ISSUER, "aud": API, "sub": "a", "exp": now + 100 }))
     };
     let stranger = Foreign::new("ES256");
     let cases = [
@@ -211,10 +180,7 @@ async fn only_access_tokens_for_this_audience_are_good() {
         ("accepted", typed("at+jwt")),
         ("accepted", typed("application/at+jwt")),
         // 60 s of skew, and not more.
-        (
-            "accepted",
-            elsewhere.token(json!({ "exp": now - 30, "nbf": now + 30, "iat": now + 30 })),
-        ),
+        ("accepted", elsewhere.token(json!({ "exp": now - 30, "nbf": now + 30, "iat": now + 30 }))),
         ("ID102", elsewhere.token(json!({ "exp": now - 61 }))),
         ("ID103", elsewhere.token(json!({ "nbf": now + 90 }))),
         ("ID104", elsewhere.token(json!({ "aud": db.issuer }))),
@@ -222,19 +188,14 @@ async fn only_access_tokens_for_this_audience_are_good() {
         ("ID108", elsewhere.token(json!({ "nonce": "n" }))),
         ("ID108", elsewhere.token(json!({ "at_hash": "h" }))),
         ("ID108", elsewhere.token(json!({ "typ": "ID" }))),
-        (
-            "ID108",
-            elsewhere.token(json!({ "events": { "http://schemas.openid.net/event/backchannel-logout": {} } })),
-        ),
+        ("ID108", elsewhere.token(json!({ "events": { "http://schemas.openid.net/event/backchannel-logout": {} } }))),
         ("ID108", typed("logout+jwt")),
         ("ID108", typed("oauth-authz-req+jwt")),
         ("ID106", stranger.token(json!({}))),
         (
             "ID105",
-            elsewhere.sign(
-                json!({ "kid": "key-2" }),
-                json!({ "iss": ISSUER, "aud": API, "sub": "a", "exp": now + 100 }),
-            ),
+            elsewhere
+                .sign(json!({ "kid": "key-2" }), json!({ "iss": ISSUER, "aud": API, "sub": "a", "exp": now + 100 })),
         ),
     ];
     for (expected, token) in cases {
@@ -253,38 +214,17 @@ async fn the_key_says_which_algorithm() {
     assert_eq!(trust(&db, &rsa.jwks(), "").await, "accepted");
     let claims = json!({ "iss": ISSUER, "aud": API, "sub": "a", "exp": 4_000_000_000_i64 });
     // The same RSA key, a sound PS256 signature, and still refused.
-    assert_eq!(
-        sqlstate(authenticate(&app, &rsa.sign(json!({ "alg": "PS256" }), claims.clone())).await),
-        "ID110"
-    );
+    assert_eq!(sqlstate(authenticate(&app, &rsa.sign(json!({ "alg": "PS256" }), claims.clone())).await), "ID110");
     assert_eq!(trust(&db, &rsa.jwks(), ", algorithms => '{ES256}'").await, "ID005");
     for algorithms in ["{}", "{none}", "{HS256}", "{RS256,HS256}"] {
-        assert_eq!(
-            trust(&db, &rsa.jwks(), &format!(", algorithms => '{algorithms}'")).await,
-            "ID005",
-            "{algorithms}"
-        );
+        assert_eq!(trust(&db, &rsa.jwks(), &format!(", algorithms => '{algorithms}'")).await, "ID005", "{algorithms}");
     }
     // A key that does not say gets the first that fits.
     let mut silent = rsa.jwk.clone();
     silent.as_object_mut().unwrap().remove("alg");
-    assert_eq!(
-        trust(
-            &db,
-            &json!({ "keys": [silent] }),
-            ", algorithms => '{ES256,PS256,RS256}'"
-        )
-        .await,
-        "accepted"
-    );
-    assert_eq!(
-        sqlstate(authenticate(&app, &rsa.sign(json!({ "alg": "PS256" }), claims.clone())).await),
-        "accepted"
-    );
-    assert_eq!(
-        sqlstate(authenticate(&app, &rsa.sign(json!({}), claims)).await),
-        "ID110"
-    );
+    assert_eq!(trust(&db, &json!({ "keys": [silent] }), ", algorithms => '{ES256,PS256,RS256}'").await, "accepted");
+    assert_eq!(sqlstate(authenticate(&app, &rsa.sign(json!({ "alg": "PS256" }), claims.clone())).await), "accepted");
+    assert_eq!(sqlstate(authenticate(&app, &rsa.sign(json!({}), claims)).await), "ID110");
 }
 
 #[tokio::test]
@@ -348,23 +288,10 @@ async fn a_key_set_that_is_not_sound_changes_nothing() {
     let own = format!("select identity.trust_issuer('{}', 'x', $1)", db.issuer);
     assert_eq!(sqlstate(db.admin().await.execute(&own, &[&ec.jwks()]).await), "ID005");
     assert_eq!(
-        sqlstate(
-            db.admin()
-                .await
-                .execute("select identity.trust_issuer('x', '', $1)", &[&ec.jwks()])
-                .await
-        ),
+        sqlstate(db.admin().await.execute("select identity.trust_issuer('x', '', $1)", &[&ec.jwks()]).await),
         "ID005"
     );
-    assert_eq!(
-        sqlstate(
-            db.admin()
-                .await
-                .execute("select identity.distrust_issuer('nobody')", &[])
-                .await
-        ),
-        "ID006"
-    );
+    assert_eq!(sqlstate(db.admin().await.execute("select identity.distrust_issuer('nobody')", &[]).await), "ID006");
     assert_eq!(sqlstate(authenticate(&app, &ec.token(json!({}))).await), "accepted");
 }
 

@@ -21,25 +21,14 @@ pub fn sqlstate<T>(outcome: Result<T, Error>) -> String {
 
 /// A token with these claims, added to what every access token of this database has.
 pub async fn access_token(db: &Database, claims: Value) -> String {
-    signed(
-        db,
-        "at+jwt",
-        merged(
-            json!({ "sub": ALICE, "aud": db.issuer, "client_id": "app", "jti": "t-1" }),
-            claims,
-        ),
-    )
-    .await
+    signed(db, "at+jwt", merged(json!({ "sub": ALICE, "aud": db.issuer, "client_id": "app", "jti": "t-1" }), claims))
+        .await
 }
 
 /// A token with exactly these claims and iss, iat, exp where absent.
 pub async fn signed(db: &Database, typ: &str, claims: Value) -> String {
     let client = db.admin().await;
-    client
-        .query_one("select identity.sign_jwt($1, null, $2)", &[&claims, &typ])
-        .await
-        .unwrap()
-        .get(0)
+    client.query_one("select identity.sign_jwt($1, null, $2)", &[&claims, &typ]).await.unwrap().get(0)
 }
 
 pub fn merged(mut base: Value, more: Value) -> Value {
@@ -48,17 +37,11 @@ pub fn merged(mut base: Value, more: Value) -> Value {
 }
 
 pub async fn authenticate(client: &Client, token: &str) -> Result<(), Error> {
-    client
-        .execute("select identity.authenticate($1)", &[&token])
-        .await
-        .map(|_| ())
+    client.execute("select identity.authenticate($1)", &[&token]).await.map(|_| ())
 }
 
 async fn verify(client: &Client, token: &str, audience: Option<&str>) -> Result<Value, Error> {
-    client
-        .query_one("select identity.verify_jwt($1, $2)", &[&token, &audience])
-        .await
-        .map(|row| row.get(0))
+    client.query_one("select identity.verify_jwt($1, $2)", &[&token, &audience]).await.map(|row| row.get(0))
 }
 
 fn part(value: &Value) -> String {
@@ -80,24 +63,15 @@ async fn sign_jwt_and_verify_jwt_agree_for_every_algorithm() {
     let admin = db.admin().await;
     for algorithm in ["ES256", "RS256", "PS256", "EdDSA"] {
         if ["PS256", "EdDSA"].contains(&algorithm) {
-            admin
-                .execute("select identity.create_signing_key($1)", &[&algorithm])
-                .await
-                .unwrap();
+            admin.execute("select identity.create_signing_key($1)", &[&algorithm]).await.unwrap();
         }
         let claims = json!({ "sub": "somebody", "aud": ["x", "y"], "exp": 4_000_000_000_i64, "iat": 1_700_000_000, "nested": { "a": [1, 2.5, null] } });
-        let token: String = admin
-            .query_one("select identity.sign_jwt($1, $2)", &[&claims, &algorithm])
-            .await
-            .unwrap()
-            .get(0);
+        let token: String =
+            admin.query_one("select identity.sign_jwt($1, $2)", &[&claims, &algorithm]).await.unwrap().get(0);
         let verified = verify(&db.app().await, &token, Some("y")).await.unwrap();
         assert_eq!(verified, merged(claims, json!({ "iss": db.issuer })));
-        let decoded: Value = admin
-            .query_one("select identity.decode_jwt_unverified($1)", &[&token])
-            .await
-            .unwrap()
-            .get(0);
+        let decoded: Value =
+            admin.query_one("select identity.decode_jwt_unverified($1)", &[&token]).await.unwrap().get(0);
         assert_eq!(decoded["header"]["alg"], algorithm);
         assert_eq!(decoded["header"]["typ"], "JWT");
         assert_eq!(decoded["claims"], verified);
@@ -108,11 +82,7 @@ async fn sign_jwt_and_verify_jwt_agree_for_every_algorithm() {
 async fn every_reason_has_its_sqlstate() {
     let db = Database::new().await;
     let app = db.app().await;
-    let now: i64 = app
-        .query_one("select floor(extract(epoch from now()))::bigint", &[])
-        .await
-        .unwrap()
-        .get(0);
+    let now: i64 = app.query_one("select floor(extract(epoch from now()))::bigint", &[]).await.unwrap().get(0);
     let good = access_token(&db, json!({})).await;
     assert_eq!(sqlstate(authenticate(&app, &good).await), "accepted");
     let cases = [
@@ -128,28 +98,13 @@ async fn every_reason_has_its_sqlstate() {
         ("ID102", access_token(&db, json!({ "exp": now as f64 - 0.5 })).await),
         ("ID103", access_token(&db, json!({ "nbf": now + 30 })).await),
         ("ID103", access_token(&db, json!({ "iat": now + 30 })).await),
-        (
-            "ID104",
-            access_token(&db, json!({ "aud": "https://elsewhere.example" })).await,
-        ),
+        ("ID104", access_token(&db, json!({ "aud": "https://elsewhere.example" })).await),
         // A prefix is not the audience, nor is a longer one.
-        (
-            "ID104",
-            access_token(&db, json!({ "aud": db.issuer[..db.issuer.len() - 1] })).await,
-        ),
-        (
-            "ID104",
-            access_token(&db, json!({ "aud": format!("{}/", db.issuer) })).await,
-        ),
+        ("ID104", access_token(&db, json!({ "aud": db.issuer[..db.issuer.len() - 1] })).await),
+        ("ID104", access_token(&db, json!({ "aud": format!("{}/", db.issuer) })).await),
         ("ID104", access_token(&db, json!({ "aud": [] })).await),
-        (
-            "ID105",
-            forged(&good, |header, _| header["kid"] = json!("../../etc/passwd")),
-        ),
-        (
-            "ID105",
-            forged(&good, |header, _| header["kid"] = json!("' or true --")),
-        ),
+        ("ID105", forged(&good, |header, _| header["kid"] = json!("../../etc/passwd"))),
+        ("ID105", forged(&good, |header, _| header["kid"] = json!("' or true --"))),
         (
             "ID105",
             forged(&good, |header, _| {
@@ -157,31 +112,11 @@ async fn every_reason_has_its_sqlstate() {
             }),
         ),
         ("ID106", forged(&good, |_, claims| claims["sub"] = json!(BOB))),
-        (
-            "ID108",
-            signed(&db, "JWT", json!({ "sub": ALICE, "aud": db.issuer })).await,
-        ),
-        (
-            "ID108",
-            signed(&db, "logout+jwt", json!({ "sub": ALICE, "aud": db.issuer })).await,
-        ),
-        (
-            "ID108",
-            signed(
-                &db,
-                "token-introspection+jwt",
-                json!({ "sub": ALICE, "aud": db.issuer }),
-            )
-            .await,
-        ),
-        (
-            "ID109",
-            access_token(&db, json!({ "iss": "https://elsewhere.example" })).await,
-        ),
-        (
-            "ID109",
-            access_token(&db, json!({ "iss": format!("{}/", db.issuer) })).await,
-        ),
+        ("ID108", signed(&db, "JWT", json!({ "sub": ALICE, "aud": db.issuer })).await),
+        ("ID108", signed(&db, "logout+jwt", json!({ "sub": ALICE, "aud": db.issuer })).await),
+        ("ID108", signed(&db, "token-introspection+jwt", json!({ "sub": ALICE, "aud": db.issuer })).await),
+        ("ID109", access_token(&db, json!({ "iss": "https://elsewhere.example" })).await),
+        ("ID109", access_token(&db, json!({ "iss": format!("{}/", db.issuer) })).await),
         ("ID110", forged(&good, |header, _| header["alg"] = json!("RS256"))),
     ];
     for (expected, token) in cases {
@@ -205,10 +140,7 @@ async fn neither_none_nor_a_public_key_as_a_secret_signs() {
     for none in ["none", "None", "NONE", "nOnE", ""] {
         let unsigned = forged(&good, |header, _| header["alg"] = json!(none));
         let (signing_input, _) = unsigned.rsplit_once('.').unwrap();
-        assert_eq!(
-            sqlstate(authenticate(&app, &format!("{signing_input}.")).await),
-            "ID110"
-        );
+        assert_eq!(sqlstate(authenticate(&app, &format!("{signing_input}.")).await), "ID110");
         assert_eq!(sqlstate(authenticate(&app, &unsigned).await), "ID110");
     }
     for key in jwks["keys"].as_array().unwrap() {
@@ -219,10 +151,7 @@ async fn neither_none_nor_a_public_key_as_a_secret_signs() {
                 header["kid"] = key["kid"].clone();
             });
             let (signing_input, _) = confused.rsplit_once('.').unwrap();
-            let tag = hmac::sign(
-                &hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()),
-                signing_input.as_bytes(),
-            );
+            let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()), signing_input.as_bytes());
             let token = format!("{signing_input}.{}", BASE64_URL_SAFE_NO_PAD.encode(tag));
             assert_eq!(sqlstate(authenticate(&app, &token).await), "ID110");
         }
@@ -261,10 +190,7 @@ async fn a_token_has_one_spelling_only() {
         ("ID106", format!("{signing_input}.")),
         ("ID101", forged(&good, |header, _| header["crit"] = json!(["exp"]))),
         ("ID101", forged(&good, |header, _| header["b64"] = json!(false))),
-        (
-            "ID101",
-            forged(&good, |header, _| header["kid"] = json!("k".repeat(1_000_000))),
-        ),
+        ("ID101", forged(&good, |header, _| header["kid"] = json!("k".repeat(1_000_000)))),
         ("ID101", format!("{good}{}", "A".repeat(10_000_000))),
     ];
     for (expected, token) in cases {
@@ -302,10 +228,7 @@ async fn a_retired_key_still_verifies_what_it_signed() {
     let db = Database::new().await;
     let (app, admin) = (db.app().await, db.admin().await);
     let token = access_token(&db, json!({})).await;
-    admin
-        .execute("select identity.rotate_signing_keys(published_for => '0')", &[])
-        .await
-        .unwrap();
+    admin.execute("select identity.rotate_signing_keys(published_for => '0')", &[]).await.unwrap();
     let fresh = access_token(&db, json!({})).await;
     assert_ne!(token.split('.').next(), fresh.split('.').next());
     assert_eq!(sqlstate(authenticate(&app, &token).await), "accepted");
@@ -326,10 +249,7 @@ async fn mint_access_token_adds_what_rfc_9068_demands() {
     assert_eq!(token["header"]["typ"], "at+jwt");
     assert_eq!(token["header"]["alg"], "ES256");
     assert_eq!(token["claims"]["iss"], db.issuer);
-    assert_eq!(
-        token["claims"]["exp"].as_i64().unwrap() - token["claims"]["iat"].as_i64().unwrap(),
-        300
-    );
+    assert_eq!(token["claims"]["exp"].as_i64().unwrap() - token["claims"]["iat"].as_i64().unwrap(), 300);
     assert_eq!(token["claims"]["jti"].as_str().unwrap().len(), 36);
     for lifetime in ["0", "-1 minute", "25 hours"] {
         assert_eq!(sqlstate(minted(lifetime).await), "ID005");
@@ -341,11 +261,8 @@ async fn an_id_token_is_a_hint_and_signs_nobody_in() {
     let db = Database::new().await;
     let (app, owner) = (db.app().await, db.owner().await);
     let claims = json!({ "sub": ALICE, "aud": "app", "exp": 1_700_000_000, "iat": 1_699_999_000 });
-    let token: String = owner
-        .query_one("select identity.mint_id_token($1, '5 minutes', 'RS256')", &[&claims])
-        .await
-        .unwrap()
-        .get(0);
+    let token: String =
+        owner.query_one("select identity.mint_id_token($1, '5 minutes', 'RS256')", &[&claims]).await.unwrap().get(0);
     let hint = |token: String| {
         let owner = &owner;
         async move {
@@ -356,10 +273,7 @@ async fn an_id_token_is_a_hint_and_signs_nobody_in() {
                 .get::<_, Option<Value>>(0)
         }
     };
-    assert_eq!(
-        hint(token.clone()).await,
-        Some(merged(claims, json!({ "iss": db.issuer })))
-    );
+    assert_eq!(hint(token.clone()).await, Some(merged(claims, json!({ "iss": db.issuer }))));
     assert_eq!(hint(access_token(&db, json!({})).await).await, None);
     assert_eq!(hint("nonsense".into()).await, None);
     assert_eq!(hint(forged(&token, |_, claims| claims["sub"] = json!(BOB))).await, None);
@@ -373,22 +287,13 @@ async fn access_token_verify_takes_our_access_tokens_only() {
     let owner = db.owner().await;
     let verify = |token: String, audience: Option<&'static str>| {
         let owner = &owner;
-        async move {
-            sqlstate(
-                owner
-                    .query_one("select identity.access_token_verify($1, $2)", &[&token, &audience])
-                    .await,
-            )
-        }
+        async move { sqlstate(owner.query_one("select identity.access_token_verify($1, $2)", &[&token, &audience]).await) }
     };
     let token = access_token(&db, json!({ "aud": "https://api.example" })).await;
     assert_eq!(verify(token.clone(), None).await, "accepted");
     assert_eq!(verify(token.clone(), Some("https://api.example")).await, "accepted");
     assert_eq!(verify(token, Some("https://other.example")).await, "ID104");
-    assert_eq!(
-        verify(signed(&db, "JWT", json!({ "sub": ALICE, "aud": "x" })).await, None).await,
-        "ID108"
-    );
+    assert_eq!(verify(signed(&db, "JWT", json!({ "sub": ALICE, "aud": "x" })).await, None).await, "ID108");
 }
 
 #[tokio::test]

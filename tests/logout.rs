@@ -27,18 +27,12 @@ async fn the_id_token_of_this_session_signs_out_at_once_and_goes_where_it_was_re
     let hint = id_token(&sql, &app, &cookie).await;
     let asked =
         json!({"id_token_hint": [hint], "post_logout_redirect_uri": ["https://notes.example/"], "state": ["a&b"]});
-    let done: Answer = (
-        "signed_out".into(),
-        json!({"redirect_uri": "https://notes.example/", "parameters": {"state": "a&b"}}),
-    );
+    let done: Answer =
+        ("signed_out".into(), json!({"redirect_uri": "https://notes.example/", "parameters": {"state": "a&b"}}));
     assert_eq!(logout(&sql, &asked, Some(&cookie)).await, done);
     assert!(!signed_in(&sql, &cookie).await);
     assert_eq!(logout(&sql, &asked, Some(&cookie)).await, done, "again");
-    assert_eq!(
-        logout(&sql, &json!({}), None).await,
-        ("signed_out".into(), json!({})),
-        "nobody there"
-    );
+    assert_eq!(logout(&sql, &json!({}), None).await, ("signed_out".into(), json!({})), "nobody there");
 }
 
 #[tokio::test]
@@ -46,11 +40,8 @@ async fn without_proof_the_person_is_asked_in_the_same_browser() {
     let db = Database::new().await;
     let (sql, app) = (db.gateway_role().await, web_client(&db).await);
     let (alice, bob) = (user(&db, "alice").await, user(&db, "bob").await);
-    let (cookie, of_bob, second) = (
-        session(&sql, &alice).await,
-        session(&sql, &bob).await,
-        session(&sql, &alice).await,
-    );
+    let (cookie, of_bob, second) =
+        (session(&sql, &alice).await, session(&sql, &bob).await, session(&sql, &alice).await);
     let (hint_of_bob, hint_of_second) = (id_token(&sql, &app, &of_bob).await, id_token(&sql, &app, &second).await);
     let display = json!({"client_id": app.id, "client_name": "Notes on the web"});
     for (parameters, shown) in [
@@ -67,10 +58,7 @@ async fn without_proof_the_person_is_asked_in_the_same_browser() {
     let (_, answer) = logout(&sql, &asked, Some(&cookie)).await;
     let resume = answer["resume"].as_str().unwrap();
     for (resume, browser) in [(resume, "other"), ("x", "browser")] {
-        assert_eq!(
-            call(&sql, "logout_confirm", &[&resume, &cookie, &browser]).await.0,
-            "error_page"
-        );
+        assert_eq!(call(&sql, "logout_confirm", &[&resume, &cookie, &browser]).await.0, "error_page");
     }
     assert!(signed_in(&sql, &cookie).await);
     assert_eq!(
@@ -90,38 +78,20 @@ async fn a_malformed_request_or_an_unregistered_place_is_an_error_page_and_signs
     let unregistered = "post_logout_redirect_uri is not registered for this client";
     for (parameters, description) in [
         (json!({"state": ["a", "b"]}), "state is given more than once"),
-        (
-            json!({"id_token_hint": ["a.b.c"]}),
-            "id_token_hint is not an ID token of this issuer",
-        ),
-        (
-            json!({"id_token_hint": [hint], "client_id": [other.id]}),
-            "client_id is not that of id_token_hint",
-        ),
+        (json!({"id_token_hint": ["a.b.c"]}), "id_token_hint is not an ID token of this issuer"),
+        (json!({"id_token_hint": [hint], "client_id": [other.id]}), "client_id is not that of id_token_hint"),
         (json!({"client_id": ["nobody"]}), "unknown client"),
         (
             json!({"post_logout_redirect_uri": ["https://notes.example/"]}),
             "post_logout_redirect_uri needs client_id or id_token_hint",
         ),
-        (
-            json!({"id_token_hint": [hint], "post_logout_redirect_uri": ["https://notes.example"]}),
-            unregistered,
-        ),
-        (
-            json!({"id_token_hint": [hint], "post_logout_redirect_uri": ["https://evil.example/"]}),
-            unregistered,
-        ),
-        (
-            json!({"client_id": [other.id], "post_logout_redirect_uri": ["https://notes.example/"]}),
-            unregistered,
-        ),
+        (json!({"id_token_hint": [hint], "post_logout_redirect_uri": ["https://notes.example"]}), unregistered),
+        (json!({"id_token_hint": [hint], "post_logout_redirect_uri": ["https://evil.example/"]}), unregistered),
+        (json!({"client_id": [other.id], "post_logout_redirect_uri": ["https://notes.example/"]}), unregistered),
     ] {
         assert_eq!(
             logout(&sql, &parameters, Some(&cookie)).await,
-            (
-                "error_page".into(),
-                json!({"error": "invalid_request", "error_description": description})
-            ),
+            ("error_page".into(), json!({"error": "invalid_request", "error_description": description})),
             "{parameters}"
         );
     }

@@ -8,12 +8,8 @@ use crate::sessions::cookie;
 use crate::support::{Database, user};
 
 async fn run(db: &Database) -> Value {
-    let row = db
-        .gateway_role()
-        .await
-        .query_one("select outcome, answer from identity.maintenance_run()", &[])
-        .await
-        .unwrap();
+    let row =
+        db.gateway_role().await.query_one("select outcome, answer from identity.maintenance_run()", &[]).await.unwrap();
     assert_eq!(row.get::<_, String>(0), "ok");
     row.get(1)
 }
@@ -32,30 +28,17 @@ async fn forget_partitions(db: &Database) {
     db.superuser().await.batch_execute(drop).await.unwrap();
 }
 
-const PARTITIONED: [&str; 5] = [
-    "audit_events",
-    "authorization_codes",
-    "grants",
-    "refresh_families",
-    "sessions",
-];
+const PARTITIONED: [&str; 5] = ["audit_events", "authorization_codes", "grants", "refresh_families", "sessions"];
 
 #[tokio::test]
 async fn partitions_are_made_ahead_and_a_second_run_changes_nothing() {
     let db = Database::new().await;
     forget_partitions(&db).await;
     let first = run(&db).await;
-    assert_eq!(
-        first["made"].as_array().unwrap().len(),
-        3 * PARTITIONED.len(),
-        "{first}"
-    );
+    assert_eq!(first["made"].as_array().unwrap().len(), 3 * PARTITIONED.len(), "{first}");
     assert_eq!((&first["dropped"], &first["busy"]), (&json!([]), &json!([])));
     let again = run(&db).await;
-    assert_eq!(
-        (&again["made"], &again["dropped"], &again["busy"]),
-        (&json!([]), &json!([]), &json!([]))
-    );
+    assert_eq!((&again["made"], &again["dropped"], &again["busy"]), (&json!([]), &json!([]), &json!([])));
     for table in PARTITIONED {
         // Now and two widths ahead, without a gap.
         let covered = format!(
@@ -79,10 +62,7 @@ async fn rows_that_came_before_their_partition_move_into_it() {
     let events = number(&db, "select count(*) from identity_store.audit_events").await;
     run(&db).await;
     assert_eq!(number(&db, waiting).await, 0);
-    assert_eq!(
-        number(&db, "select count(*) from identity_store.audit_events").await,
-        events
-    );
+    assert_eq!(number(&db, "select count(*) from identity_store.audit_events").await, events);
     assert_eq!(page(&db, &session).await.0, "page");
     // And what comes now goes there at once.
     cookie(&db, &alice, Some(&session)).await;
@@ -117,10 +97,7 @@ async fn what_is_older_than_its_retention_is_dropped() {
     let audited = "select count(*) from identity_store.audit_events
                    where kind = 'partition_dropped' and details = '{\"partition\": \"sessions_20240101\"}'";
     assert_eq!(number(&db, audited).await, 1);
-    assert_eq!(
-        number(&db, "select count(*) from pg_class where relname = 'sessions_20240101'").await,
-        0
-    );
+    assert_eq!(number(&db, "select count(*) from pg_class where relname = 'sessions_20240101'").await, 0);
 }
 
 #[tokio::test]
@@ -158,10 +135,7 @@ async fn a_busy_table_is_left_for_the_next_run_and_holds_up_no_other() {
     forget_partitions(&db).await;
     let mut superuser = db.superuser().await;
     let holder = superuser.transaction().await.unwrap();
-    holder
-        .batch_execute("lock table identity_store.sessions in share mode")
-        .await
-        .unwrap();
+    holder.batch_execute("lock table identity_store.sessions in share mode").await.unwrap();
     let answer = run(&db).await;
     assert_eq!(answer["busy"], json!(["sessions"]));
     assert_eq!(answer["made"].as_array().unwrap().len(), 3 * (PARTITIONED.len() - 1));
@@ -201,10 +175,7 @@ async fn expired_revocations_go_and_others_stay() {
         .await
         .unwrap();
     assert_eq!(run(&db).await["revocations_reaped"], json!(1));
-    assert_eq!(
-        number(&db, "select count(*) from identity.revocations where id = 'new'").await,
-        1
-    );
+    assert_eq!(number(&db, "select count(*) from identity.revocations where id = 'new'").await, 1);
 }
 
 #[tokio::test]
@@ -213,14 +184,7 @@ async fn a_signing_key_is_succeeded_after_ninety_days() {
     let superuser = db.superuser().await;
     let states = async || -> Vec<String> {
         let sql = "select state from identity.signing_keys where algorithm = 'ES256' order by created_at, state";
-        db.superuser()
-            .await
-            .query(sql, &[])
-            .await
-            .unwrap()
-            .iter()
-            .map(|row| row.get(0))
-            .collect()
+        db.superuser().await.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
     };
     let before = states().await;
     run(&db).await;
@@ -246,11 +210,6 @@ async fn a_signing_key_is_succeeded_after_ninety_days() {
 #[tokio::test]
 async fn maintenance_is_not_for_applications() {
     let db = Database::new().await;
-    let denied = db
-        .app()
-        .await
-        .batch_execute("select identity.maintenance_run()")
-        .await
-        .unwrap_err();
+    let denied = db.app().await.batch_execute("select identity.maintenance_run()").await.unwrap_err();
     assert_eq!(denied.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE));
 }

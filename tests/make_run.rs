@@ -28,27 +28,16 @@ async fn starts_stops_and_keeps_the_data() {
         "DEMO_SERVICE_CLIENT_SECRET",
     ] {
         assert!(!env[name].is_empty(), "{name} is empty");
-        assert!(
-            demo.printed().contains(&env[name]) || name.contains("SECRET") || name.contains("URL"),
-            "{name}"
-        );
+        assert!(demo.printed().contains(&env[name]) || name.contains("SECRET") || name.contains("URL"), "{name}");
     }
     // It holds passwords.
-    assert_eq!(
-        fs::metadata(demo.folder.join("env")).unwrap().permissions().mode() & 0o777,
-        0o600
-    );
-    let written = sql(
-        &env["DATABASE_URL"],
-        "insert into notes (user_id, body) select user_id, 'kept' from notes limit 1",
-    );
+    assert_eq!(fs::metadata(demo.folder.join("env")).unwrap().permissions().mode() & 0o777, 0o600);
+    let written =
+        sql(&env["DATABASE_URL"], "insert into notes (user_id, body) select user_id, 'kept' from notes limit 1");
     assert!(written.status.success(), "{written:?}");
 
     // The application's login is an ordinary one: it inherits identity_app and sees nobody's notes by itself.
-    let seen = sql(
-        &env["APP_DATABASE_URL"],
-        "select count(*), identity.user_id() is null from notes",
-    );
+    let seen = sql(&env["APP_DATABASE_URL"], "select count(*), identity.user_id() is null from notes");
     assert_eq!(String::from_utf8_lossy(&seen.stdout).trim(), "0|t", "{seen:?}");
 
     // A second one in the same folder would write over the first.
@@ -58,19 +47,12 @@ async fn starts_stops_and_keeps_the_data() {
 
     demo.interrupt();
     for port in demo.ports() {
-        assert!(
-            TcpStream::connect(("127.0.0.1", port)).is_err(),
-            "somebody still listens on {port}"
-        );
+        assert!(TcpStream::connect(("127.0.0.1", port)).is_err(), "somebody still listens on {port}");
     }
 
     let started = Instant::now();
     demo.start();
-    assert!(
-        started.elapsed() < Duration::from_secs(60),
-        "the second start took {:?}",
-        started.elapsed()
-    );
+    assert!(started.elapsed() < Duration::from_secs(60), "the second start took {:?}", started.elapsed());
     assert_eq!(demo.env(), env);
     let kept = sql(&env["DATABASE_URL"], "select count(*) from notes where body = 'kept'");
     assert_eq!(String::from_utf8_lossy(&kept.stdout).trim(), "1");
@@ -85,10 +67,7 @@ fn names_a_taken_port_and_what_to_do() {
     let output = demo.command().output().unwrap();
     assert!(!output.status.success());
     let text = text(&output);
-    assert!(
-        text.contains(&format!("port {} is taken", demo.app_port)) && text.contains("APP_PORT="),
-        "{text}"
-    );
+    assert!(text.contains(&format!("port {} is taken", demo.app_port)) && text.contains("APP_PORT="), "{text}");
 }
 
 /// A `make run` with everything of its own. Stopped and forgotten when dropped.
@@ -106,13 +85,7 @@ impl Demo {
     pub fn new() -> Demo {
         let (gateway_port, app_port, pg_port) = (free_port(), free_port(), free_port());
         let folder = checkout().join(format!("target/test-run-{gateway_port}"));
-        Demo {
-            folder,
-            gateway_port,
-            app_port,
-            pg_port,
-            process: None,
-        }
+        Demo { folder, gateway_port, app_port, pg_port, process: None }
     }
 
     /// Starts it and waits until it says that Ctrl-C stops it.
@@ -129,11 +102,7 @@ impl Demo {
                 self.process = None;
                 panic!("make run ended, {status}:\n{}", self.printed());
             }
-            assert!(
-                Instant::now() < deadline,
-                "make run (process {id}) does not get ready:\n{}",
-                self.printed()
-            );
+            assert!(Instant::now() < deadline, "make run (process {id}) does not get ready:\n{}", self.printed());
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -143,30 +112,14 @@ impl Demo {
     pub fn command(&self) -> Command {
         let mut command = Command::new("setpriv");
         // A process started in the background ignores Ctrl-C, which a test run may be.
-        command.args([
-            "--pdeathsig",
-            "TERM",
-            "env",
-            "--default-signal=INT",
-            "setsid",
-            "make",
-            "run",
-        ]);
+        command.args(["--pdeathsig", "TERM", "env", "--default-signal=INT", "setsid", "make", "run"]);
         self.in_environment(&mut command);
         command
     }
 
     /// Environment, folder and standard input of a shell of this demo.
     pub fn in_environment(&self, command: &mut Command) {
-        let kept = [
-            "PATH",
-            "HOME",
-            "USER",
-            "CARGO_HOME",
-            "RUSTUP_HOME",
-            "RUSTUP_TOOLCHAIN",
-            "PG",
-        ];
+        let kept = ["PATH", "HOME", "USER", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN", "PG"];
         command
             .current_dir(checkout())
             .stdin(Stdio::null())
@@ -200,13 +153,7 @@ impl Demo {
     fn interrupt(&mut self) {
         let mut process = self.process.take().unwrap();
         let group = format!("-{}", process.id());
-        assert!(
-            Command::new("kill")
-                .args(["-INT", "--", &group])
-                .status()
-                .unwrap()
-                .success()
-        );
+        assert!(Command::new("kill").args(["-INT", "--", &group]).status().unwrap().success());
         process.wait().unwrap();
     }
 }
@@ -223,14 +170,9 @@ impl Drop for Demo {
 }
 
 fn sql(url: &str, statement: &str) -> Output {
-    Command::new("psql")
-        .args(["--no-psqlrc", "--no-align", "--tuples-only", url, "-c", statement])
-        .output()
-        .unwrap()
+    Command::new("psql").args(["--no-psqlrc", "--no-align", "--tuples-only", url, "-c", statement]).output().unwrap()
 }
 
 fn text(output: &Output) -> String {
-    [&output.stdout, &output.stderr]
-        .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
-        .concat()
+    [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat()
 }

@@ -9,11 +9,7 @@ use tokio_postgres::Client;
 use crate::support::{Cluster, Database};
 
 async fn opened(client: &Client, purpose: &str, sealed: &str) -> Option<String> {
-    client
-        .query_one("select identity.state_open($1, $2)::text", &[&purpose, &sealed])
-        .await
-        .unwrap()
-        .get(0)
+    client.query_one("select identity.state_open($1, $2)::text", &[&purpose, &sealed]).await.unwrap().get(0)
 }
 
 async fn text(client: &Client, sql: &str) -> String {
@@ -51,13 +47,7 @@ impl Spoiled {
             "select identity.rewrap_keys()",
             "select identity.sign_jwt('{}')",
         ] {
-            refusals.push(
-                client
-                    .query(call, &[])
-                    .await
-                    .err()
-                    .map(|error| error.code().unwrap().code().to_owned()),
-            );
+            refusals.push(client.query(call, &[]).await.err().map(|error| error.code().unwrap().code().to_owned()));
         }
         refusals
     }
@@ -80,40 +70,20 @@ async fn without_a_well_kept_master_key_every_function_that_needs_it_refuses() {
         let refusals = spoiled.refusals().await;
         let refused = refusals.iter().filter(|code| code.as_deref() == Some("ID003")).count();
         // The other key opens nothing, but it can seal a new one: create_signing_key works.
-        let expected = if keys.starts_with('A') {
-            refusals.len() - 1
-        } else {
-            refusals.len()
-        };
+        let expected = if keys.starts_with('A') { refusals.len() - 1 } else { refusals.len() };
         assert_eq!(refused, expected, "{mode:o} {keys:.3}: {refusals:?}");
     }
     spoiled.write(&good);
     std::fs::rename(&spoiled.file, spoiled.file.with_extension("away")).unwrap();
-    assert!(
-        spoiled
-            .refusals()
-            .await
-            .iter()
-            .all(|code| code.as_deref() == Some("ID003"))
-    );
+    assert!(spoiled.refusals().await.iter().all(|code| code.as_deref() == Some("ID003")));
     // The server starts all the same, and says what is wrong.
     spoiled.db.cluster.control("restart");
     let log = std::fs::read_to_string(spoiled.db.cluster.dir.join("log")).unwrap();
     assert!(log.contains("WARNING:  the master key file is missing"));
     let client = spoiled.db.superuser().await;
-    assert!(
-        client
-            .query("select identity.hash_password('x'), identity.jwks()", &[])
-            .await
-            .is_ok()
-    );
+    assert!(client.query("select identity.hash_password('x'), identity.jwks()", &[]).await.is_ok());
     std::fs::rename(spoiled.file.with_extension("away"), &spoiled.file).unwrap();
-    assert!(
-        client
-            .query("select identity.state_seal('x', '{}', '1 minute')", &[])
-            .await
-            .is_ok()
-    );
+    assert!(client.query("select identity.state_seal('x', '{}', '1 minute')", &[]).await.is_ok());
 }
 
 #[tokio::test]
@@ -136,19 +106,7 @@ async fn a_master_key_is_changed_by_adding_rewrapping_and_removing() {
         .await
         .unwrap()
         .get(0);
-    assert_eq!(
-        i64::from(
-            spoiled
-                .db
-                .superuser()
-                .await
-                .query_one(rewrapped, &[])
-                .await
-                .unwrap()
-                .get::<_, i32>(0)
-        ),
-        keys
-    );
+    assert_eq!(i64::from(spoiled.db.superuser().await.query_one(rewrapped, &[]).await.unwrap().get::<_, i32>(0)), keys);
     spoiled.write(&new);
     let later = spoiled.db.superuser().await;
     assert_eq!(opened(&later, "x", &sealed).await.as_deref(), Some("{}"));

@@ -31,13 +31,7 @@ async fn state(client: &Client) -> Vec<String> {
                union all
                select format('%s %s', version, migrated_at) from identity_store.store
                order by 1";
-    client
-        .query(sql, &[])
-        .await
-        .unwrap()
-        .iter()
-        .map(|row| row.get(0))
-        .collect()
+    client.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
 }
 
 /// A database with the extension and without the store.
@@ -45,16 +39,9 @@ async fn without_a_store() -> Database {
     let mut db = Database::new().await;
     let superuser = db.superuser().await;
     let name = format!("{}_bare", db.name);
-    superuser
-        .batch_execute(&format!("create database {name}"))
-        .await
-        .unwrap();
+    superuser.batch_execute(&format!("create database {name}")).await.unwrap();
     db.name = name;
-    db.superuser()
-        .await
-        .batch_execute("create extension pg_identity")
-        .await
-        .unwrap();
+    db.superuser().await.batch_execute("create extension pg_identity").await.unwrap();
     db
 }
 
@@ -71,20 +58,14 @@ async fn migrating_again_changes_nothing() {
 #[tokio::test]
 async fn an_empty_database_becomes_a_store_also_when_two_migrate_at_once() {
     let db = without_a_store().await;
-    let commands = [
-        Gateway::command("migrate", &db, &[]),
-        Gateway::command("migrate", &db, &[]),
-    ];
+    let commands = [Gateway::command("migrate", &db, &[]), Gateway::command("migrate", &db, &[])];
     let running = commands.map(|command| std::thread::spawn(move || finish(command)));
     let said: Vec<_> = running.into_iter().map(|running| running.join().unwrap()).collect();
     assert!(said.iter().all(|(success, _)| *success), "{said:?}");
     let applied: usize = said.iter().map(|(_, said)| said.matches("applying ").count()).sum();
     let superuser = db.superuser().await;
-    let recorded: i64 = superuser
-        .query_one("select count(*) from identity_store.migrations", &[])
-        .await
-        .unwrap()
-        .get(0);
+    let recorded: i64 =
+        superuser.query_one("select count(*) from identity_store.migrations", &[]).await.unwrap().get(0);
     assert_eq!(applied, usize::try_from(recorded).unwrap());
     let strangers: i64 = superuser
         .query_one(
@@ -101,19 +82,10 @@ async fn an_empty_database_becomes_a_store_also_when_two_migrate_at_once() {
 async fn a_migration_that_changed_after_it_was_applied_is_refused() {
     let db = Database::new().await;
     let superuser = db.superuser().await;
-    superuser
-        .execute(
-            "update identity_store.migrations set checksum = 'other' where version = 2",
-            &[],
-        )
-        .await
-        .unwrap();
+    superuser.execute("update identity_store.migrations set checksum = 'other' where version = 2", &[]).await.unwrap();
     let before = state(&superuser).await;
     let (success, said) = migrate(&db, &[]);
-    assert!(
-        !success && said.contains("migration 0002_users.sql was changed after it was applied"),
-        "{said}"
-    );
+    assert!(!success && said.contains("migration 0002_users.sql was changed after it was applied"), "{said}");
     assert_eq!(state(&superuser).await, before);
 }
 
@@ -124,19 +96,10 @@ async fn a_store_that_is_newer_and_a_record_with_a_gap_are_refused() {
     let insert = "insert into identity_store.migrations (version, name, checksum) select max(version) + 1, '9999_future.sql', 'x' from identity_store.migrations";
     superuser.execute(insert, &[]).await.unwrap();
     let (success, said) = migrate(&db, &[]);
-    assert!(
-        !success && said.contains("newer than this gateway: it has migration 9999_future.sql"),
-        "{said}"
-    );
-    superuser
-        .execute("delete from identity_store.migrations where version = 2", &[])
-        .await
-        .unwrap();
+    assert!(!success && said.contains("newer than this gateway: it has migration 9999_future.sql"), "{said}");
+    superuser.execute("delete from identity_store.migrations where version = 2", &[]).await.unwrap();
     let (success, said) = migrate(&db, &[]);
-    assert!(
-        !success && said.contains("migration 2 is missing in this database"),
-        "{said}"
-    );
+    assert!(!success && said.contains("migration 2 is missing in this database"), "{said}");
 }
 
 #[tokio::test]
@@ -152,15 +115,9 @@ async fn a_function_that_disappeared_is_dropped_and_nobody_else_s_is() {
         .await
         .unwrap();
     let (success, said) = migrate(&db, &[]);
-    assert!(
-        success && said.contains("dropping identity.retired(text,integer)"),
-        "{said}"
-    );
+    assert!(success && said.contains("dropping identity.retired(text,integer)"), "{said}");
     let left: Vec<String> = owner
-        .query(
-            "select proname::text from pg_proc where proname in ('retired', 'not_ours')",
-            &[],
-        )
+        .query("select proname::text from pg_proc where proname in ('retired', 'not_ours')", &[])
         .await
         .unwrap()
         .iter()
@@ -181,11 +138,7 @@ async fn a_function_that_something_depends_on_stops_the_whole_replacement() {
         )
         .await
         .unwrap();
-    db.superuser()
-        .await
-        .batch_execute("create view public.uses_it as select identity.retired()")
-        .await
-        .unwrap();
+    db.superuser().await.batch_execute("create view public.uses_it as select identity.retired()").await.unwrap();
     let before = state(&owner).await;
     let (success, said) = migrate(&db, &[]);
     assert!(
@@ -219,26 +172,16 @@ async fn an_extension_that_is_missing_or_does_not_fit_is_named_with_the_statemen
     let db = Database::new().await;
     let elsewhere = db.url(Login::Migrate).replace(&format!("/{}", db.name), "/postgres");
     let (success, said) = migrate(&db, &[("GATEWAY_MIGRATE_DATABASE_URL", &elsewhere)]);
-    assert!(
-        !success && said.contains("hint: as a superuser: create extension pg_identity"),
-        "{said}"
-    );
+    assert!(!success && said.contains("hint: as a superuser: create extension pg_identity"), "{said}");
     let superuser = db.superuser().await;
-    let build: String = superuser
-        .query_one("select identity.build()", &[])
-        .await
-        .unwrap()
-        .get(0);
+    let build: String = superuser.query_one("select identity.build()", &[]).await.unwrap().get(0);
     superuser
         .batch_execute("create or replace function identity.installed_build() returns text language sql immutable parallel safe as $$ select 'of yesterday' $$")
         .await
         .unwrap();
     let before = state(&superuser).await;
     let (success, said) = migrate(&db, &[]);
-    assert!(
-        !success && said.contains(&build) && said.contains("of yesterday"),
-        "{said}"
-    );
+    assert!(!success && said.contains(&build) && said.contains("of yesterday"), "{said}");
     assert!(said.contains("alter extension pg_identity update"), "{said}");
     assert_eq!(state(&superuser).await, before);
     // The gateway does not serve such a database either.
@@ -250,10 +193,7 @@ async fn an_extension_that_is_missing_or_does_not_fit_is_named_with_the_statemen
 async fn a_role_that_is_no_owner_is_told_what_to_grant() {
     let db = Database::new().await;
     let (success, said) = migrate(&db, &[("GATEWAY_MIGRATE_DATABASE_URL", &db.url(Login::Gateway))]);
-    assert!(
-        !success && said.contains("role gateway_login is not a member of identity_owner"),
-        "{said}"
-    );
+    assert!(!success && said.contains("role gateway_login is not a member of identity_owner"), "{said}");
     let mut command = Gateway::command("migrate", &db, &[]);
     command.env_remove("GATEWAY_MIGRATE_DATABASE_URL");
     let (success, said) = finish(command);
@@ -265,12 +205,7 @@ async fn a_role_that_is_no_owner_is_told_what_to_grant() {
 async fn the_store_says_which_one_it_is() {
     let db = Database::new().await;
     let (_, said) = migrate(&db, &[]);
-    let version: String = db
-        .superuser()
-        .await
-        .query_one("select version from identity_store.store", &[])
-        .await
-        .unwrap()
-        .get(0);
+    let version: String =
+        db.superuser().await.query_one("select version from identity_store.store", &[]).await.unwrap().get(0);
     assert!(said.starts_with(&format!("store {version}: ")), "{said}");
 }

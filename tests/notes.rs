@@ -59,15 +59,7 @@ impl Demo {
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
-        Demo {
-            url,
-            alice,
-            bob,
-            client,
-            gateway,
-            db,
-            process,
-        }
+        Demo { url, alice, bob, client, gateway, db, process }
     }
 
     fn table(db: &Database) {
@@ -97,20 +89,12 @@ impl Demo {
 
 fn notes(page: &Page) -> Vec<String> {
     let items = page.body.split("<li><p>").skip(1);
-    items
-        .map(|item| item.split("</p>").next().unwrap().to_owned())
-        .collect()
+    items.map(|item| item.split("</p>").next().unwrap().to_owned()).collect()
 }
 
 fn id_of(page: &Page, note: &str) -> String {
     let (_, rest) = page.body.split_once(note).unwrap();
-    rest.split("value=")
-        .nth(1)
-        .unwrap()
-        .split(' ')
-        .next()
-        .unwrap()
-        .to_owned()
+    rest.split("value=").nth(1).unwrap().split(' ').next().unwrap().to_owned()
 }
 
 #[tokio::test]
@@ -119,20 +103,14 @@ async fn two_people_see_different_notes() {
     let (alices, bobs) = (Browser::new(), Browser::new());
     let page = demo.sign_in(&alices, &demo.alice).await;
     assert_eq!(page.status, 200, "{}", page.body);
-    assert!(
-        page.body.contains("<span id=name>alice Liddell</span>"),
-        "{}",
-        page.body
-    );
+    assert!(page.body.contains("<span id=name>alice Liddell</span>"), "{}", page.body);
     let alice_sees = notes(&page);
     let bob_sees = notes(&demo.sign_in(&bobs, &demo.bob).await);
     assert_eq!((alice_sees.len(), bob_sees.len()), (3, 2));
     assert!(alice_sees.iter().all(|note| !bob_sees.contains(note)));
 
     // Written by Bob, as HTML that must stay text.
-    let page = bobs
-        .post(format!("{}/notes", demo.url), &[("body", "<b>Bob's</b>")])
-        .await;
+    let page = bobs.post(format!("{}/notes", demo.url), &[("body", "<b>Bob's</b>")]).await;
     let page = bobs.follow(page).await;
     assert_eq!(notes(&page)[0], "&lt;b&gt;Bob's&lt;/b&gt;");
     assert_eq!(notes(&alices.get(&demo.url).await), alice_sees);
@@ -153,11 +131,7 @@ async fn the_application_itself_sees_nothing_and_cannot_pretend() {
     assert_eq!(count, 0);
     let insert = "insert into notes (user_id, body) values ($1, 'not mine')";
     assert!(app.execute(insert, &[&demo.alice.id]).await.is_err());
-    assert!(
-        app.execute("insert into notes (body) values ('of nobody')", &[])
-            .await
-            .is_err()
-    );
+    assert!(app.execute("insert into notes (body) values ('of nobody')", &[]).await.is_err());
     assert!(app.execute("update notes set body = ''", &[]).await.is_err());
 }
 

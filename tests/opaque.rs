@@ -17,31 +17,18 @@ async fn an_opaque_secret_names_its_row_and_is_stored_as_a_hash() {
     let (token, hash, id): (String, Vec<u8>, uuid::Uuid) = (minted.get(0), minted.get(1), minted.get(2));
     assert!(
         token.starts_with("code_")
-            && token
-                .bytes()
-                .all(|letter| letter.is_ascii_alphanumeric() || b"_-".contains(&letter))
+            && token.bytes().all(|letter| letter.is_ascii_alphanumeric() || b"_-".contains(&letter))
     );
-    let parsed = owner
-        .query_one("select id, hash from identity.opaque_parse('code', $1)", &[&token])
-        .await
-        .unwrap();
-    assert_eq!(
-        (parsed.get::<_, uuid::Uuid>(0), parsed.get::<_, Vec<u8>>(1)),
-        (id, hash)
-    );
+    let parsed = owner.query_one("select id, hash from identity.opaque_parse('code', $1)", &[&token]).await.unwrap();
+    assert_eq!((parsed.get::<_, uuid::Uuid>(0), parsed.get::<_, Vec<u8>>(1)), (id, hash));
     for (prefix, token) in [
         ("session", token.clone()),
         ("code", format!("{token}A")),
         ("code", token.replacen("code", "cod", 1)),
         ("code", String::new()),
     ] {
-        let rows = owner
-            .query(
-                "select 1 from identity.opaque_parse($1, $2)",
-                &[&prefix, &token.as_str()],
-            )
-            .await
-            .unwrap();
+        let rows =
+            owner.query("select 1 from identity.opaque_parse($1, $2)", &[&prefix, &token.as_str()]).await.unwrap();
         assert!(rows.is_empty(), "{prefix} {token}");
     }
 }
@@ -51,10 +38,7 @@ async fn a_refresh_token_is_computed_from_family_generation_and_seed() {
     let db = Database::new().await;
     let owner = db.owner().await;
     let row = owner
-        .query_one(
-            "select identity.uuid_v7(), identity.refresh_seed(), identity.refresh_seed()",
-            &[],
-        )
+        .query_one("select identity.uuid_v7(), identity.refresh_seed(), identity.refresh_seed()", &[])
         .await
         .unwrap();
     let (family, seed, foreign): (uuid::Uuid, Vec<u8>, Vec<u8>) = (row.get(0), row.get(1), row.get(2));
@@ -72,27 +56,14 @@ async fn a_refresh_token_is_computed_from_family_generation_and_seed() {
         }
     };
     let third = token(3).await;
-    db.admin()
-        .await
-        .batch_execute("select identity.rotate_sealed_key('refresh')")
-        .await
-        .unwrap();
+    db.admin().await.batch_execute("select identity.rotate_sealed_key('refresh')").await.unwrap();
     assert_eq!(token(3).await, third);
     assert_ne!(token(4).await, third);
-    let parsed = owner
-        .query_one("select family, generation from identity.refresh_parse($1)", &[&third])
-        .await
-        .unwrap();
+    let parsed = owner.query_one("select family, generation from identity.refresh_parse($1)", &[&third]).await.unwrap();
     assert_eq!((parsed.get::<_, uuid::Uuid>(0), parsed.get::<_, i32>(1)), (family, 3));
     let matches = "select identity.refresh_matches($1, $2), identity.refresh_matches($1, $3), identity.refresh_matches('rt_x', $2)";
-    let row = owner
-        .query_one(matches, &[&third as &(dyn ToSql + Sync), &seed, &foreign])
-        .await
-        .unwrap();
-    assert_eq!(
-        (row.get::<_, bool>(0), row.get::<_, bool>(1), row.get::<_, bool>(2)),
-        (true, false, false)
-    );
+    let row = owner.query_one(matches, &[&third as &(dyn ToSql + Sync), &seed, &foreign]).await.unwrap();
+    assert_eq!((row.get::<_, bool>(0), row.get::<_, bool>(1), row.get::<_, bool>(2)), (true, false, false));
 }
 
 #[tokio::test]

@@ -36,11 +36,7 @@ async fn signs_a_person_in() {
         oidc_client!(&gateway, &web, &send).set_redirect_uri(RedirectUrl::new(web.redirect_uri().into()).unwrap());
     let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
     let (url, state, nonce) = client
-        .authorize_url(
-            CoreAuthenticationFlow::AuthorizationCode,
-            CsrfToken::new_random,
-            Nonce::new_random,
-        )
+        .authorize_url(CoreAuthenticationFlow::AuthorizationCode, CsrfToken::new_random, Nonce::new_random)
         .add_scopes(["profile", "email", "offline_access"].map(|scope| Scope::new(scope.into())))
         .set_pkce_challenge(challenge)
         .url();
@@ -50,13 +46,8 @@ async fn signs_a_person_in() {
     assert_eq!(page.location_parameter("state").as_ref(), Some(state.secret()));
 
     let code = AuthorizationCode::new(page.location_parameter("code").unwrap());
-    let tokens: CoreTokenResponse = client
-        .exchange_code(code)
-        .unwrap()
-        .set_pkce_verifier(verifier)
-        .request_async(&send)
-        .await
-        .unwrap();
+    let tokens: CoreTokenResponse =
+        client.exchange_code(code).unwrap().set_pkce_verifier(verifier).request_async(&send).await.unwrap();
     // Signature, issuer, audience, expiry and nonce are the library's checks.
     let id_token = tokens.id_token().unwrap();
     let claims = id_token.claims(&client.id_token_verifier(), &nonce).unwrap();
@@ -77,35 +68,18 @@ async fn signs_a_person_in() {
         .await
         .unwrap();
     assert_eq!(userinfo.preferred_username().map(|name| name.as_str()), Some("alice"));
-    assert_eq!(
-        userinfo.email().map(|email| email.as_str()),
-        Some("alice@people.example")
-    );
+    assert_eq!(userinfo.email().map(|email| email.as_str()), Some("alice@people.example"));
 
     let refresh_token = tokens.refresh_token().unwrap();
-    let refreshed = client
-        .exchange_refresh_token(refresh_token)
-        .unwrap()
-        .request_async(&send)
-        .await
-        .unwrap();
+    let refreshed = client.exchange_refresh_token(refresh_token).unwrap().request_async(&send).await.unwrap();
     assert_ne!(refreshed.access_token().secret(), tokens.access_token().secret());
 
     // The library revokes over https only; this is the same request.
     let (id, secret) = (&web.id, web.secret.as_ref());
     let newest = [("token", refreshed.refresh_token().unwrap().secret())];
-    let revoked = browser
-        .http
-        .post(gateway.url("/revoke"))
-        .basic_auth(id, secret)
-        .form(&newest);
+    let revoked = browser.http.post(gateway.url("/revoke")).basic_auth(id, secret).form(&newest);
     assert_eq!(browser.send(revoked).await.status, 200);
-    match client
-        .exchange_refresh_token(refreshed.refresh_token().unwrap())
-        .unwrap()
-        .request_async(&send)
-        .await
-    {
+    match client.exchange_refresh_token(refreshed.refresh_token().unwrap()).unwrap().request_async(&send).await {
         Err(RequestTokenError::ServerResponse(answer)) => assert_eq!(answer.error().as_ref(), "invalid_grant"),
         other => panic!("a revoked refresh token was answered with {other:?}"),
     }
@@ -121,19 +95,10 @@ async fn is_a_service_that_introspects() {
 
     let client = oidc_client!(&gateway, &service, &send)
         .set_introspection_url(IntrospectionUrl::new(gateway.url("/introspect")).unwrap());
-    let tokens: CoreTokenResponse = client
-        .exchange_client_credentials()
-        .unwrap()
-        .request_async(&send)
-        .await
-        .unwrap();
+    let tokens: CoreTokenResponse = client.exchange_client_credentials().unwrap().request_async(&send).await.unwrap();
     assert!(tokens.refresh_token().is_none());
 
-    let known = client
-        .introspect(tokens.access_token())
-        .request_async(&send)
-        .await
-        .unwrap();
+    let known = client.introspect(tokens.access_token()).request_async(&send).await.unwrap();
     assert!(known.active());
     assert_eq!(known.client_id().map(|id| id.as_str()), Some(service.id.as_str()));
     let unknown = AccessToken::new("not-a-token".into());

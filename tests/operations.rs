@@ -34,20 +34,12 @@ async fn becomes(browser: &Browser, url: &str, status: u16) {
 async fn token(url: &str, client: &Client) -> Page {
     let browser = Browser::new();
     let request = browser.http.post(url).basic_auth(&client.id, client.secret.as_ref());
-    browser
-        .send(request.form(&[("grant_type", "client_credentials")]))
-        .await
+    browser.send(request.form(&[("grant_type", "client_credentials")])).await
 }
 
 fn signal(gateway: &Gateway, name: &str) {
     let pid = gateway.pid().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-s", name, &pid])
-            .status()
-            .unwrap()
-            .success()
-    );
+    assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
 }
 
 fn dial(db: &Database) -> TcpStream {
@@ -67,10 +59,7 @@ fn read_all(mut stream: TcpStream) -> String {
 async fn a_role_that_can_do_more_than_it_needs_is_refused() {
     let db = Database::new().await;
     let log = refusal(&db, &[("GATEWAY_DATABASE_URL", &db.url(Login::Superuser))]).await;
-    assert!(
-        log.contains("role postgres can do more than serve needs: it is a superuser"),
-        "{log}"
-    );
+    assert!(log.contains("role postgres can do more than serve needs: it is a superuser"), "{log}");
     let log = refusal(&db, &[("GATEWAY_DATABASE_URL", &db.url(Login::Migrate))]).await;
     assert!(log.contains("it is a member of identity_owner"), "{log}");
     let log = refusal(&db, &[("GATEWAY_DATABASE_URL", &db.url(Login::Admin))]).await;
@@ -101,10 +90,7 @@ async fn a_role_without_the_protocol_functions_is_told_what_to_grant() {
         .unwrap();
     let url = db.url(Login::Gateway).replace("gateway_login", "stranger");
     let log = refusal(&db, &[("GATEWAY_DATABASE_URL", &url)]).await;
-    assert!(
-        log.contains("role stranger is not a member of identity_gateway"),
-        "{log}"
-    );
+    assert!(log.contains("role stranger is not a member of identity_gateway"), "{log}");
     assert!(log.contains("grant identity_gateway to stranger"), "{log}");
 }
 
@@ -122,10 +108,7 @@ async fn an_issuer_that_is_no_issuer_is_refused() {
     for (issuer, reason) in [
         ("http://id.example.com", "http is for loopback hosts only"),
         ("https://id.example.com/", "must not end with a slash"),
-        (
-            "https://ID.example.com",
-            "is not in normal form, which is https://id.example.com",
-        ),
+        ("https://ID.example.com", "is not in normal form, which is https://id.example.com"),
         ("https://id.example.com?x=1", "must not have a query or fragment"),
         ("id.example.com", "is not a URL"),
         ("", "is not a URL"),
@@ -139,15 +122,9 @@ async fn an_issuer_that_is_no_issuer_is_refused() {
 async fn a_store_that_does_not_match_is_refused_with_the_function_that_is_missing() {
     let db = Database::new().await;
     let owner = db.superuser().await;
-    owner
-        .batch_execute("drop function identity.userinfo_read(text)")
-        .await
-        .unwrap();
+    owner.batch_execute("drop function identity.userinfo_read(text)").await.unwrap();
     let log = refusal(&db, &[]).await;
-    assert!(
-        log.contains("the store does not match this gateway: identity.userinfo_read"),
-        "{log}"
-    );
+    assert!(log.contains("the store does not match this gateway: identity.userinfo_read"), "{log}");
     assert!(log.contains("run: gateway migrate"), "{log}");
 }
 
@@ -156,10 +133,7 @@ async fn a_wrong_password_and_an_unknown_database_are_told_and_not_retried() {
     let db = Database::new().await;
     let url = db.url(Login::Gateway).replace(&db.name, "nowhere");
     let log = refusal(&db, &[("GATEWAY_DATABASE_URL", &url)]).await;
-    assert!(
-        log.contains("database \"nowhere\" does not exist (SQLSTATE 3D000)"),
-        "{log}"
-    );
+    assert!(log.contains("database \"nowhere\" does not exist (SQLSTATE 3D000)"), "{log}");
 }
 
 #[tokio::test]
@@ -169,37 +143,20 @@ async fn a_gateway_without_its_database_answers_503_until_it_is_there() {
     cluster.control("stop");
     let gateway = Gateway::start(&db).await;
     let browser = Browser::new();
-    assert_eq!(
-        browser.get(gateway.url("/healthz")).await.json(),
-        json!({ "status": "ok" })
-    );
+    assert_eq!(browser.get(gateway.url("/healthz")).await.json(), json!({ "status": "ok" }));
     let page = browser.get(gateway.url("/readyz")).await;
-    assert_eq!(
-        (page.status.as_u16(), page.json()),
-        (503, json!({ "status": "unavailable" }))
-    );
+    assert_eq!((page.status.as_u16(), page.json()), (503, json!({ "status": "unavailable" })));
     let page = browser
         .post(
             gateway.url("/token"),
-            &[
-                ("grant_type", "client_credentials"),
-                ("client_id", "a"),
-                ("client_secret", "b"),
-            ],
+            &[("grant_type", "client_credentials"), ("client_id", "a"), ("client_secret", "b")],
         )
         .await;
-    assert_eq!(
-        (page.status.as_u16(), page.json()["error"].clone()),
-        (503, json!("temporarily_unavailable"))
-    );
+    assert_eq!((page.status.as_u16(), page.json()["error"].clone()), (503, json!("temporarily_unavailable")));
     assert!(header(&page, "retry-after").is_some());
     cluster.control("start");
     becomes(&browser, &gateway.url("/readyz"), 200).await;
-    assert!(
-        gateway.log_text().contains("the database cannot be reached"),
-        "{}",
-        gateway.log_text()
-    );
+    assert!(gateway.log_text().contains("the database cannot be reached"), "{}", gateway.log_text());
 
     // And again while it runs: what needs no database goes on, what needs it comes back by itself.
     cluster.control("stop");
@@ -274,17 +231,11 @@ async fn overload_is_503_with_retry_after_and_never_invalid_client() {
     let client = service_client(&db).await;
     let gateway = Gateway::start_with(
         &db,
-        &[
-            ("GATEWAY_DATABASE_WRITERS", "1"),
-            ("GATEWAY_DATABASE_QUEUE", "1"),
-            ("GATEWAY_DATABASE_WAIT", "500"),
-        ],
+        &[("GATEWAY_DATABASE_WRITERS", "1"), ("GATEWAY_DATABASE_QUEUE", "1"), ("GATEWAY_DATABASE_WAIT", "500")],
     )
     .await;
     let lock = db.superuser().await;
-    lock.batch_execute("begin; lock table identity_store.clients in access exclusive mode")
-        .await
-        .unwrap();
+    lock.batch_execute("begin; lock table identity_store.clients in access exclusive mode").await.unwrap();
     let requests: Vec<_> = (0..8)
         .map(|_| {
             let (url, client) = (gateway.url("/token"), client.clone());
@@ -318,12 +269,7 @@ async fn a_source_that_asks_for_too_much_waits_and_others_do_not() {
     )
     .await;
     let browser = Browser::new();
-    let from = |source: &str| {
-        browser
-            .http
-            .get(gateway.url("/healthz"))
-            .header("x-forwarded-for", source.to_owned())
-    };
+    let from = |source: &str| browser.http.get(gateway.url("/healthz")).header("x-forwarded-for", source.to_owned());
     let mut refused = None;
     for _ in 0..10 {
         let page = browser.send(from("198.51.100.7")).await;
@@ -332,19 +278,11 @@ async fn a_source_that_asks_for_too_much_waits_and_others_do_not() {
         }
     }
     let page = refused.expect("ten requests at once are more than five");
-    assert_eq!(
-        (page.status.as_u16(), page.json()["error"].clone()),
-        (429, json!("temporarily_unavailable"))
-    );
+    assert_eq!((page.status.as_u16(), page.json()["error"].clone()), (429, json!("temporarily_unavailable")));
     assert!(header(&page, "retry-after").is_some_and(|seconds| (1..=2).contains(&seconds.parse::<u32>().unwrap())));
     assert_eq!(browser.send(from("198.51.100.8")).await.status, 200);
     // Refused requests leave one line, not one each.
-    assert_eq!(
-        gateway.log_text().matches("over their limit").count(),
-        1,
-        "{}",
-        gateway.log_text()
-    );
+    assert_eq!(gateway.log_text().matches("over their limit").count(), 1, "{}", gateway.log_text());
     assert!(!gateway.log_text().contains("status=429"));
 }
 
@@ -355,10 +293,8 @@ async fn a_stranger_s_forwarded_header_is_not_believed() {
     let browser = Browser::new();
     let mut statuses = Vec::new();
     for source in 0..6 {
-        let request = browser
-            .http
-            .get(gateway.url("/healthz"))
-            .header("x-forwarded-for", format!("198.51.100.{source}"));
+        let request =
+            browser.http.get(gateway.url("/healthz")).header("x-forwarded-for", format!("198.51.100.{source}"));
         statuses.push(browser.send(request).await.status.as_u16());
     }
     assert!(statuses.contains(&429), "{statuses:?}");
@@ -367,11 +303,7 @@ async fn a_stranger_s_forwarded_header_is_not_believed() {
 #[tokio::test]
 async fn clients_that_are_slow_on_purpose_are_cut_off() {
     let db = Database::new().await;
-    let gateway = Gateway::start_with(
-        &db,
-        &[("GATEWAY_HEADER_TIMEOUT", "1"), ("GATEWAY_REQUEST_TIMEOUT", "2")],
-    )
-    .await;
+    let gateway = Gateway::start_with(&db, &[("GATEWAY_HEADER_TIMEOUT", "1"), ("GATEWAY_REQUEST_TIMEOUT", "2")]).await;
     let streams: Vec<_> = [
         "",
         "PRI * HT",
@@ -389,14 +321,10 @@ async fn clients_that_are_slow_on_purpose_are_cut_off() {
     body.write_all(b"POST /token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\ngrant")
         .unwrap();
     let started = Instant::now();
-    let answers: Vec<_> = tokio::task::spawn_blocking(move || streams.into_iter().map(read_all).collect())
-        .await
-        .unwrap();
+    let answers: Vec<_> =
+        tokio::task::spawn_blocking(move || streams.into_iter().map(read_all).collect()).await.unwrap();
     assert!(started.elapsed() < Duration::from_secs(5));
-    let statuses: Vec<_> = answers
-        .iter()
-        .map(|answer: &String| answer.lines().next().unwrap_or_default())
-        .collect();
+    let statuses: Vec<_> = answers.iter().map(|answer: &String| answer.lines().next().unwrap_or_default()).collect();
     assert_eq!(statuses, ["", "", "", "HTTP/1.1 200 OK"]);
     let mut head = [0; 12];
     body.read_exact(&mut head).unwrap();
@@ -409,16 +337,9 @@ async fn what_is_too_large_is_refused() {
     let db = Database::new().await;
     let gateway = Gateway::start_with(&db, &[("GATEWAY_CONNECTIONS", "20")]).await;
     let browser = Browser::new();
-    let page = browser
-        .post(gateway.url("/token"), &[("grant_type", "x".repeat(70_000).as_str())])
-        .await;
-    assert_eq!(
-        (page.status.as_u16(), page.json()["error"].clone()),
-        (413, json!("invalid_request"))
-    );
-    let page = browser
-        .get(gateway.url(&format!("/authorize?state={}", "x".repeat(40_000))))
-        .await;
+    let page = browser.post(gateway.url("/token"), &[("grant_type", "x".repeat(70_000).as_str())]).await;
+    assert_eq!((page.status.as_u16(), page.json()["error"].clone()), (413, json!("invalid_request")));
+    let page = browser.get(gateway.url(&format!("/authorize?state={}", "x".repeat(40_000)))).await;
     assert!(matches!(page.status.as_u16(), 414 | 431), "{}", page.status);
     // The connection that is one too many is closed; the next one, when there is room again, is not.
     let held: Vec<_> = (0..40).map(|_| dial(&db)).collect();
@@ -504,10 +425,7 @@ async fn the_log_is_json_when_asked_and_holds_no_secret() {
     let db = Database::new().await;
     let gateway = Gateway::start_with(
         &db,
-        &[
-            ("GATEWAY_LOG_FORMAT", "json"),
-            ("GATEWAY_LOG_FILTER", "trace,tokio_postgres=trace,hyper=trace"),
-        ],
+        &[("GATEWAY_LOG_FORMAT", "json"), ("GATEWAY_LOG_FILTER", "trace,tokio_postgres=trace,hyper=trace")],
     )
     .await;
     let browser = Browser::new();
@@ -525,14 +443,8 @@ async fn the_log_is_json_when_asked_and_holds_no_secret() {
     let id = header(&page, "x-request-id").unwrap().to_owned();
     let log = gateway.log_text();
     assert!(!log.contains("secret-in"), "{log}");
-    let lines: Vec<Value> = log
-        .lines()
-        .map(|line| serde_json::from_str(line).expect(line))
-        .collect();
-    let line = lines
-        .iter()
-        .find(|line| line["span"]["id"] == json!(id) && line["message"] == "request")
-        .expect(&log);
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    let line = lines.iter().find(|line| line["span"]["id"] == json!(id) && line["message"] == "request").expect(&log);
     assert_eq!(
         (&line["route"], &line["status"], &line["source"]),
         (&json!("/token"), &json!(401), &json!("127.0.0.1"))
@@ -553,9 +465,7 @@ async fn traces_are_exported_when_configured() {
             assert_ne!(read, 0, "{}", String::from_utf8_lossy(&bytes));
             bytes.extend_from_slice(&buffer[..read]);
         }
-        stream
-            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-            .unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
         String::from_utf8_lossy(&bytes).into_owned()
     });
     let mut gateway = Gateway::start_with(&db, &[("GATEWAY_TELEMETRY_ENDPOINT", &endpoint)]).await;
@@ -571,11 +481,7 @@ async fn traces_are_exported_when_configured() {
 async fn with_a_certificate_it_speaks_tls() {
     let db = Database::new().await;
     let issuer = format!("https://localhost:{}", db.http_port);
-    db.superuser()
-        .await
-        .execute("select identity.configure($1)", &[&issuer])
-        .await
-        .unwrap();
+    db.superuser().await.execute("select identity.configure($1)", &[&issuer]).await.unwrap();
     let (certificate, key) = certificate(&db);
     let environment = [
         ("GATEWAY_ISSUER", issuer.as_str()),
@@ -584,16 +490,8 @@ async fn with_a_certificate_it_speaks_tls() {
     ];
     let gateway = Gateway::start_with(&db, &environment).await;
     let root = reqwest::Certificate::from_pem(&std::fs::read(&certificate).unwrap()).unwrap();
-    let http = reqwest::Client::builder()
-        .add_root_certificate(root)
-        .no_proxy()
-        .build()
-        .unwrap();
-    let response = http
-        .get(format!("{issuer}/.well-known/openid-configuration"))
-        .send()
-        .await
-        .unwrap();
+    let http = reqwest::Client::builder().add_root_certificate(root).no_proxy().build().unwrap();
+    let response = http.get(format!("{issuer}/.well-known/openid-configuration")).send().await.unwrap();
     assert_eq!(response.status(), 200, "{}", gateway.log_text());
     assert!(response.headers().contains_key("strict-transport-security"));
     let metadata: Value = response.json().await.unwrap();
@@ -603,51 +501,17 @@ async fn with_a_certificate_it_speaks_tls() {
 #[tokio::test]
 async fn behind_a_proxy_plain_http_is_sent_to_https() {
     let db = Database::new().await;
-    db.superuser()
-        .await
-        .execute("select identity.configure('https://id.example.com')", &[])
-        .await
-        .unwrap();
-    let environment = [
-        ("GATEWAY_ISSUER", "https://id.example.com"),
-        ("GATEWAY_TRUSTED_PROXIES", "127.0.0.1/32"),
-    ];
+    db.superuser().await.execute("select identity.configure('https://id.example.com')", &[]).await.unwrap();
+    let environment = [("GATEWAY_ISSUER", "https://id.example.com"), ("GATEWAY_TRUSTED_PROXIES", "127.0.0.1/32")];
     let gateway = Gateway::start_with(&db, &environment).await;
     let browser = Browser::new();
     let url = format!("http://127.0.0.1:{}", db.http_port);
     becomes(&browser, &format!("{url}/readyz"), 200).await;
-    let page = browser
-        .send(
-            browser
-                .http
-                .get(format!("{url}/login?x=1"))
-                .header("x-forwarded-proto", "http"),
-        )
-        .await;
-    assert_eq!(
-        (page.status.as_u16(), header(&page, "location")),
-        (308, Some("https://id.example.com/login?x=1"))
-    );
-    let page = browser
-        .send(
-            browser
-                .http
-                .post(format!("{url}/token"))
-                .header("x-forwarded-proto", "http"),
-        )
-        .await;
-    assert_eq!(
-        (page.status.as_u16(), page.json()["error"].clone()),
-        (400, json!("invalid_request"))
-    );
-    let page = browser
-        .send(
-            browser
-                .http
-                .get(format!("{url}/jwks.json"))
-                .header("x-forwarded-proto", "https"),
-        )
-        .await;
+    let page = browser.send(browser.http.get(format!("{url}/login?x=1")).header("x-forwarded-proto", "http")).await;
+    assert_eq!((page.status.as_u16(), header(&page, "location")), (308, Some("https://id.example.com/login?x=1")));
+    let page = browser.send(browser.http.post(format!("{url}/token")).header("x-forwarded-proto", "http")).await;
+    assert_eq!((page.status.as_u16(), page.json()["error"].clone()), (400, json!("invalid_request")));
+    let page = browser.send(browser.http.get(format!("{url}/jwks.json")).header("x-forwarded-proto", "https")).await;
     assert_eq!(page.status, 200, "{}", gateway.log_text());
 }
 
@@ -657,29 +521,15 @@ async fn documents_are_answered_from_memory_and_by_etag() {
     let gateway = Gateway::start(&db).await;
     let browser = Browser::new();
     becomes(&browser, &gateway.url("/readyz"), 200).await;
-    for path in [
-        "/jwks.json",
-        "/.well-known/openid-configuration",
-        "/.well-known/oauth-authorization-server",
-    ] {
+    for path in ["/jwks.json", "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"] {
         let page = browser.get(gateway.url(path)).await;
         assert_eq!(page.status, 200);
         let etag = header(&page, "etag").unwrap();
         let again = browser
-            .send(
-                browser
-                    .http
-                    .get(gateway.url(path))
-                    .header("if-none-match", format!("\"other\", W/{etag}")),
-            )
+            .send(browser.http.get(gateway.url(path)).header("if-none-match", format!("\"other\", W/{etag}")))
             .await;
-        assert_eq!(
-            (again.status.as_u16(), again.body.as_str(), header(&again, "etag")),
-            (304, "", Some(etag))
-        );
-        let other = browser
-            .send(browser.http.get(gateway.url(path)).header("if-none-match", "\"other\""))
-            .await;
+        assert_eq!((again.status.as_u16(), again.body.as_str(), header(&again, "etag")), (304, "", Some(etag)));
+        let other = browser.send(browser.http.get(gateway.url(path)).header("if-none-match", "\"other\"")).await;
         assert_eq!((other.status.as_u16(), other.body), (200, page.body));
     }
 }
@@ -702,26 +552,10 @@ async fn it_is_small_and_ready_at_once() {
 fn certificate(db: &Database) -> (String, String) {
     let folder = crate::support::checkout().join("target/test-logs");
     std::fs::create_dir_all(&folder).unwrap();
-    let path = |kind: &str| {
-        folder
-            .join(format!("localhost-{}.{kind}", db.http_port))
-            .to_str()
-            .unwrap()
-            .to_owned()
-    };
+    let path = |kind: &str| folder.join(format!("localhost-{}.{kind}", db.http_port)).to_str().unwrap().to_owned();
     let (certificate, key) = (path("crt"), path("key"));
     let made = Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:prime256v1",
-            "-nodes",
-            "-days",
-            "2",
-        ])
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
         .args([
             "-subj",
             "/CN=localhost",

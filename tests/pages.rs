@@ -41,11 +41,7 @@ pub fn header<'a>(page: &'a Page, name: &str) -> Option<&'a str> {
 }
 
 pub fn set_cookies(page: &Page) -> Vec<String> {
-    page.headers
-        .get_all("set-cookie")
-        .iter()
-        .map(|cookie| cookie.to_str().unwrap().to_owned())
-        .collect()
+    page.headers.get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap().to_owned()).collect()
 }
 
 /// The part of a page that nobody may have written into.
@@ -79,21 +75,14 @@ pub const QUIET: &str =
 async fn the_consent_page_says_who_gets_what_and_where_one_lands() {
     let (db, gateway, alice) = site().await;
     let flow = Flow::new(&gateway, &hostile_client(&db).await).with("scope", "openid profile");
-    let page = flow
-        .browser
-        .sign_in(&flow.open().await, &alice.username, &alice.password)
-        .await;
+    let page = flow.browser.sign_in(&flow.open().await, &alice.username, &alice.password).await;
     assert_eq!((page.status.as_u16(), page.url.path()), (200, "/consent"));
     assert_keeps_to_itself(
         &page,
         "default-src 'none'; style-src 'self'; img-src 'self' https://pictures.example; frame-ancestors 'none'; base-uri 'none'",
     );
     assert_eq!(page.text("redirect-host").unwrap(), "notes.example");
-    for part in [
-        "See your name and profile",
-        "alice Liddell",
-        "&#60;script&#62;alert(1)&#60;/script&#62;",
-    ] {
+    for part in ["See your name and profile", "alice Liddell", "&#60;script&#62;alert(1)&#60;/script&#62;"] {
         assert!(page.body.contains(part), "{part} is missing:\n{}", page.body);
     }
     for id in ["logo", "policy", "tos", "allow", "deny"] {
@@ -109,21 +98,13 @@ async fn a_consent_page_allows_nothing_for_whoever_signs_in_next() {
     let (db, gateway, alice) = site().await;
     let bob = user(&db, "bob").await;
     let flow = Flow::new(&gateway, &web_client(&db).await);
-    let for_alice = flow
-        .browser
-        .sign_in(&flow.open().await, &alice.username, &alice.password)
-        .await;
+    let for_alice = flow.browser.sign_in(&flow.open().await, &alice.username, &alice.password).await;
     let login = flow.browser.get(gateway.url("/login")).await;
     flow.browser.sign_in(&login, &bob.username, &bob.password).await;
     let answer = flow.browser.press(&for_alice, "allow", &[]).await;
     assert_eq!(answer.status, 403);
-    let consents: i64 = db
-        .superuser()
-        .await
-        .query_one("select count(*) from identity_store.consents", &[])
-        .await
-        .unwrap()
-        .get(0);
+    let consents: i64 =
+        db.superuser().await.query_one("select count(*) from identity_store.consents", &[]).await.unwrap().get(0);
     assert_eq!(consents, 0);
 }
 
@@ -135,39 +116,19 @@ async fn a_form_that_no_page_of_ours_sent_does_nothing() {
     let browser = flow.browser;
     let home = browser.open(gateway.url("/")).await;
     let csrf = home.form("change-password").fields[0].1.clone();
-    let other = at_home(&gateway, &alice).await.1.form("change-password").fields[0]
-        .1
-        .clone();
+    let other = at_home(&gateway, &alice).await.1.form("change-password").fields[0].1.clone();
     assert_ne!(csrf, other);
     let posts: [(&str, &[(&str, &str)]); 7] = [
-        (
-            "/login",
-            &[("username", "alice"), ("password", "correct horse battery alice")],
-        ),
+        ("/login", &[("username", "alice"), ("password", "correct horse battery alice")]),
         ("/consent", &[("allow", "yes"), ("resume", "x")]),
         ("/logout/confirm", &[("logout-yes", "yes"), ("resume", "x")]),
-        (
-            "/sessions/end",
-            &[("session_id", "00000000-0000-0000-0000-000000000000")],
-        ),
+        ("/sessions/end", &[("session_id", "00000000-0000-0000-0000-000000000000")]),
         ("/sessions/end-others", &[]),
         ("/applications/withdraw", &[("client_id", "x")]),
-        (
-            "/password",
-            &[
-                ("old_password", &alice.password),
-                ("new_password", "a"),
-                ("new_password_again", "a"),
-            ],
-        ),
+        ("/password", &[("old_password", &alice.password), ("new_password", "a"), ("new_password_again", "a")]),
     ];
     for (path, fields) in posts {
-        let forgeries = [
-            ("", ""),
-            (other.as_str(), ""),
-            (csrf.as_str(), "cross-site"),
-            (csrf.as_str(), "same-site"),
-        ];
+        let forgeries = [("", ""), (other.as_str(), ""), (csrf.as_str(), "cross-site"), (csrf.as_str(), "same-site")];
         for (token, site) in forgeries {
             let mut fields = fields.to_vec();
             fields.push(("csrf", token));
@@ -184,11 +145,7 @@ async fn a_form_that_no_page_of_ours_sent_does_nothing() {
     }
     let home = browser.open(gateway.url("/")).await;
     assert_eq!(home.url.path(), "/", "still signed in");
-    assert!(
-        home.has("withdraw-1") && home.has("end-session-2"),
-        "nothing was ended:\n{}",
-        home.body
-    );
+    assert!(home.has("withdraw-1") && home.has("end-session-2"), "nothing was ended:\n{}", home.body);
 }
 
 #[tokio::test]
@@ -196,10 +153,7 @@ async fn errors_have_a_page_with_a_code_and_advice() {
     let (db, gateway, _) = site().await;
     let browser = Browser::new();
     let missing = browser.get(gateway.url("/no/such/page")).await;
-    assert_eq!(
-        (missing.status.as_u16(), missing.text("error").as_deref()),
-        (404, Some("not_found"))
-    );
+    assert_eq!((missing.status.as_u16(), missing.text("error").as_deref()), (404, Some("not_found")));
     assert_keeps_to_itself(&missing, QUIET);
     let flow = Flow::new(&gateway, &web_client(&db).await).with("redirect_uri", "https://evil.example/");
     let page = flow.open().await;
@@ -249,26 +203,12 @@ async fn assets_are_kept_for_ever_under_the_digest_of_their_content() {
     let style = browser.get(gateway.url(path)).await;
     assert_eq!(style.status, 200);
     assert_eq!(header(&style, "content-type"), Some("text/css; charset=utf-8"));
-    assert_eq!(
-        header(&style, "cache-control"),
-        Some("public, max-age=31536000, immutable")
-    );
+    assert_eq!(header(&style, "cache-control"), Some("public, max-age=31536000, immutable"));
     assert!(set_cookies(&style).is_empty());
     let etag = header(&style, "etag").unwrap();
-    let known = browser
-        .send(browser.http.get(gateway.url(path)).header("If-None-Match", etag))
-        .await;
+    let known = browser.send(browser.http.get(gateway.url(path)).header("If-None-Match", etag)).await;
     assert_eq!((known.status.as_u16(), known.body.as_str()), (304, ""));
     let old = browser.get(gateway.url("/assets/0123456789abcdef/style.css")).await;
-    assert_eq!(
-        (old.status.as_u16(), header(&old, "cache-control")),
-        (200, Some("no-cache"))
-    );
-    assert_eq!(
-        browser
-            .get(gateway.url("/assets/0123456789abcdef/other.css"))
-            .await
-            .status,
-        404
-    );
+    assert_eq!((old.status.as_u16(), header(&old, "cache-control")), (200, Some("no-cache")));
+    assert_eq!(browser.get(gateway.url("/assets/0123456789abcdef/other.css")).await.status, 404);
 }

@@ -7,18 +7,12 @@ use crate::support::{Browser, Flow, User};
 async fn the_home_page_is_for_people_who_are_signed_in() {
     let (_db, gateway, alice) = site().await;
     let stranger = Browser::new().get(gateway.url("/")).await;
-    assert_eq!(
-        (stranger.status.as_u16(), header(&stranger, "location")),
-        (303, Some("/login"))
-    );
+    assert_eq!((stranger.status.as_u16(), header(&stranger, "location")), (303, Some("/login")));
     let (_, home) = at_home(&gateway, &alice).await;
     assert_keeps_to_itself(&home, QUIET);
     assert_eq!(home.text("person").unwrap(), "alice Liddell");
     assert!(home.body.contains("alice@people.example"));
-    assert!(
-        !home.has("end-session-2") && !home.has("end-others"),
-        "there is no other session"
-    );
+    assert!(!home.has("end-session-2") && !home.has("end-others"), "there is no other session");
 }
 
 #[tokio::test]
@@ -60,10 +54,7 @@ async fn a_person_withdraws_an_application() {
         "default-src 'none'; style-src 'self'; img-src 'self' https://pictures.example; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
     );
     let after = flow.browser.press(&home, "withdraw-1", &[]).await;
-    assert_eq!(
-        after.text("notice").unwrap(),
-        "The application has lost its access to your account."
-    );
+    assert_eq!(after.text("notice").unwrap(), "The application has lost its access to your account.");
     assert!(!after.has("withdraw-1"));
     assert!(flow.open().await.has("allow"), "asked again");
 }
@@ -75,11 +66,7 @@ async fn a_person_changes_the_password() {
     let (there, _) = at_home(&gateway, &alice).await;
     let new = "a completely new battery staple";
     let change = async |old: &str, new: &str, again: &str| {
-        let fields = [
-            ("old_password", old),
-            ("new_password", new),
-            ("new_password_again", again),
-        ];
+        let fields = [("old_password", old), ("new_password", new), ("new_password_again", again)];
         here.press(&home, "change-password", &fields).await
     };
     let answer = change(&alice.password, new, "something else").await;
@@ -97,19 +84,9 @@ async fn a_person_changes_the_password() {
     assert_eq!(answer.status, 422);
     assert!(answer.has("problem") && answer.has("change-password"));
     let answer = change(&alice.password, new, new).await;
-    assert_eq!(
-        answer.text("notice").unwrap(),
-        "Your password has been changed. You are signed out everywhere else."
-    );
+    assert_eq!(answer.text("notice").unwrap(), "Your password has been changed. You are signed out everywhere else.");
     assert_eq!(there.open(gateway.url("/")).await.url.path(), "/login");
-    at_home(
-        &gateway,
-        &User {
-            password: new.into(),
-            ..alice
-        },
-    )
-    .await;
+    at_home(&gateway, &User { password: new.into(), ..alice }).await;
 }
 
 #[tokio::test]
@@ -127,10 +104,7 @@ async fn signing_out_is_asked_for_and_then_final() {
     assert_keeps_to_itself(&out, QUIET);
     assert_eq!(browser.open(gateway.url("/")).await.url.path(), "/login");
     assert!(browser.press(&second_window, "logout-yes", &[]).await.has("logged-out"));
-    assert!(
-        browser.open(gateway.url("/logout")).await.has("logged-out"),
-        "nobody is signed in"
-    );
+    assert!(browser.open(gateway.url("/logout")).await.has("logged-out"), "nobody is signed in");
 }
 
 #[tokio::test]
@@ -138,22 +112,12 @@ async fn a_logout_request_by_post_comes_back_as_get() {
     let (_db, gateway, _) = site().await;
     let browser = Browser::new();
     let fields = [("client_id", "a b"), ("state", "ü&")];
-    let request = browser
-        .http
-        .post(gateway.url("/logout"))
-        .header("Sec-Fetch-Site", "cross-site")
-        .form(&fields);
+    let request = browser.http.post(gateway.url("/logout")).header("Sec-Fetch-Site", "cross-site").form(&fields);
     let answer = browser.send(request).await;
     assert_eq!(answer.status, 303);
-    assert_eq!(
-        header(&answer, "location"),
-        Some("/logout?client_id=a+b&state=%C3%BC%26")
-    );
+    assert_eq!(header(&answer, "location"), Some("/logout?client_id=a+b&state=%C3%BC%26"));
     assert!(set_cookies(&answer).is_empty());
     let long = "x".repeat(7000);
     let answer = browser.post(gateway.url("/logout"), &[("state", &long)]).await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.text("error").as_deref()),
-        (400, Some("invalid_request"))
-    );
+    assert_eq!((answer.status.as_u16(), answer.text("error").as_deref()), (400, Some("invalid_request")));
 }

@@ -27,10 +27,7 @@ async fn the_sign_in_page_works_for_password_managers_and_screen_readers() {
 #[tokio::test]
 async fn the_sign_in_page_shows_who_asks_and_escapes_all_of_it() {
     let (db, gateway, _) = site().await;
-    let page = Flow::new(&gateway, &hostile_client(&db).await)
-        .with("scope", "openid profile")
-        .open()
-        .await;
+    let page = Flow::new(&gateway, &hostile_client(&db).await).with("scope", "openid profile").open().await;
     assert_eq!(page.url.path(), "/login");
     assert_keeps_to_itself(
         &page,
@@ -50,18 +47,11 @@ async fn a_wrong_password_shows_the_form_again_with_what_was_typed() {
     for name in ["alice", "nobody\"><script>"] {
         let again = flow.browser.sign_in(&page, name, "wrong").await;
         assert_eq!(again.status, 401);
-        assert_eq!(
-            again.text("problem").unwrap(),
-            "The username or the password is not right."
-        );
+        assert_eq!(again.text("problem").unwrap(), "The username or the password is not right.");
         let form = again.form("sign-in");
         assert!(form.fields.contains(&("username".into(), name.into())));
         assert!(form.fields.contains(&("password".into(), String::new())));
-        assert!(
-            form.fields
-                .iter()
-                .any(|(field, value)| field == "resume" && !value.is_empty())
-        );
+        assert!(form.fields.iter().any(|(field, value)| field == "resume" && !value.is_empty()));
         assert!(again.body.contains("Notes on the web"), "the client is still shown");
         assert_is_harmless(&again);
         assert!(set_cookies(&again).is_empty());
@@ -94,17 +84,10 @@ async fn a_first_visit_from_another_site_gets_its_cookie_one_request_later() {
     let from_elsewhere = |url: &str| flow.browser.http.get(url).header("Sec-Fetch-Site", "cross-site");
     let answer = flow.browser.send(from_elsewhere(flow.url().as_str())).await;
     assert_eq!((answer.status.as_u16(), set_cookies(&answer)), (303, vec![]));
-    let moment = flow
-        .browser
-        .send(from_elsewhere(answer.location().unwrap().as_str()))
-        .await;
+    let moment = flow.browser.send(from_elsewhere(answer.location().unwrap().as_str())).await;
     assert_eq!((moment.status.as_u16(), set_cookies(&moment)), (200, vec![]));
     assert_keeps_to_itself(&moment, QUIET);
-    assert!(
-        moment
-            .body
-            .contains("<meta http-equiv=\"refresh\" content=\"0; url=/login?again=yes&#38;resume=")
-    );
+    assert!(moment.body.contains("<meta http-equiv=\"refresh\" content=\"0; url=/login?again=yes&#38;resume="));
 
     // Where the browser thinks that even this is another site, the page stands still.
     let (_, link) = moment.body.split_once("id=\"continue\" href=\"").unwrap();
@@ -135,21 +118,14 @@ async fn two_windows_of_one_browser_sign_in_side_by_side() {
     let app = web_client(&db).await;
     let first = Flow::new(&gateway, &app).with("state", "first");
     let first_page = first.open().await;
-    let second = Flow::new(&gateway, &app)
-        .with("state", "second")
-        .in_browser(first.browser);
+    let second = Flow::new(&gateway, &app).with("state", "second").in_browser(first.browser);
     let second_page = second.open().await;
     for (page, state) in [(second_page, "second"), (first_page, "first")] {
         let mut page = second.browser.sign_in(&page, &alice.username, &alice.password).await;
         if page.has("allow") {
             page = second.browser.press(&page, "allow", &[]).await;
         }
-        assert_eq!(
-            page.location_parameter("state").as_deref(),
-            Some(state),
-            "{}",
-            page.body
-        );
+        assert_eq!(page.location_parameter("state").as_deref(), Some(state), "{}", page.body);
         assert!(page.location_parameter("code").is_some());
     }
 }
@@ -162,11 +138,7 @@ async fn somebody_who_must_prove_it_again_is_asked_by_name() {
     let flow = flow.with("prompt", "login");
     let page = flow.open().await;
     assert!(page.body.contains("Confirm it is you"));
-    assert!(
-        page.form("sign-in")
-            .fields
-            .contains(&("username".into(), "alice".into()))
-    );
+    assert!(page.form("sign-in").fields.contains(&("username".into(), "alice".into())));
     let answer = flow.browser.sign_in(&page, &alice.username, &alice.password).await;
     assert!(answer.location_parameter("code").is_some(), "{}", answer.body);
 }
@@ -181,18 +153,11 @@ async fn cookies_are_for_this_site_alone() {
     let value = made[0].strip_prefix("identity_browser=").unwrap();
     let value = value.strip_suffix("; Path=/; HttpOnly; SameSite=Lax").unwrap();
     assert_eq!(value.len(), 43, "256 bits");
-    assert!(
-        set_cookies(&browser.get(gateway.url("/login")).await).is_empty(),
-        "one a browser"
-    );
+    assert!(set_cookies(&browser.get(gateway.url("/login")).await).is_empty(), "one a browser");
 
     let form = page.form("sign-in");
     let csrf = &form.fields.iter().find(|(name, _)| name == "csrf").unwrap().1;
-    let fields = [
-        ("csrf", csrf.as_str()),
-        ("username", &alice.username),
-        ("password", &alice.password),
-    ];
+    let fields = [("csrf", csrf.as_str()), ("username", &alice.username), ("password", &alice.password)];
     let answer = browser.post(gateway.url("/login"), &fields).await;
     assert_eq!((answer.status.as_u16(), header(&answer, "location")), (303, Some("/")));
     let made = set_cookies(&answer);

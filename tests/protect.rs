@@ -25,10 +25,7 @@ async fn notes(db: &Database) -> Client {
 }
 
 async fn bodies(client: &Client) -> Vec<String> {
-    let rows = client
-        .query("select body from notes.notes order by id", &[])
-        .await
-        .unwrap();
+    let rows = client.query("select body from notes.notes order by id", &[]).await.unwrap();
     rows.iter().map(|row| row.get(0)).collect()
 }
 
@@ -36,36 +33,17 @@ async fn bodies(client: &Client) -> Vec<String> {
 async fn everybody_sees_and_changes_their_own_rows_only() {
     let db = Database::new().await;
     let owner = notes(&db).await;
-    owner
-        .batch_execute("select identity.protect('notes.notes')")
-        .await
-        .unwrap();
+    owner.batch_execute("select identity.protect('notes.notes')").await.unwrap();
     let app = db.app().await;
     assert!(bodies(&app).await.is_empty());
     // The owner of the table is bound too.
     assert!(bodies(&owner).await.is_empty());
     app.batch_execute("begin").await.unwrap();
-    authenticate(&app, &access_token(&db, json!({ "sub": BOB })).await)
-        .await
-        .unwrap();
+    authenticate(&app, &access_token(&db, json!({ "sub": BOB })).await).await.unwrap();
     assert_eq!(bodies(&app).await, ["b", "c"]);
-    assert_eq!(
-        app.execute("update notes.notes set body = body || '!'", &[])
-            .await
-            .unwrap(),
-        2
-    );
-    assert_eq!(
-        app.execute("delete from notes.notes where body = 'c!'", &[])
-            .await
-            .unwrap(),
-        1
-    );
-    app.batch_execute(&format!(
-        "insert into notes.notes (user_id, body) values ('{BOB}', 'd')"
-    ))
-    .await
-    .unwrap();
+    assert_eq!(app.execute("update notes.notes set body = body || '!'", &[]).await.unwrap(), 2);
+    assert_eq!(app.execute("delete from notes.notes where body = 'c!'", &[]).await.unwrap(), 1);
+    app.batch_execute(&format!("insert into notes.notes (user_id, body) values ('{BOB}', 'd')")).await.unwrap();
     assert_eq!(bodies(&app).await, ["b!", "d"]);
     for statement in [
         format!("insert into notes.notes (user_id, body) values ('{ALICE}', 'x')"),
@@ -86,10 +64,7 @@ async fn it_may_be_called_again_and_makes_one_index() {
     let db = Database::new().await;
     let owner = notes(&db).await;
     for _ in 0..3 {
-        owner
-            .batch_execute("select identity.protect('notes.notes', owner => 'user_id')")
-            .await
-            .unwrap();
+        owner.batch_execute("select identity.protect('notes.notes', owner => 'user_id')").await.unwrap();
     }
     let row = owner
         .query_one(
@@ -100,10 +75,7 @@ async fn it_may_be_called_again_and_makes_one_index() {
         )
         .await
         .unwrap();
-    assert_eq!(
-        (row.get::<_, i64>(0), row.get::<_, i64>(1), row.get::<_, bool>(2)),
-        (4, 2, true)
-    );
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1), row.get::<_, bool>(2)), (4, 2, true));
 }
 
 #[tokio::test]
@@ -137,25 +109,15 @@ async fn what_cannot_be_protected_is_refused_and_left_alone() {
         "null",
     ] {
         assert_eq!(
-            sqlstate(
-                owner
-                    .batch_execute(&format!("select identity.protect({arguments})"))
-                    .await
-            ),
+            sqlstate(owner.batch_execute(&format!("select identity.protect({arguments})")).await),
             "ID005",
             "{arguments}"
         );
     }
     let app = db.app().await;
-    assert_eq!(
-        sqlstate(app.batch_execute("select identity.protect('notes.notes')").await),
-        "ID005"
-    );
+    assert_eq!(sqlstate(app.batch_execute("select identity.protect('notes.notes')").await), "ID005");
     let touched: i64 = owner
-        .query_one(
-            "select count(*) from pg_class where relnamespace = 'notes'::regnamespace and relrowsecurity",
-            &[],
-        )
+        .query_one("select count(*) from pg_class where relnamespace = 'notes'::regnamespace and relrowsecurity", &[])
         .await
         .unwrap()
         .get(0);
@@ -178,34 +140,19 @@ async fn a_large_table_is_not_locked_for_an_index() {
         ))
         .await
         .unwrap();
-    let error = owner
-        .batch_execute("select identity.protect('notes.notes')")
-        .await
-        .unwrap_err();
+    let error = owner.batch_execute("select identity.protect('notes.notes')").await.unwrap_err();
     let error = error.as_db_error().unwrap();
     assert_eq!(error.code().code(), "ID005");
     let hint = error.hint().unwrap();
-    assert!(
-        hint.ends_with("create index concurrently on notes.notes (user_id);"),
-        "{hint}"
-    );
+    assert!(hint.ends_with("create index concurrently on notes.notes (user_id);"), "{hint}");
     let changed: bool = owner
-        .query_one(
-            "select relrowsecurity from pg_class where oid = 'notes.notes'::regclass",
-            &[],
-        )
+        .query_one("select relrowsecurity from pg_class where oid = 'notes.notes'::regclass", &[])
         .await
         .unwrap()
         .get(0);
     assert!(!changed);
-    owner
-        .batch_execute("create index concurrently on notes.notes (user_id)")
-        .await
-        .unwrap();
-    owner
-        .batch_execute("select identity.protect('notes.notes')")
-        .await
-        .unwrap();
+    owner.batch_execute("create index concurrently on notes.notes (user_id)").await.unwrap();
+    owner.batch_execute("select identity.protect('notes.notes')").await.unwrap();
 }
 
 #[tokio::test]
@@ -220,11 +167,8 @@ async fn it_warns_of_what_is_left_open() {
         .await
         .unwrap();
     let mut config = db.cluster.config("table_owner", &db.name);
-    let (client, mut connection) = config
-        .options("-c client_min_messages=warning")
-        .connect(tokio_postgres::NoTls)
-        .await
-        .unwrap();
+    let (client, mut connection) =
+        config.options("-c client_min_messages=warning").connect(tokio_postgres::NoTls).await.unwrap();
     let messages = tokio::spawn(async move {
         let mut messages = Vec::new();
         while let Some(message) = std::future::poll_fn(|context| connection.poll_message(context)).await {
@@ -234,10 +178,7 @@ async fn it_warns_of_what_is_left_open() {
         }
         messages
     });
-    client
-        .batch_execute("select identity.protect('notes.notes')")
-        .await
-        .unwrap();
+    client.batch_execute("select identity.protect('notes.notes')").await.unwrap();
     drop(client);
     let messages = messages.await.unwrap();
     assert_eq!(

@@ -78,16 +78,8 @@ impl World {
 
 /// Runs a program of tests/clients; its output is part of the failure.
 pub async fn run(mut program: Command) {
-    let output = program
-        .current_dir(clients())
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .unwrap();
-    let text = [output.stdout, output.stderr]
-        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-        .concat();
+    let output = program.current_dir(clients()).stdin(Stdio::null()).kill_on_drop(true).output().await.unwrap();
+    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
     assert!(output.status.success(), "{program:?} failed:\n{text}");
     // For those who look with --nocapture.
     println!("{text}");

@@ -1,4 +1,4 @@
-//! Refresh tokens: one family, one head (sql/store/functions/refresh.sql, token_refresh_token.sql; security.md §5).
+//! Refresh tokens: one family, one head (sql/store/functions/refresh.sql, token_refresh_token.sql; README, decision 9).
 
 use serde_json::{Value, json};
 
@@ -18,12 +18,7 @@ async fn narrowed(
     resource: Option<Vec<&str>>,
 ) -> Answer {
     let token = token.as_str().unwrap();
-    call(
-        sql,
-        "token_refresh_token",
-        &[&client.id, &client.secret, &method(client), &token, &scope, &resource],
-    )
-    .await
+    call(sql, "token_refresh_token", &[&client.id, &client.secret, &method(client), &token, &scope, &resource]).await
 }
 
 /// The first tokens of a grant with these scopes.
@@ -80,16 +75,7 @@ async fn a_refresh_replaces_the_token_and_keeps_the_rest() {
     assert_eq!(after.get("nonce"), None);
     let before = Tokens::claims(first["access_token"].as_str().unwrap());
     let after = Tokens::claims(answer["access_token"].as_str().unwrap());
-    for same in [
-        "iss",
-        "sub",
-        "aud",
-        "auth_time",
-        "sid",
-        "grant_id",
-        "client_id",
-        "scope",
-    ] {
+    for same in ["iss", "sub", "aud", "auth_time", "sid", "grant_id", "client_id", "scope"] {
         assert_eq!(before[same], after[same], "{same}");
     }
     assert_ne!(before["jti"], after["jti"]);
@@ -116,10 +102,7 @@ async fn sixteen_parallel_refreshes_converge_on_one_head() {
         heads.dedup();
         assert_eq!(heads.len(), 1, "one head");
         assert_ne!(heads[0], token);
-        assert_eq!(
-            count(&db, "select generation::bigint from identity_store.refresh_families").await,
-            round
-        );
+        assert_eq!(count(&db, "select generation::bigint from identity_store.refresh_families").await, round);
         token = heads[0].clone();
     }
 }
@@ -132,10 +115,7 @@ async fn a_replaced_token_gets_the_head_for_two_minutes_and_then_ends_the_family
     let (_, second) = refresh(&sql, &app, &first["refresh_token"]).await;
     later(&db, "110 seconds").await;
     let (outcome, again) = refresh(&sql, &app, &first["refresh_token"]).await;
-    assert_eq!(
-        (outcome.as_str(), &again["refresh_token"]),
-        ("ok", &second["refresh_token"])
-    );
+    assert_eq!((outcome.as_str(), &again["refresh_token"]), ("ok", &second["refresh_token"]));
     later(&db, "11 seconds").await;
     assert_eq!(refresh(&sql, &app, &first["refresh_token"]).await, invalid());
     assert_eq!(
@@ -143,14 +123,7 @@ async fn a_replaced_token_gets_the_head_for_two_minutes_and_then_ends_the_family
         invalid(),
         "the thief's or the owner's: nobody can tell"
     );
-    assert_eq!(
-        count(
-            &db,
-            "select count(*) from identity.audit_list('{refresh_token_replayed}')"
-        )
-        .await,
-        1
-    );
+    assert_eq!(count(&db, "select count(*) from identity.audit_list('{refresh_token_replayed}')").await, 1);
     let access = second["access_token"].as_str().unwrap();
     let userinfo = call(&sql, "userinfo_read", &[&access]).await;
     assert_eq!(userinfo.0, "invalid_token", "access tokens of the grant are revoked");
@@ -189,14 +162,7 @@ async fn a_token_in_the_hands_of_another_client_changes_nothing() {
         call(
             &sql,
             "token_refresh_token",
-            &[
-                &app.id,
-                &app.secret,
-                &method(&app),
-                &"",
-                &None::<&str>,
-                &None::<Vec<&str>>
-            ]
+            &[&app.id, &app.secret, &method(&app), &"", &None::<&str>, &None::<Vec<&str>>]
         )
         .await,
         refused("invalid_request", "refresh_token is missing")
@@ -208,16 +174,9 @@ async fn a_token_in_the_hands_of_another_client_changes_nothing() {
 async fn scope_and_resource_may_shrink_but_never_grow_and_shrink_only_the_answer() {
     let db = Database::new().await;
     let (sql, app, alice) = (db.gateway_role().await, web_client(&db).await, user(&db, "alice").await);
-    db.admin()
-        .await
-        .batch_execute("select identity.resource_create('https://a.example', 'A')")
-        .await
-        .unwrap();
+    db.admin().await.batch_execute("select identity.resource_create('https://a.example', 'A')").await.unwrap();
     let cookie = session(&sql, &alice).await;
-    let asked = with(
-        request(&app),
-        json!({"scope": "openid email offline_access", "resource": "https://a.example/"}),
-    );
+    let asked = with(request(&app), json!({"scope": "openid email offline_access", "resource": "https://a.example/"}));
     let code = code(&sql, &asked, &cookie).await;
     let (_, mut answer) = redeem(&sql, &app, &code).await;
     let audience = json!(["https://a.example", db.issuer]);
@@ -243,11 +202,7 @@ async fn scope_and_resource_may_shrink_but_never_grow_and_shrink_only_the_answer
     ] {
         let (outcome, next) = narrowed(&sql, &app, &answer["refresh_token"], scope, None).await;
         assert_eq!((outcome.as_str(), &next["scope"]), ("ok", &json!(expected)));
-        assert_eq!(
-            Tokens::claims(next["access_token"].as_str().unwrap())["aud"],
-            audience,
-            "the audience survives"
-        );
+        assert_eq!(Tokens::claims(next["access_token"].as_str().unwrap())["aud"], audience, "the audience survives");
         assert_eq!(next["id_token"].is_string(), with_id_token);
         answer = next;
     }
@@ -269,17 +224,10 @@ async fn without_rotation_the_same_token_stays_good() {
     for _ in 0..2 {
         later(&db, "900 seconds").await;
         let (outcome, answer) = refresh(&sql, &app, &first["refresh_token"]).await;
-        assert_eq!(
-            (outcome.as_str(), &answer["refresh_token"]),
-            ("ok", &first["refresh_token"])
-        );
+        assert_eq!((outcome.as_str(), &answer["refresh_token"]), ("ok", &first["refresh_token"]));
     }
     later(&db, "200 seconds").await;
-    assert_eq!(
-        refresh(&sql, &app, &first["refresh_token"]).await,
-        invalid(),
-        "the absolute lifetime is over"
-    );
+    assert_eq!(refresh(&sql, &app, &first["refresh_token"]).await, invalid(), "the absolute lifetime is over");
 }
 
 #[tokio::test]
@@ -299,48 +247,16 @@ async fn a_family_ends_with_its_lifetimes_its_person_its_session_or_its_grant() 
     for (number, (scope, after, alive)) in [
         (OFFLINE, "select 1", true),
         (OFFLINE, idle, false),
-        (
-            OFFLINE,
-            "update identity_store.refresh_families set expires_at = now()",
-            false,
-        ),
-        (
-            OFFLINE,
-            "select identity.user_disable(user_id) from identity_store.grants",
-            false,
-        ),
-        (
-            OFFLINE,
-            "select identity.user_delete(user_id) from identity_store.grants",
-            false,
-        ),
+        (OFFLINE, "update identity_store.refresh_families set expires_at = now()", false),
+        (OFFLINE, "select identity.user_disable(user_id) from identity_store.grants", false),
+        (OFFLINE, "select identity.user_delete(user_id) from identity_store.grants", false),
         (OFFLINE, withdrawn, false),
-        (
-            OFFLINE,
-            "select identity.client_delete(client_id) from identity_store.grants",
-            false,
-        ),
+        (OFFLINE, "select identity.client_delete(client_id) from identity_store.grants", false),
         // OpenID Connect Core §11: offline access is access without the person's session; plain OAuth knows no session.
-        (
-            OFFLINE,
-            "select identity.session_revoke(session_id) from identity_store.grants",
-            true,
-        ),
-        (
-            "",
-            "select identity.session_revoke(session_id) from identity_store.grants",
-            true,
-        ),
-        (
-            "openid",
-            "select identity.session_revoke(session_id) from identity_store.grants",
-            false,
-        ),
-        (
-            "openid",
-            "update identity_store.sessions set last_seen_at = now() - interval '13 hours'",
-            false,
-        ),
+        (OFFLINE, "select identity.session_revoke(session_id) from identity_store.grants", true),
+        ("", "select identity.session_revoke(session_id) from identity_store.grants", true),
+        ("openid", "select identity.session_revoke(session_id) from identity_store.grants", false),
+        ("openid", "update identity_store.sessions set last_seen_at = now() - interval '13 hours'", false),
         ("openid", "update identity_store.sessions set expires_at = now()", false),
     ]
     .into_iter()
@@ -380,10 +296,7 @@ async fn only_a_client_registered_for_it_may_refresh() {
     let first = tokens(&sql, &app, &alice, OFFLINE).await;
     db.admin()
         .await
-        .execute(
-            "select identity.client_update($1, $2)",
-            &[&app.id, &json!({"grant_types": ["authorization_code"]})],
-        )
+        .execute("select identity.client_update($1, $2)", &[&app.id, &json!({"grant_types": ["authorization_code"]})])
         .await
         .unwrap();
     assert_eq!(

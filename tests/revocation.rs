@@ -27,15 +27,9 @@ async fn whatever_a_token_stands_on_can_be_revoked() {
         let token = access_token(&db, claims).await;
         // In the same backend, which remembers the signature but nothing else.
         assert_eq!(sqlstate(authenticate(&app, &token).await), "accepted");
-        admin
-            .execute("select identity.revoke($1, $2)", &[&kind, &"something else"])
-            .await
-            .unwrap();
+        admin.execute("select identity.revoke($1, $2)", &[&kind, &"something else"]).await.unwrap();
         assert_eq!(sqlstate(authenticate(&app, &token).await), "accepted", "{kind}");
-        admin
-            .execute("select identity.revoke($1, $2)", &[&kind, &id])
-            .await
-            .unwrap();
+        admin.execute("select identity.revoke($1, $2)", &[&kind, &id]).await.unwrap();
         assert_eq!(sqlstate(authenticate(&app, &token).await), REVOKED, "{kind}");
         let verified = app.execute("select identity.verify_jwt($1)", &[&token]).await;
         assert_eq!(sqlstate(verified), REVOKED, "{kind}");
@@ -48,16 +42,9 @@ async fn a_revocation_is_seen_by_a_transaction_that_began_before_it() {
     let (app, admin) = (db.app().await, db.admin().await);
     for isolation in ["repeatable read", "serializable"] {
         let token = access_token(&db, json!({ "jti": isolation })).await;
-        app.batch_execute(&format!(
-            "begin isolation level {isolation}; select count(*) from pg_class"
-        ))
-        .await
-        .unwrap();
+        app.batch_execute(&format!("begin isolation level {isolation}; select count(*) from pg_class")).await.unwrap();
         authenticate(&app, &token).await.unwrap();
-        admin
-            .execute("select identity.revoke('token', $1)", &[&isolation])
-            .await
-            .unwrap();
+        admin.execute("select identity.revoke('token', $1)", &[&isolation]).await.unwrap();
         // A statement of this transaction does not see it: its snapshot is older.
         assert_eq!(sqlstate(authenticate(&app, &token).await), REVOKED, "{isolation}");
         app.batch_execute("rollback").await.unwrap();
@@ -69,9 +56,7 @@ async fn a_revoked_key_is_seen_by_a_transaction_that_began_before_it() {
     let db = Database::new().await;
     let (app, admin) = (db.app().await, db.admin().await);
     let token = access_token(&db, json!({})).await;
-    app.batch_execute("begin isolation level repeatable read; select count(*) from pg_class")
-        .await
-        .unwrap();
+    app.batch_execute("begin isolation level repeatable read; select count(*) from pg_class").await.unwrap();
     authenticate(&app, &token).await.unwrap();
     admin
         .execute(
@@ -90,17 +75,10 @@ async fn a_person_who_was_revoked_signs_in_again_at_once() {
     for (kind, id) in [("user", ALICE), ("client", "app"), ("agent", "agent-1")] {
         let claims = json!({ "sub": ALICE, "aud": db.issuer, "client_id": "app", "act": { "sub": "agent-1" } });
         let mint = async || -> String {
-            owner
-                .query_one("select identity.mint_access_token($1, '5 minutes')", &[&claims])
-                .await
-                .unwrap()
-                .get(0)
+            owner.query_one("select identity.mint_access_token($1, '5 minutes')", &[&claims]).await.unwrap().get(0)
         };
         let before = mint().await;
-        owner
-            .execute("select identity.revoke($1, $2)", &[&kind, &id])
-            .await
-            .unwrap();
+        owner.execute("select identity.revoke($1, $2)", &[&kind, &id]).await.unwrap();
         let after = mint().await;
         assert_eq!(sqlstate(authenticate(&app, &before).await), REVOKED, "{kind}");
         assert_eq!(sqlstate(authenticate(&app, &after).await), "accepted", "{kind}");
@@ -112,18 +90,9 @@ async fn a_token_without_iat_counts_as_issued_before() {
     let db = Database::new().await;
     let (app, admin) = (db.app().await, db.admin().await);
     let token = access_token(&db, json!({ "iat": 0 })).await;
-    admin
-        .execute(
-            "select identity.revoke('user', $1, issued_before => '2020-01-01')",
-            &[&ALICE],
-        )
-        .await
-        .unwrap();
+    admin.execute("select identity.revoke('user', $1, issued_before => '2020-01-01')", &[&ALICE]).await.unwrap();
     assert_eq!(sqlstate(authenticate(&app, &token).await), REVOKED);
-    assert_eq!(
-        sqlstate(authenticate(&app, &access_token(&db, json!({})).await).await),
-        "accepted"
-    );
+    assert_eq!(sqlstate(authenticate(&app, &access_token(&db, json!({})).await).await), "accepted");
 }
 
 #[tokio::test]
@@ -131,25 +100,16 @@ async fn a_later_revocation_never_weakens_an_earlier_one() {
     let db = Database::new().await;
     let (app, admin) = (db.app().await, db.admin().await);
     let token = access_token(&db, json!({})).await;
+    admin.execute("select identity.revoke('user', $1)", &[&ALICE]).await.unwrap();
     admin
-        .execute("select identity.revoke('user', $1)", &[&ALICE])
-        .await
-        .unwrap();
-    admin
-        .execute(
-            "select identity.revoke('user', $1, now() + interval '1 second', '2020-01-01')",
-            &[&ALICE],
-        )
+        .execute("select identity.revoke('user', $1, now() + interval '1 second', '2020-01-01')", &[&ALICE])
         .await
         .unwrap();
     assert_eq!(sqlstate(authenticate(&app, &token).await), REVOKED);
     let longer: bool = db
         .superuser()
         .await
-        .query_one(
-            "select until > now() + interval '1 hour' from identity.revocations",
-            &[],
-        )
+        .query_one("select until > now() + interval '1 hour' from identity.revocations", &[])
         .await
         .unwrap()
         .get(0);
@@ -161,25 +121,11 @@ async fn the_list_forgets_what_nothing_can_stand_on_any_more() {
     let db = Database::new().await;
     let (app, admin) = (db.app().await, db.admin().await);
     let token = access_token(&db, json!({})).await;
-    admin
-        .execute(
-            "select identity.revoke('token', 't-1', now() - interval '1 second')",
-            &[],
-        )
-        .await
-        .unwrap();
+    admin.execute("select identity.revoke('token', 't-1', now() - interval '1 second')", &[]).await.unwrap();
     assert_eq!(sqlstate(authenticate(&app, &token).await), "accepted");
-    admin
-        .execute("select identity.revoke('token', 'other')", &[])
-        .await
-        .unwrap();
-    let left: Value = db
-        .superuser()
-        .await
-        .query_one("select jsonb_agg(id) from identity.revocations", &[])
-        .await
-        .unwrap()
-        .get(0);
+    admin.execute("select identity.revoke('token', 'other')", &[]).await.unwrap();
+    let left: Value =
+        db.superuser().await.query_one("select jsonb_agg(id) from identity.revocations", &[]).await.unwrap().get(0);
     assert_eq!(left, json!(["other"]));
 }
 
@@ -196,11 +142,7 @@ async fn a_bad_argument_is_named() {
         "'user', 'x', null, null",
     ] {
         assert_eq!(
-            sqlstate(
-                admin
-                    .execute(&format!("select identity.revoke({arguments})"), &[])
-                    .await
-            ),
+            sqlstate(admin.execute(&format!("select identity.revoke({arguments})"), &[]).await),
             "ID005",
             "{arguments}"
         );
@@ -218,10 +160,7 @@ async fn a_second_revocation_in_the_same_second_reaches_what_was_minted_in_betwe
     };
     for (kind, id) in [("user", ALICE), ("user", ALICE), ("client", "app")] {
         let before = mint().await;
-        owner
-            .execute("select identity.revoke($1, $2)", &[&kind, &id])
-            .await
-            .unwrap();
+        owner.execute("select identity.revoke($1, $2)", &[&kind, &id]).await.unwrap();
         assert_eq!(sqlstate(authenticate(&app, &before).await), REVOKED, "{kind}");
         assert_eq!(sqlstate(authenticate(&app, &mint().await).await), "accepted", "{kind}");
     }

@@ -10,12 +10,7 @@ use crate::users::refusal;
 
 /// Signs in with these cookies and returns the session cookie.
 pub async fn cookie(db: &Database, person: &User, session: Option<&str>) -> String {
-    let attempted = Attempt {
-        username: &person.username,
-        password: &person.password,
-        session,
-        ..Attempt::default()
-    };
+    let attempted = Attempt { username: &person.username, password: &person.password, session, ..Attempt::default() };
     let (outcome, answer) = attempt(&db.gateway_role().await, &attempted).await;
     assert_eq!(outcome, "signed_in");
     answer["session_cookie"].as_str().unwrap().into()
@@ -23,23 +18,15 @@ pub async fn cookie(db: &Database, person: &User, session: Option<&str>) -> Stri
 
 /// The live sessions of a person.
 pub async fn sessions(db: &Database, person: &User) -> Vec<Uuid> {
-    let rows = db
-        .admin()
-        .await
-        .query("select session_id from identity.user_sessions($1)", &[&person.id])
-        .await
-        .unwrap();
+    let rows =
+        db.admin().await.query("select session_id from identity.user_sessions($1)", &[&person.id]).await.unwrap();
     rows.iter().map(|row| row.get(0)).collect()
 }
 
 const NONE: [Uuid; 0] = [];
 
 async fn age(db: &Database, change: &str) {
-    db.superuser()
-        .await
-        .batch_execute(&format!("update identity_store.sessions set {change}"))
-        .await
-        .unwrap();
+    db.superuser().await.batch_execute(&format!("update identity_store.sessions set {change}")).await.unwrap();
 }
 
 #[tokio::test]
@@ -90,12 +77,7 @@ async fn a_session_ends_after_twelve_idle_hours_or_thirty_days() {
         assert_eq!(page(&db, &session).await.0, "page");
         let lasts = "select bool_and(expires_at - started_at = interval '30 days') from identity.user_sessions($1)";
         assert_eq!(
-            db.admin()
-                .await
-                .query_one(lasts, &[&alice.id])
-                .await
-                .unwrap()
-                .get::<_, Option<bool>>(0),
+            db.admin().await.query_one(lasts, &[&alice.id]).await.unwrap().get::<_, Option<bool>>(0),
             Some(true)
         );
         age(&db, change).await;
@@ -111,10 +93,7 @@ async fn use_is_noted_once_a_minute() {
     let session = cookie(&db, &alice, None).await;
     let seen = async || -> bool {
         let gateway = db.gateway_role().await;
-        gateway
-            .execute("select identity.account_session_end($1, $2)", &[&session, &Uuid::nil()])
-            .await
-            .unwrap();
+        gateway.execute("select identity.account_session_end($1, $2)", &[&session, &Uuid::nil()]).await.unwrap();
         let seen = "select last_seen_at > now() - interval '10 seconds' from identity_store.sessions";
         db.superuser().await.query_one(seen, &[]).await.unwrap().get(0)
     };
@@ -133,34 +112,20 @@ async fn session_revoke_is_seen_by_the_next_transaction() {
     let claims = json!({ "sub": alice.id, "sid": id, "aud": db.issuer, "client_id": "test" });
     let owner = db.owner().await;
     let token: String = owner
-        .query_one(
-            "select identity.mint_access_token($1, interval '5 minutes')",
-            &[&claims],
-        )
+        .query_one("select identity.mint_access_token($1, interval '5 minutes')", &[&claims])
         .await
         .unwrap()
         .get(0);
     let app = db.app().await;
-    app.execute("select identity.authenticate($1)", &[&token])
-        .await
-        .unwrap();
+    app.execute("select identity.authenticate($1)", &[&token]).await.unwrap();
     let admin = db.admin().await;
     for _ in 0..2 {
-        admin
-            .execute("select identity.session_revoke($1)", &[&id])
-            .await
-            .unwrap();
+        admin.execute("select identity.session_revoke($1)", &[&id]).await.unwrap();
     }
-    let dead = app
-        .execute("select identity.authenticate($1)", &[&token])
-        .await
-        .unwrap_err();
+    let dead = app.execute("select identity.authenticate($1)", &[&token]).await.unwrap_err();
     assert_eq!(refusal(&dead).0, "ID107");
     assert_eq!(page(&db, &session).await.0, "sign_in");
-    let unknown = admin
-        .execute("select identity.session_revoke($1)", &[&Uuid::nil()])
-        .await
-        .unwrap_err();
+    let unknown = admin.execute("select identity.session_revoke($1)", &[&Uuid::nil()]).await.unwrap_err();
     assert_eq!(refusal(&unknown), ("ID006".into(), "there is no such session".into()));
 }
 
@@ -178,11 +143,7 @@ async fn a_cookie_that_is_not_ours_is_nobody() {
     for cookie in ["", "ids_", forged.as_str(), "secret_x"] {
         assert_eq!(page(&db, cookie).await, ("sign_in".into(), json!({})), "{cookie}");
     }
-    let nothing = db
-        .gateway_role()
-        .await
-        .query_one("select outcome from identity.account_page(null)", &[])
-        .await
-        .unwrap();
+    let nothing =
+        db.gateway_role().await.query_one("select outcome from identity.account_page(null)", &[]).await.unwrap();
     assert_eq!(nothing.get::<_, String>(0), "sign_in");
 }

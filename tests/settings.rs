@@ -40,32 +40,14 @@ async fn check_says_what_fits() {
 #[tokio::test]
 async fn check_names_every_fault_and_what_to_do() {
     let db = Database::new().await;
-    db.superuser()
-        .await
-        .batch_execute("drop function identity.userinfo_read(text)")
-        .await
-        .unwrap();
-    let (success, out, err) = run(Gateway::command(
-        "check",
-        &db,
-        &[("GATEWAY_ISSUER", "https://id.example.com")],
-    ));
+    db.superuser().await.batch_execute("drop function identity.userinfo_read(text)").await.unwrap();
+    let (success, out, err) = run(Gateway::command("check", &db, &[("GATEWAY_ISSUER", "https://id.example.com")]));
     assert!(!success);
-    assert!(
-        out.contains("fault    issuer is https://id.example.com, but the database's is "),
-        "{out}"
-    );
-    assert!(
-        out.contains("fault    the store does not match this gateway: identity.userinfo_read: "),
-        "{out}"
-    );
+    assert!(out.contains("fault    issuer is https://id.example.com, but the database's is "), "{out}");
+    assert!(out.contains("fault    the store does not match this gateway: identity.userinfo_read: "), "{out}");
     assert!(out.contains("hint: run: gateway migrate"), "{out}");
     assert!(err.contains("2 faults: serve would refuse to start"), "{err}");
-    let (success, out, _) = run(Gateway::command(
-        "check",
-        &db,
-        &[("GATEWAY_DATABASE_URL", &db.url(Login::Superuser))],
-    ));
+    let (success, out, _) = run(Gateway::command("check", &db, &[("GATEWAY_DATABASE_URL", &db.url(Login::Superuser))]));
     assert!(
         !success && out.contains("fault    role postgres can do more than serve needs: it is a superuser"),
         "{out}"
@@ -78,27 +60,11 @@ async fn a_setting_that_is_missing_or_wrong_is_named() {
     for (variable, value, expected) in [
         ("GATEWAY_LISTEN", "localhost", "--listen <ADDRESS:PORT>"),
         ("GATEWAY_DATABASE_WRITERS", "many", "--database-writers <COUNT>"),
-        (
-            "GATEWAY_TRUSTED_PROXIES",
-            "10.0.0.0/8,me",
-            "--trusted-proxies <NETWORK>",
-        ),
+        ("GATEWAY_TRUSTED_PROXIES", "10.0.0.0/8,me", "--trusted-proxies <NETWORK>"),
         ("GATEWAY_DATABASE_URL", "", "database-url"),
-        (
-            "GATEWAY_DATABASE_URL",
-            "postgres://localhost/x?sslmode=perhaps",
-            "database.url: sslmode is not one of",
-        ),
-        (
-            "GATEWAY_DATABASE_URL",
-            "postgres://localhost/x?colour=blue",
-            "database.url: ",
-        ),
-        (
-            "GATEWAY_TLS_KEY_FILE",
-            "/nowhere",
-            "http.tls_certificate and http.tls_key: only one is set",
-        ),
+        ("GATEWAY_DATABASE_URL", "postgres://localhost/x?sslmode=perhaps", "database.url: sslmode is not one of"),
+        ("GATEWAY_DATABASE_URL", "postgres://localhost/x?colour=blue", "database.url: "),
+        ("GATEWAY_TLS_KEY_FILE", "/nowhere", "http.tls_certificate and http.tls_key: only one is set"),
     ] {
         let (success, _, err) = run(Gateway::command("check", &db, &[(variable, value)]));
         assert!(!success && err.contains(expected), "{variable}={value}: {err}");
@@ -106,51 +72,32 @@ async fn a_setting_that_is_missing_or_wrong_is_named() {
     let mut command = Gateway::command("check", &db, &[]);
     command.env_remove("GATEWAY_ISSUER");
     let (success, _, err) = run(command);
-    assert!(
-        !success && err.contains("issuer: not set") && err.contains("GATEWAY_ISSUER"),
-        "{err}"
-    );
+    assert!(!success && err.contains("issuer: not set") && err.contains("GATEWAY_ISSUER"), "{err}");
     let mut command = Gateway::command("check", &db, &[]);
     command.env_remove("GATEWAY_DATABASE_URL");
     let (success, _, err) = run(command);
-    assert!(
-        !success && err.contains("database.url: not set") && err.contains("GATEWAY_DATABASE_URL_FILE"),
-        "{err}"
-    );
+    assert!(!success && err.contains("database.url: not set") && err.contains("GATEWAY_DATABASE_URL_FILE"), "{err}");
 }
 
 #[tokio::test]
 async fn an_unknown_key_of_the_file_is_an_error_that_names_it() {
     let db = Database::new().await;
     for (text, expected) in [
-        (
-            "[http]\nlisten = \"127.0.0.1:1\"\nlissten = 1\n",
-            "unknown field `lissten`",
-        ),
+        ("[http]\nlisten = \"127.0.0.1:1\"\nlissten = 1\n", "unknown field `lissten`"),
         ("[htttp]\n", "unknown field `htttp`"),
         ("[limits]\nburst = \"a lot\"\n", "burst"),
-        (
-            "issuer = \"http://id.example.com\"\n",
-            "http is for loopback hosts only",
-        ),
+        ("issuer = \"http://id.example.com\"\n", "http is for loopback hosts only"),
     ] {
         let path = file(&db, "wrong.toml", text);
         let (success, _, err) = run(Gateway::command("check", &db, &[("GATEWAY_CONFIG_FILE", &path)]));
-        assert!(
-            !success && err.contains(&path) && err.contains(expected),
-            "{text}: {err}"
-        );
+        assert!(!success && err.contains(&path) && err.contains(expected), "{text}: {err}");
     }
 }
 
 #[tokio::test]
 async fn flags_win_over_the_environment_and_that_over_the_file() {
     let db = Database::new().await;
-    let path = file(
-        &db,
-        "order.toml",
-        "issuer = \"https://from.file\"\n[database]\nwriters = 3\n",
-    );
+    let path = file(&db, "order.toml", "issuer = \"https://from.file\"\n[database]\nwriters = 3\n");
     let issuer_found = |command: Command| {
         let (_, out, err) = run(command);
         let line = out.lines().next().unwrap_or_else(|| panic!("{err}")).to_owned();
@@ -159,14 +106,8 @@ async fn flags_win_over_the_environment_and_that_over_the_file() {
     let mut command = Gateway::command("check", &db, &[("GATEWAY_CONFIG_FILE", &path)]);
     command.env_remove("GATEWAY_ISSUER");
     assert_eq!(issuer_found(command), "https://from.file");
-    let environment = [
-        ("GATEWAY_CONFIG_FILE", path.as_str()),
-        ("GATEWAY_ISSUER", "https://from.environment"),
-    ];
-    assert_eq!(
-        issuer_found(Gateway::command("check", &db, &environment)),
-        "https://from.environment"
-    );
+    let environment = [("GATEWAY_CONFIG_FILE", path.as_str()), ("GATEWAY_ISSUER", "https://from.environment")];
+    assert_eq!(issuer_found(Gateway::command("check", &db, &environment)), "https://from.environment");
     let mut command = Gateway::command("check", &db, &environment);
     command.args(["--issuer", "https://from.flag"]);
     assert_eq!(issuer_found(command), "https://from.flag");
@@ -181,32 +122,20 @@ async fn a_secret_comes_from_a_file_or_the_environment_and_never_from_an_argumen
     let (success, out, err) = run(command);
     assert!(success, "{out}{err}");
     let (success, _, err) = run(Gateway::command("check", &db, &[("GATEWAY_DATABASE_URL_FILE", &path)]));
-    assert!(
-        !success && err.contains("database.url and database.url_file are both set"),
-        "{err}"
-    );
+    assert!(!success && err.contains("database.url and database.url_file are both set"), "{err}");
     let mut command = Gateway::command("check", &db, &[]);
     command.args(["--database-url", "postgres://gateway_login:hunter2@127.0.0.1/x"]);
     let (success, out, err) = run(command);
-    assert!(
-        !success && err.contains("readable by every user of this machine"),
-        "{err}"
-    );
+    assert!(!success && err.contains("readable by every user of this machine"), "{err}");
     // Nor does any message quote one.
     let (_, out_of_help, _) = {
-        let mut help = Gateway::command(
-            "check",
-            &db,
-            &[("GATEWAY_DATABASE_URL", "postgres://a:hunter2@127.0.0.1:1/x")],
-        );
+        let mut help =
+            Gateway::command("check", &db, &[("GATEWAY_DATABASE_URL", "postgres://a:hunter2@127.0.0.1:1/x")]);
         help.arg("--help");
         run(help)
     };
-    let (_, refused_out, refused) = run(Gateway::command(
-        "check",
-        &db,
-        &[("GATEWAY_DATABASE_URL", "postgres://a:hunter2@127.0.0.1:1/x")],
-    ));
+    let (_, refused_out, refused) =
+        run(Gateway::command("check", &db, &[("GATEWAY_DATABASE_URL", "postgres://a:hunter2@127.0.0.1:1/x")]));
     for text in [out, err, out_of_help, refused_out, refused] {
         assert!(!text.contains("hunter2"), "{text}");
     }

@@ -1,4 +1,4 @@
-//! Signing in by password, and what slows guessing down (sql/store/functions/sign_in*.sql, security.md §6).
+//! Signing in by password, and what slows guessing down (sql/store/functions/sign_in*.sql, README, decision 11).
 
 use std::time::Instant;
 
@@ -25,13 +25,7 @@ pub async fn attempt(gateway: &Client, a: &Attempt<'_>) -> (String, Value) {
     let row = gateway
         .query_one(
             "select outcome, answer from identity.sign_in(null, 'browser', $1, $2, $3, 'Firefox', $4, $5)",
-            &[
-                &a.username,
-                &a.password,
-                &a.source.unwrap_or("192.0.2.1"),
-                &a.device,
-                &a.session,
-            ],
+            &[&a.username, &a.password, &a.source.unwrap_or("192.0.2.1"), &a.device, &a.session],
         )
         .await
         .unwrap();
@@ -40,15 +34,7 @@ pub async fn attempt(gateway: &Client, a: &Attempt<'_>) -> (String, Value) {
 
 /// The same in a browser without cookies.
 pub async fn sign_in(db: &Database, username: &str, password: &str) -> (String, Value) {
-    attempt(
-        &db.gateway_role().await,
-        &Attempt {
-            username,
-            password,
-            ..Attempt::default()
-        },
-    )
-    .await
+    attempt(&db.gateway_role().await, &Attempt { username, password, ..Attempt::default() }).await
 }
 
 /// Moves the clock of the counters on, instead of sleeping.
@@ -80,26 +66,15 @@ async fn a_person_signs_in_by_user_name_or_verified_address() {
 async fn an_unverified_address_signs_nobody_in() {
     let db = Database::new().await;
     let profile = json!({ "preferred_username": "alice", "email": "alice@people.example" });
-    db.admin()
-        .await
-        .execute("select identity.user_create($1, $2)", &[&profile, &PASSWORD])
-        .await
-        .unwrap();
-    assert_eq!(
-        sign_in(&db, "alice@people.example", PASSWORD).await.0,
-        "invalid_credentials"
-    );
+    db.admin().await.execute("select identity.user_create($1, $2)", &[&profile, &PASSWORD]).await.unwrap();
+    assert_eq!(sign_in(&db, "alice@people.example", PASSWORD).await.0, "invalid_credentials");
 }
 
 #[tokio::test]
 async fn wrong_password_unknown_name_and_no_password_answer_alike_after_the_same_time() {
     let db = Database::new().await;
     user(&db, "alice").await;
-    db.admin()
-        .await
-        .execute("select identity.user_create('{\"preferred_username\": \"bob\"}')", &[])
-        .await
-        .unwrap();
+    db.admin().await.execute("select identity.user_create('{\"preferred_username\": \"bob\"}')", &[]).await.unwrap();
     let gateway = db.gateway_role().await;
     let mut times = Vec::new();
     for username in ["alice", "nobody", "bob"] {
@@ -107,17 +82,9 @@ async fn wrong_password_unknown_name_and_no_password_answer_alike_after_the_same
         for round in 0..5 {
             wait(&db, 3600).await;
             let source = format!("192.0.2.{round}");
-            let wrong = Attempt {
-                username,
-                password: "wrong",
-                source: Some(&source),
-                ..Attempt::default()
-            };
+            let wrong = Attempt { username, password: "wrong", source: Some(&source), ..Attempt::default() };
             let begun = Instant::now();
-            assert_eq!(
-                attempt(&gateway, &wrong).await,
-                ("invalid_credentials".into(), json!({}))
-            );
+            assert_eq!(attempt(&gateway, &wrong).await, ("invalid_credentials".into(), json!({})));
             best = best.min(begun.elapsed().as_secs_f64());
         }
         times.push(best);
@@ -140,10 +107,7 @@ async fn a_hash_with_old_parameters_is_renewed_at_sign_in() {
     let (old, changed_at) = stored().await;
     db.superuser()
         .await
-        .batch_execute(&format!(
-            "alter database {} set pg_identity.argon2_iterations = 3",
-            db.name
-        ))
+        .batch_execute(&format!("alter database {} set pg_identity.argon2_iterations = 3", db.name))
         .await
         .unwrap();
     assert_eq!(sign_in(&db, "alice", &alice.password).await.0, "signed_in");
@@ -168,20 +132,10 @@ async fn a_sealed_request_that_is_not_ours_leads_to_an_error_page() {
         .unwrap();
     assert_eq!(row.get::<_, String>(0), "error_page");
     assert_eq!(row.get::<_, Value>(1)["error"], "invalid_request");
-    let page = gateway
-        .query_one(
-            "select outcome, answer from identity.sign_in_page('forged', null, 'b')",
-            &[],
-        )
-        .await
-        .unwrap();
+    let page =
+        gateway.query_one("select outcome, answer from identity.sign_in_page('forged', null, 'b')", &[]).await.unwrap();
     assert_eq!(page.get::<_, String>(0), "error_page");
-    let plain = gateway
-        .query_one(
-            "select outcome, answer from identity.sign_in_page(null, null, 'b')",
-            &[],
-        )
-        .await
-        .unwrap();
+    let plain =
+        gateway.query_one("select outcome, answer from identity.sign_in_page(null, null, 'b')", &[]).await.unwrap();
     assert_eq!((plain.get(0), plain.get(1)), ("page", json!({})));
 }

@@ -1,4 +1,4 @@
-//! Guessing at passwords, and what slows it down (sql/store/functions/sign_in_buckets.sql, security.md §6).
+//! Guessing at passwords, and what slows it down (sql/store/functions/sign_in_buckets.sql, README, decision 11).
 
 use serde_json::json;
 use tokio_postgres::Client;
@@ -18,22 +18,12 @@ async fn the_delay_grows_to_thirty_seconds_and_the_right_password_then_works() {
     let db = Database::new().await;
     let alice = user(&db, "alice").await;
     let gateway = db.gateway_role().await;
-    let wrong = Attempt {
-        username: "alice",
-        password: "wrong",
-        ..Attempt::default()
-    };
-    let right = Attempt {
-        password: &alice.password,
-        ..wrong.clone()
-    };
+    let wrong = Attempt { username: "alice", password: "wrong", ..Attempt::default() };
+    let right = Attempt { password: &alice.password, ..wrong.clone() };
     fail(&gateway, 3, &wrong).await;
     for seconds in [1, 2, 4, 8, 16, 30, 30] {
         // Even the right password waits, or the answer would tell which one it was.
-        assert_eq!(
-            attempt(&gateway, &right).await,
-            ("slow_down".into(), json!({ "retry_after": seconds }))
-        );
+        assert_eq!(attempt(&gateway, &right).await, ("slow_down".into(), json!({ "retry_after": seconds })));
         wait(&db, seconds).await;
         fail(&gateway, 1, &wrong).await;
     }
@@ -47,21 +37,11 @@ async fn the_delay_grows_to_thirty_seconds_and_the_right_password_then_works() {
 async fn names_that_do_not_exist_slow_down_too() {
     let db = Database::new().await;
     let gateway = db.gateway_role().await;
-    let wrong = Attempt {
-        username: "nobody",
-        password: "wrong",
-        ..Attempt::default()
-    };
+    let wrong = Attempt { username: "nobody", password: "wrong", ..Attempt::default() };
     fail(&gateway, 3, &wrong).await;
-    assert_eq!(
-        attempt(&gateway, &wrong).await,
-        ("slow_down".into(), json!({ "retry_after": 1 }))
-    );
+    assert_eq!(attempt(&gateway, &wrong).await, ("slow_down".into(), json!({ "retry_after": 1 })));
     // Another spelling of the name is the same name.
-    let spelled = Attempt {
-        username: " NoBody",
-        ..wrong
-    };
+    let spelled = Attempt { username: " NoBody", ..wrong };
     assert_eq!(attempt(&gateway, &spelled).await.0, "slow_down");
 }
 
@@ -72,41 +52,16 @@ async fn a_known_browser_is_not_slowed_by_strangers() {
     let gateway = db.gateway_role().await;
     let (_, answer) = sign_in(&db, "alice", &alice.password).await;
     let device = answer["device_cookie"].as_str().unwrap();
-    let stranger = Attempt {
-        username: "alice",
-        password: "wrong",
-        ..Attempt::default()
-    };
+    let stranger = Attempt { username: "alice", password: "wrong", ..Attempt::default() };
     fail(&gateway, 3, &stranger).await;
-    let known = Attempt {
-        password: &alice.password,
-        device: Some(device),
-        ..stranger.clone()
-    };
+    let known = Attempt { password: &alice.password, device: Some(device), ..stranger.clone() };
     assert_eq!(attempt(&gateway, &known).await.0, "signed_in");
-    assert_eq!(
-        attempt(
-            &gateway,
-            &Attempt {
-                device: None,
-                ..known.clone()
-            }
-        )
-        .await
-        .0,
-        "slow_down"
-    );
+    assert_eq!(attempt(&gateway, &Attempt { device: None, ..known.clone() }).await.0, "slow_down");
     // It has a counter of its own, and is known for those only who signed in with it.
-    let guess = Attempt {
-        password: "wrong",
-        ..known.clone()
-    };
+    let guess = Attempt { password: "wrong", ..known.clone() };
     fail(&gateway, 3, &guess).await;
     assert_eq!(attempt(&gateway, &known).await.0, "slow_down");
-    let other = Attempt {
-        username: "nobody",
-        ..guess
-    };
+    let other = Attempt { username: "nobody", ..guess };
     fail(&gateway, 3, &other).await;
     let without = Attempt { device: None, ..other };
     assert_eq!(attempt(&gateway, &without).await.0, "slow_down");
@@ -120,17 +75,8 @@ async fn a_source_that_guesses_at_many_names_is_slowed() {
     for n in 0..30 {
         // One IPv6 subscriber has many addresses.
         let (name, source) = (format!("nobody{n}"), format!("2001:db8:1:2::{n:x}"));
-        fail(
-            &gateway,
-            1,
-            &Attempt {
-                username: &name,
-                password: "wrong",
-                source: Some(&source),
-                ..Attempt::default()
-            },
-        )
-        .await;
+        fail(&gateway, 1, &Attempt { username: &name, password: "wrong", source: Some(&source), ..Attempt::default() })
+            .await;
     }
     let there = Attempt {
         username: "alice",
@@ -138,14 +84,8 @@ async fn a_source_that_guesses_at_many_names_is_slowed() {
         source: Some("2001:db8:1:2::ffff"),
         ..Attempt::default()
     };
-    assert_eq!(
-        attempt(&gateway, &there).await,
-        ("slow_down".into(), json!({ "retry_after": 1 }))
-    );
-    let elsewhere = Attempt {
-        source: Some("2001:db8:1:3::1"),
-        ..there
-    };
+    assert_eq!(attempt(&gateway, &there).await, ("slow_down".into(), json!({ "retry_after": 1 })));
+    let elsewhere = Attempt { source: Some("2001:db8:1:3::1"), ..there };
     assert_eq!(attempt(&gateway, &elsewhere).await.0, "signed_in");
 }
 
@@ -164,8 +104,7 @@ async fn of_fifty_parallel_guesses_at_one_account_few_are_checked() {
                     &[&source],
                 )
                 .await;
-            row.map(|row| row.get::<_, String>(0))
-                .map_err(|error| refusal(&error).0)
+            row.map(|row| row.get::<_, String>(0)).map_err(|error| refusal(&error).0)
         }));
     }
     let mut checked = 0;
@@ -185,15 +124,9 @@ async fn a_snapshot_that_stands_still_signs_nobody_in() {
     let db = Database::new().await;
     let alice = user(&db, "alice").await;
     let gateway = db.gateway_role().await;
-    gateway
-        .batch_execute("begin isolation level repeatable read")
-        .await
-        .unwrap();
+    gateway.batch_execute("begin isolation level repeatable read").await.unwrap();
     let refused = gateway
-        .query(
-            "select identity.sign_in(null, 'b', 'alice', $1, null, null, null, null)",
-            &[&alice.password],
-        )
+        .query("select identity.sign_in(null, 'b', 'alice', $1, null, null, null, null)", &[&alice.password])
         .await
         .unwrap_err();
     assert_eq!(refusal(&refused).0, "ID005");

@@ -6,14 +6,7 @@ use crate::sessions::cookie;
 use crate::support::{Database, user};
 
 async fn names(db: &Database, sql: &str) -> Vec<String> {
-    db.superuser()
-        .await
-        .query(sql, &[])
-        .await
-        .unwrap()
-        .iter()
-        .map(|row| row.get(0))
-        .collect()
+    db.superuser().await.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
 }
 
 const OURS: &str = "('identity'::regnamespace, 'identity_store'::regnamespace)";
@@ -21,11 +14,7 @@ const OURS: &str = "('identity'::regnamespace, 'identity_store'::regnamespace)";
 #[tokio::test]
 async fn every_table_function_and_schema_says_what_it_is() {
     let db = Database::new().await;
-    db.admin()
-        .await
-        .batch_execute("select identity.maintenance_run()")
-        .await
-        .unwrap();
+    db.admin().await.batch_execute("select identity.maintenance_run()").await.unwrap();
     let silent = format!(
         "select oid::regclass::text from pg_class where relnamespace in {OURS} and relkind in ('r', 'p', 'v', 'm')
            and obj_description(oid, 'pg_class') is null
@@ -85,19 +74,13 @@ async fn every_foreign_key_has_an_index_and_says_what_deletion_does() {
     assert_eq!(names(&db, partitioned).await, [""; 0]);
 }
 
-/// Every function of identity_gateway with the evidence it demands (security.md §1). None takes a user id, a session id, a
+/// Every function of identity_gateway with the evidence it demands (README, decision 2). None takes a user id, a session id, a
 /// time or a scope as a fact.
 const PROTOCOL: [(&str, &str); 28] = [
-    (
-        "account_application_withdraw",
-        "session cookie; the client id only selects among the person's own",
-    ),
+    ("account_application_withdraw", "session cookie; the client id only selects among the person's own"),
     ("account_page", "session cookie"),
     ("account_password_change", "session cookie and the old password"),
-    (
-        "account_session_end",
-        "session cookie; the id only selects among the person's own",
-    ),
+    ("account_session_end", "session cookie; the id only selects among the person's own"),
     ("account_sessions_end_others", "session cookie"),
     ("authorization_defer", "none: it seals a request and decides nothing"),
     ("authorization_request", "session cookie"),
@@ -114,10 +97,7 @@ const PROTOCOL: [(&str, &str); 28] = [
     ("maintenance_run", "none: it does only what is due"),
     ("provider_metadata", "none: public"),
     ("readiness", "none"),
-    (
-        "sign_in",
-        "user name and password; the source address is a declared exception",
-    ),
+    ("sign_in", "user name and password; the source address is a declared exception"),
     ("sign_in_page", "sealed request, browser cookie, session cookie"),
     ("token_authorization_code", "client secret, code, code verifier"),
     ("token_client_credentials", "client secret"),
@@ -162,29 +142,16 @@ async fn no_login_but_the_owner_reads_a_table() {
 async fn an_application_table_can_point_at_people_without_seeing_them() {
     let db = Database::new().await;
     let alice = user(&db, "alice").await;
-    db.superuser()
-        .await
-        .batch_execute("create schema app authorization app_login")
-        .await
-        .unwrap();
+    db.superuser().await.batch_execute("create schema app authorization app_login").await.unwrap();
     let app = db.app().await;
     app.batch_execute("create table app.notes (owner uuid not null references identity_store.users (id))")
         .await
         .unwrap();
-    app.execute("insert into app.notes values ($1)", &[&alice.id])
-        .await
-        .unwrap();
-    let nobody = app
-        .execute("insert into app.notes values (gen_random_uuid())", &[])
-        .await
-        .unwrap_err();
+    app.execute("insert into app.notes values ($1)", &[&alice.id]).await.unwrap();
+    let nobody = app.execute("insert into app.notes values (gen_random_uuid())", &[]).await.unwrap_err();
     assert_eq!(nobody.code(), Some(&SqlState::FOREIGN_KEY_VIOLATION));
     // A person who is deleted stays a row: what applications keep goes on pointing at it.
-    db.admin()
-        .await
-        .execute("select identity.user_delete($1)", &[&alice.id])
-        .await
-        .unwrap();
+    db.admin().await.execute("select identity.user_delete($1)", &[&alice.id]).await.unwrap();
 }
 
 #[tokio::test]
@@ -192,11 +159,7 @@ async fn dropping_the_extension_keeps_every_row_and_column_of_the_store() {
     let db = Database::new().await;
     let alice = user(&db, "alice").await;
     cookie(&db, &alice, None).await;
-    db.admin()
-        .await
-        .batch_execute("select identity.maintenance_run()")
-        .await
-        .unwrap();
+    db.admin().await.batch_execute("select identity.maintenance_run()").await.unwrap();
     let columns = "select count(*) || '' from pg_attribute a join pg_class c on c.oid = a.attrelid
          where c.relnamespace = 'identity_store'::regnamespace and c.relkind in ('r', 'p') and a.attnum > 0 and not a.attisdropped";
     let rows = "select format('%s %s', table_name, (xpath('/row/n/text()', query_to_xml(
@@ -204,23 +167,8 @@ async fn dropping_the_extension_keeps_every_row_and_column_of_the_store() {
          from information_schema.tables where table_schema = 'identity_store' order by 1";
     let constraints = "select conrelid::regclass || ' ' || conname from pg_constraint
          where connamespace = 'identity_store'::regnamespace order by 1";
-    let before = (
-        names(&db, columns).await,
-        names(&db, rows).await,
-        names(&db, constraints).await,
-    );
+    let before = (names(&db, columns).await, names(&db, rows).await, names(&db, constraints).await);
     assert!(before.1.iter().any(|line| line == "users 1"), "{:?}", before.1);
-    db.superuser()
-        .await
-        .batch_execute("drop extension pg_identity cascade")
-        .await
-        .unwrap();
-    assert_eq!(
-        (
-            names(&db, columns).await,
-            names(&db, rows).await,
-            names(&db, constraints).await
-        ),
-        before
-    );
+    db.superuser().await.batch_execute("drop extension pg_identity cascade").await.unwrap();
+    assert_eq!((names(&db, columns).await, names(&db, rows).await, names(&db, constraints).await), before);
 }

@@ -20,10 +20,8 @@ async fn redeem_with(sql: &Sql, client: &Client, code: &str, change: Value) -> A
         Some(value) => value.as_str().map(String::from),
         None => usual.map(String::from),
     };
-    let resource: Vec<String> = change
-        .get("resource")
-        .map(|r| serde_json::from_value(r.clone()).unwrap())
-        .unwrap_or_default();
+    let resource: Vec<String> =
+        change.get("resource").map(|r| serde_json::from_value(r.clone()).unwrap()).unwrap_or_default();
     call(
         sql,
         "token_authorization_code",
@@ -45,18 +43,9 @@ pub fn refused(error: &str, description: &str) -> Answer {
 }
 
 async fn introspected(sql: &Sql, client: &Client, token: &Value) -> Value {
-    let (outcome, answer) = call(
-        sql,
-        "token_introspect",
-        &[
-            &client.id,
-            &client.secret,
-            &method(client),
-            &token.as_str(),
-            &None::<&str>,
-        ],
-    )
-    .await;
+    let (outcome, answer) =
+        call(sql, "token_introspect", &[&client.id, &client.secret, &method(client), &token.as_str(), &None::<&str>])
+            .await;
     assert_eq!(outcome, "ok");
     answer
 }
@@ -110,10 +99,7 @@ async fn a_code_gives_an_access_token_and_an_id_token_that_say_who_and_how() {
     // Without the scope, no roles in the token: they are power.
     let second = code(&sql, &request(&app), &cookie).await;
     let (_, answer) = redeem(&sql, &app, &second).await;
-    assert_eq!(
-        Tokens::claims(answer["access_token"].as_str().unwrap()).get("roles"),
-        None
-    );
+    assert_eq!(Tokens::claims(answer["access_token"].as_str().unwrap()).get("roles"), None);
 }
 
 #[tokio::test]
@@ -128,10 +114,7 @@ async fn a_wrong_redemption_is_refused_and_leaves_the_code_to_the_right_one() {
     let of_public = answer["parameters"]["code"].as_str().unwrap();
 
     let (client, verifier) = ("client authentication failed", "code_verifier does not fit");
-    let (invalid, uri) = (
-        "the authorization code is invalid",
-        "redirect_uri is not that of the authorization request",
-    );
+    let (invalid, uri) = ("the authorization code is invalid", "redirect_uri is not that of the authorization request");
     for (change, error, description) in [
         (json!({"client_secret": "secret_wrong"}), "invalid_client", client),
         (json!({"client_secret": null}), "invalid_client", client),
@@ -139,61 +122,30 @@ async fn a_wrong_redemption_is_refused_and_leaves_the_code_to_the_right_one() {
         (json!({"client_id": "nobody"}), "invalid_client", client),
         (json!({"client_id": null}), "invalid_client", client),
         (json!({"method": "private_key_jwt"}), "invalid_client", client),
-        (
-            json!({"method": "none", "client_secret": null}),
-            "invalid_client",
-            client,
-        ),
+        (json!({"method": "none", "client_secret": null}), "invalid_client", client),
         (json!({"method": "none"}), "invalid_client", client),
         (json!({"code": null}), "invalid_request", "code is missing"),
         (json!({"code": ""}), "invalid_request", "code is missing"),
         (json!({"code": "code_nonsense"}), "invalid_grant", invalid),
         (json!({"code": format!("{good}x")}), "invalid_grant", invalid),
-        (
-            json!({"client_id": other.id, "client_secret": other.secret}),
-            "invalid_grant",
-            invalid,
-        ),
-        (
-            json!({"client_id": public.id, "client_secret": null, "method": "none"}),
-            "invalid_grant",
-            invalid,
-        ),
-        (
-            json!({"redirect_uri": "https://notes.example/other"}),
-            "invalid_grant",
-            uri,
-        ),
+        (json!({"client_id": other.id, "client_secret": other.secret}), "invalid_grant", invalid),
+        (json!({"client_id": public.id, "client_secret": null, "method": "none"}), "invalid_grant", invalid),
+        (json!({"redirect_uri": "https://notes.example/other"}), "invalid_grant", uri),
         (json!({"redirect_uri": null}), "invalid_grant", uri),
         (json!({"redirect_uri": ""}), "invalid_grant", uri),
         (json!({"code_verifier": "x".repeat(43)}), "invalid_grant", verifier),
         (json!({"code_verifier": "short"}), "invalid_grant", verifier),
-        (
-            json!({"code_verifier": null}),
-            "invalid_grant",
-            "code_verifier is missing",
-        ),
-        (
-            json!({"code_verifier": ""}),
-            "invalid_grant",
-            "code_verifier is missing",
-        ),
+        (json!({"code_verifier": null}), "invalid_grant", "code_verifier is missing"),
+        (json!({"code_verifier": ""}), "invalid_grant", "code_verifier is missing"),
         (
             json!({"resource": ["https://unknown.example"]}),
             "invalid_target",
             "resource was not part of the authorization",
         ),
     ] {
-        assert_eq!(
-            redeem_with(&sql, &app, &good, change.clone()).await,
-            refused(error, description),
-            "{change}"
-        );
+        assert_eq!(redeem_with(&sql, &app, &good, change.clone()).await, refused(error, description), "{change}");
     }
-    assert_eq!(
-        redeem_with(&sql, &app, of_public, json!({})).await,
-        refused("invalid_grant", invalid)
-    );
+    assert_eq!(redeem_with(&sql, &app, of_public, json!({})).await, refused("invalid_grant", invalid));
     assert_eq!(redeem(&sql, &app, &good).await.0, "ok");
     assert_eq!(
         redeem_with(&sql, &public, of_public, json!({"client_secret": "x"})).await,
@@ -201,24 +153,10 @@ async fn a_wrong_redemption_is_refused_and_leaves_the_code_to_the_right_one() {
     );
     assert_eq!(redeem(&sql, &public, of_public).await.0, "ok");
 
-    let plain = code(
-        &sql,
-        &with(
-            request(&app),
-            json!({"code_challenge": null, "code_challenge_method": null}),
-        ),
-        &cookie,
-    )
-    .await;
-    assert_eq!(
-        redeem(&sql, &app, &plain).await,
-        refused("invalid_grant", verifier),
-        "a verifier nobody announced"
-    );
-    assert_eq!(
-        redeem_with(&sql, &app, &plain, json!({"code_verifier": null})).await.0,
-        "ok"
-    );
+    let plain =
+        code(&sql, &with(request(&app), json!({"code_challenge": null, "code_challenge_method": null})), &cookie).await;
+    assert_eq!(redeem(&sql, &app, &plain).await, refused("invalid_grant", verifier), "a verifier nobody announced");
+    assert_eq!(redeem_with(&sql, &app, &plain, json!({"code_verifier": null})).await.0, "ok");
 }
 
 #[tokio::test]
@@ -245,21 +183,12 @@ async fn one_of_a_hundred_parallel_redemptions_succeeds_and_its_tokens_are_revok
         if outcome == "ok" {
             won.push(answer);
         } else {
-            assert_eq!(
-                (outcome, answer),
-                refused("invalid_grant", "the authorization code is invalid")
-            );
+            assert_eq!((outcome, answer), refused("invalid_grant", "the authorization code is invalid"));
         }
     }
     assert_eq!(won.len(), 1);
-    assert_eq!(
-        introspected(&sql, &app, &won[0]["access_token"]).await,
-        json!({"active": false})
-    );
-    assert_eq!(
-        introspected(&sql, &app, &won[0]["refresh_token"]).await,
-        json!({"active": false})
-    );
+    assert_eq!(introspected(&sql, &app, &won[0]["access_token"]).await, json!({"active": false}));
+    assert_eq!(introspected(&sql, &app, &won[0]["refresh_token"]).await, json!({"active": false}));
     assert_eq!(audited(&db, "code_replayed").await, 1);
 }
 
@@ -268,41 +197,22 @@ async fn a_second_complete_redemption_ends_the_grant_even_when_the_code_has_expi
     let db = Database::new().await;
     let (sql, app, alice) = (db.gateway_role().await, web_client(&db).await, user(&db, "alice").await);
     let cookie = session(&sql, &alice).await;
-    let code = code(
-        &sql,
-        &with(request(&app), json!({"scope": "openid offline_access"})),
-        &cookie,
-    )
-    .await;
+    let code = code(&sql, &with(request(&app), json!({"scope": "openid offline_access"})), &cookie).await;
     let (_, tokens) = redeem(&sql, &app, &code).await;
     let owner = db.superuser().await;
     owner
-        .execute(
-            "update identity_store.authorization_codes set expires_at = now() - interval '1 hour'",
-            &[],
-        )
+        .execute("update identity_store.authorization_codes set expires_at = now() - interval '1 hour'", &[])
         .await
         .unwrap();
     assert_eq!(
-        redeem_with(&sql, &app, &code, json!({"code_verifier": "x".repeat(43)}))
-            .await
-            .0,
+        redeem_with(&sql, &app, &code, json!({"code_verifier": "x".repeat(43)})).await.0,
         "invalid_grant",
         "a thief without the verifier ends nothing"
     );
     assert_eq!(introspected(&sql, &app, &tokens["access_token"]).await["active"], true);
-    assert_eq!(
-        redeem(&sql, &app, &code).await,
-        refused("invalid_grant", "the authorization code is invalid")
-    );
-    assert_eq!(
-        introspected(&sql, &app, &tokens["access_token"]).await,
-        json!({"active": false})
-    );
-    assert_eq!(
-        introspected(&sql, &app, &tokens["refresh_token"]).await,
-        json!({"active": false})
-    );
+    assert_eq!(redeem(&sql, &app, &code).await, refused("invalid_grant", "the authorization code is invalid"));
+    assert_eq!(introspected(&sql, &app, &tokens["access_token"]).await, json!({"active": false}));
+    assert_eq!(introspected(&sql, &app, &tokens["refresh_token"]).await, json!({"active": false}));
     assert_eq!(audited(&db, "code_replayed").await, 1);
 }
 
@@ -346,10 +256,8 @@ async fn a_token_request_may_narrow_the_resources_that_were_granted() {
         .unwrap();
     let app = web_client(&db).await;
     let cookie = session(&sql, &alice).await;
-    let asked = with(
-        request(&app),
-        json!({"scope": "openid", "resource": ["https://b.example/", "https://a.example"]}),
-    );
+    let asked =
+        with(request(&app), json!({"scope": "openid", "resource": ["https://b.example/", "https://a.example"]}));
     for (resource, audience) in [
         (json!([]), json!(["https://a.example", "https://b.example", db.issuer])),
         (json!(["https://b.example/"]), json!(["https://b.example", db.issuer])),
@@ -357,10 +265,7 @@ async fn a_token_request_may_narrow_the_resources_that_were_granted() {
     ] {
         let code = code(&sql, &asked, &cookie).await;
         let (_, answer) = redeem_with(&sql, &app, &code, json!({"resource": resource})).await;
-        assert_eq!(
-            Tokens::claims(answer["access_token"].as_str().unwrap())["aud"],
-            audience
-        );
+        assert_eq!(Tokens::claims(answer["access_token"].as_str().unwrap())["aud"], audience);
     }
 }
 
@@ -385,21 +290,13 @@ async fn a_client_gets_a_token_of_its_own() {
     )
     .await;
     let ask = async |scope: Option<&str>, resource: Option<Vec<&str>>| {
-        call(
-            &sql,
-            "token_client_credentials",
-            &[&job.id, &job.secret, &"client_secret_post", &scope, &resource],
-        )
-        .await
+        call(&sql, "token_client_credentials", &[&job.id, &job.secret, &"client_secret_post", &scope, &resource]).await
     };
     let (outcome, answer) = ask(None, None).await;
     let token = answer["access_token"].as_str().unwrap();
     assert_eq!(
         (outcome.as_str(), &answer),
-        (
-            "ok",
-            &json!({"access_token": token, "token_type": "Bearer", "expires_in": 60, "scope": "jobs logs"})
-        )
+        ("ok", &json!({"access_token": token, "token_type": "Bearer", "expires_in": 60, "scope": "jobs logs"}))
     );
     let claims = Tokens::claims(token);
     let iat = claims["iat"].as_i64().unwrap();
@@ -411,10 +308,7 @@ async fn a_client_gets_a_token_of_its_own() {
         })
     );
     let (_, answer) = ask(Some("logs"), Some(vec!["https://logs.example/"])).await;
-    assert_eq!(
-        Tokens::claims(answer["access_token"].as_str().unwrap())["aud"],
-        "https://logs.example"
-    );
+    assert_eq!(Tokens::claims(answer["access_token"].as_str().unwrap())["aud"], "https://logs.example");
     assert_eq!(ask(Some(""), Some(vec![])).await.0, "ok", "empty is absent");
     assert_eq!(
         ask(Some("jobs roles"), None).await,
@@ -432,23 +326,13 @@ async fn a_client_gets_a_token_of_its_own() {
             &[&web.id, &web.secret, &method(&web), &None::<&str>, &None::<Vec<&str>>]
         )
         .await,
-        refused(
-            "unauthorized_client",
-            "the client is not registered for client_credentials"
-        )
+        refused("unauthorized_client", "the client is not registered for client_credentials")
     );
     let authenticated: Option<uuid::Uuid> = {
         let mut app = db.app().await;
         let transaction = app.transaction().await.unwrap();
-        transaction
-            .execute("select identity.authenticate($1)", &[&token])
-            .await
-            .unwrap();
-        transaction
-            .query_one("select identity.user_id()", &[])
-            .await
-            .unwrap()
-            .get(0)
+        transaction.execute("select identity.authenticate($1)", &[&token]).await.unwrap();
+        transaction.query_one("select identity.user_id()", &[]).await.unwrap().get(0)
     };
     assert_eq!(authenticated, None, "a client is nobody's user");
 }

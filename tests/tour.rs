@@ -24,17 +24,12 @@ fn every_command_of_the_readme_works() {
     demo.in_environment(&mut shell);
     // -x: what failed is the last command in the output.
     let output = shell.args(["-euxo", "pipefail", "-c", &commands]).output().unwrap();
-    let text = [output.stdout, output.stderr]
-        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-        .concat();
+    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
     assert!(output.status.success(), "{text}");
     println!("{text}");
 }
 
 fn commands(readme: &str) -> String {
     let tour = readme.split("<!-- tour -->").nth(1).unwrap_or_default();
-    tour.split("```sh\n")
-        .skip(1)
-        .filter_map(|block| block.split("```").next())
-        .collect()
+    tour.split("```sh\n").skip(1).filter_map(|block| block.split("```").next()).collect()
 }

@@ -12,12 +12,7 @@ async fn each_scope_opens_its_claims_and_no_others() {
     let (sql, app, alice) = (db.gateway_role().await, web_client(&db).await, user(&db, "alice").await);
     let cookie = session(&sql, &alice).await;
     let profile = full_profile("alice");
-    let all = |names: &[&str]| {
-        names
-            .iter()
-            .map(|name| (name.to_string(), profile[name].clone()))
-            .collect::<Vec<_>>()
-    };
+    let all = |names: &[&str]| names.iter().map(|name| (name.to_string(), profile[name].clone())).collect::<Vec<_>>();
     for (scope, claims) in [
         ("openid", all(&[])),
         ("openid email", all(&["email", "email_verified"])),
@@ -61,39 +56,19 @@ async fn each_scope_opens_its_claims_and_no_others() {
 async fn a_token_without_openid_or_not_for_us_or_dead_gets_nothing() {
     let db = Database::new().await;
     let (sql, app, alice) = (db.gateway_role().await, web_client(&db).await, user(&db, "alice").await);
-    db.admin()
-        .await
-        .batch_execute("select identity.resource_create('https://a.example', 'A')")
-        .await
-        .unwrap();
+    db.admin().await.batch_execute("select identity.resource_create('https://a.example', 'A')").await.unwrap();
     let cookie = session(&sql, &alice).await;
-    let invalid = refused(
-        "invalid_token",
-        "the access token is malformed, expired, revoked or not for this issuer",
-    );
+    let invalid = refused("invalid_token", "the access token is malformed, expired, revoked or not for this issuer");
     let insufficient = refused("insufficient_scope", "the access token has no scope openid");
 
     let plain = code(&sql, &with(request(&app), json!({"scope": "profile"})), &cookie).await;
     let (_, plain) = redeem(&sql, &app, &plain).await;
-    assert_eq!(
-        call(&sql, "userinfo_read", &[&plain["access_token"].as_str()]).await,
-        insufficient
-    );
+    assert_eq!(call(&sql, "userinfo_read", &[&plain["access_token"].as_str()]).await, insufficient);
 
-    let elsewhere = code(
-        &sql,
-        &with(
-            request(&app),
-            json!({"scope": "profile", "resource": "https://a.example"}),
-        ),
-        &cookie,
-    )
-    .await;
+    let elsewhere =
+        code(&sql, &with(request(&app), json!({"scope": "profile", "resource": "https://a.example"})), &cookie).await;
     let (_, elsewhere) = redeem(&sql, &app, &elsewhere).await;
-    assert_eq!(
-        call(&sql, "userinfo_read", &[&elsewhere["access_token"].as_str()]).await,
-        invalid
-    );
+    assert_eq!(call(&sql, "userinfo_read", &[&elsewhere["access_token"].as_str()]).await, invalid);
 
     let good = code(&sql, &request(&app), &cookie).await;
     let (_, good) = redeem(&sql, &app, &good).await;
@@ -102,11 +77,6 @@ async fn a_token_without_openid_or_not_for_us_or_dead_gets_nothing() {
     for wrong in [None, Some(""), Some("x"), Some("a.b.c"), good["id_token"].as_str()] {
         assert_eq!(call(&sql, "userinfo_read", &[&wrong]).await, invalid, "{wrong:?}");
     }
-    call(
-        &sql,
-        "token_revoke",
-        &[&app.id, &app.secret, &method(&app), &token, &None::<&str>],
-    )
-    .await;
+    call(&sql, "token_revoke", &[&app.id, &app.secret, &method(&app), &token, &None::<&str>]).await;
     assert_eq!(call(&sql, "userinfo_read", &[&token]).await, invalid);
 }

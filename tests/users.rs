@@ -10,9 +10,7 @@ use crate::support::{Database, user};
 
 /// SQLSTATE and message of a refusal.
 pub fn refusal(error: &tokio_postgres::Error) -> (String, String) {
-    let error = error
-        .as_db_error()
-        .unwrap_or_else(|| panic!("not from the database: {error}"));
+    let error = error.as_db_error().unwrap_or_else(|| panic!("not from the database: {error}"));
     (error.code().code().into(), error.message().into())
 }
 
@@ -24,28 +22,18 @@ pub async fn create(admin: &Client, profile: Value) -> Result<Uuid, (String, Str
 
 /// identity.user_update.
 pub async fn update(admin: &Client, id: Uuid, patch: Value) -> Result<(), (String, String)> {
-    let done = admin
-        .execute("select identity.user_update($1, $2)", &[&id, &patch])
-        .await;
+    let done = admin.execute("select identity.user_update($1, $2)", &[&id, &patch]).await;
     done.map(|_| ()).map_err(|error| refusal(&error))
 }
 
 /// identity.user_read.
 pub async fn read(admin: &Client, id: Uuid) -> Value {
-    admin
-        .query_one("select identity.user_read($1)", &[&id])
-        .await
-        .unwrap()
-        .get(0)
+    admin.query_one("select identity.user_read($1)", &[&id]).await.unwrap().get(0)
 }
 
 /// identity.user_find.
 pub async fn find(admin: &Client, name: &str) -> Option<Uuid> {
-    admin
-        .query_one("select identity.user_find($1)", &[&name])
-        .await
-        .unwrap()
-        .get(0)
+    admin.query_one("select identity.user_find($1)", &[&name]).await.unwrap().get(0)
 }
 
 #[tokio::test]
@@ -56,43 +44,20 @@ async fn a_name_leads_to_one_person() {
     assert_eq!(find(&admin, " ALICE").await, Some(alice.id));
     assert_eq!(find(&admin, "Alice@People.Example").await, Some(alice.id));
     assert_eq!(find(&admin, "bob").await, None);
-    let taken = Err((
-        "ID007".to_owned(),
-        "profile: preferred_username or email already leads to somebody else".to_owned(),
-    ));
+    let taken =
+        Err(("ID007".to_owned(), "profile: preferred_username or email already leads to somebody else".to_owned()));
     // Case, compatibility forms, and the verified address of somebody else.
     for name in ["ALICE", "ａｌｉｃｅ", "alice@people.example"] {
-        assert_eq!(
-            create(&admin, json!({ "preferred_username": name })).await,
-            taken,
-            "{name}"
-        );
+        assert_eq!(create(&admin, json!({ "preferred_username": name })).await, taken, "{name}");
     }
     let verified = json!({ "preferred_username": "bob", "email": "Alice@people.example", "email_verified": true });
     assert_eq!(create(&admin, verified).await.unwrap_err().0, "ID007");
     // An address that nobody has proved bars nobody, and signs nobody in.
-    let bob = create(
-        &admin,
-        json!({ "preferred_username": "bob", "email": "alice@people.example" }),
-    )
-    .await
-    .unwrap();
+    let bob = create(&admin, json!({ "preferred_username": "bob", "email": "alice@people.example" })).await.unwrap();
     assert_eq!(find(&admin, "alice@people.example").await, Some(alice.id));
-    assert_eq!(
-        update(&admin, bob, json!({ "email_verified": true }))
-            .await
-            .unwrap_err()
-            .0,
-        "ID007"
-    );
+    assert_eq!(update(&admin, bob, json!({ "email_verified": true })).await.unwrap_err().0, "ID007");
     // One's own address as user name is no conflict.
-    update(
-        &admin,
-        alice.id,
-        json!({ "preferred_username": "alice@people.example" }),
-    )
-    .await
-    .unwrap();
+    update(&admin, alice.id, json!({ "preferred_username": "alice@people.example" })).await.unwrap();
     assert_eq!(find(&admin, "alice").await, None);
 }
 
@@ -130,10 +95,7 @@ async fn people_are_listed_by_the_beginning_of_a_name() {
         user(&db, name).await;
     }
     let names = async |search: Option<&str>| -> Vec<String> {
-        let rows = admin
-            .query("select username from identity.user_list($1)", &[&search])
-            .await
-            .unwrap();
+        let rows = admin.query("select username from identity.user_list($1)", &[&search]).await.unwrap();
         rows.iter().map(|row| row.get(0)).collect()
     };
     assert_eq!(names(None).await, ["alan", "alice", "bob"]);
@@ -147,24 +109,12 @@ async fn a_short_password_is_refused() {
     let db = Database::new().await;
     let admin = db.admin().await;
     let profile = json!({ "preferred_username": "alice" });
-    let short = admin
-        .query("select identity.user_create($1, 'seven77')", &[&profile])
-        .await
-        .unwrap_err();
-    assert_eq!(
-        refusal(&short),
-        ("ID005".into(), "password: A password has at least 8 characters.".into())
-    );
+    let short = admin.query("select identity.user_create($1, 'seven77')", &[&profile]).await.unwrap_err();
+    assert_eq!(refusal(&short), ("ID005".into(), "password: A password has at least 8 characters.".into()));
     let id = create(&admin, profile).await.unwrap();
-    admin
-        .execute("select identity.user_set_password($1, $2)", &[&id, &PASSWORD])
-        .await
-        .unwrap();
+    admin.execute("select identity.user_set_password($1, $2)", &[&id, &PASSWORD]).await.unwrap();
     assert_eq!(sign_in(&db, "alice", PASSWORD).await.0, "signed_in");
-    admin
-        .execute("select identity.user_set_password($1, null)", &[&id])
-        .await
-        .unwrap();
+    admin.execute("select identity.user_set_password($1, null)", &[&id]).await.unwrap();
     assert_eq!(sign_in(&db, "alice", PASSWORD).await.0, "invalid_credentials");
 }
 

@@ -52,51 +52,19 @@ async fn a_wrong_member_is_named() {
         ("name", json!(1), "must be a string"),
         ("name", json!(""), "must not be empty; leave it out or set it to null"),
         ("name", json!("a\u{7}b"), "must not contain control characters"),
-        (
-            "birthdate",
-            json!("1999-02-29"),
-            "must be YYYY-MM-DD, 0000-MM-DD or YYYY",
-        ),
+        ("birthdate", json!("1999-02-29"), "must be YYYY-MM-DD, 0000-MM-DD or YYYY"),
         ("email", json!("alice"), "must be a mail address"),
         ("email_verified", json!("yes"), "must be true or false"),
-        (
-            "phone_number",
-            json!("12345"),
-            "must be a number such as +1 (425) 555-1212 (E.164)",
-        ),
+        ("phone_number", json!("12345"), "must be a number such as +1 (425) 555-1212 (E.164)"),
         ("phone_number_verified", json!("true"), "must be true or false"),
         ("picture", json!("javascript:alert(1)"), "must be an http or https URL"),
-        (
-            "zoneinfo",
-            json!("../etc"),
-            "must be a time zone name such as Europe/Paris",
-        ),
-        (
-            "locale",
-            json!("english!"),
-            "must be a language tag such as en-US (RFC 5646)",
-        ),
+        ("zoneinfo", json!("../etc"), "must be a time zone name such as Europe/Paris"),
+        ("locale", json!("english!"), "must be a language tag such as en-US (RFC 5646)"),
         ("address", json!("Oxford"), "must be an object"),
-        (
-            "address",
-            json!({ "town": "Oxford" }),
-            "has a member town that addresses do not have",
-        ),
-        (
-            "address",
-            json!({ "locality": 1 }),
-            "member locality must be a string of at most 1000 characters",
-        ),
-        (
-            "emails",
-            json!({}),
-            "must be an array of objects {\"address\", \"verified\", \"primary\"}",
-        ),
-        (
-            "emails",
-            json!([{ "verified": true }]),
-            "has an entry without \"address\"",
-        ),
+        ("address", json!({ "town": "Oxford" }), "has a member town that addresses do not have"),
+        ("address", json!({ "locality": 1 }), "member locality must be a string of at most 1000 characters"),
+        ("emails", json!({}), "must be an array of objects {\"address\", \"verified\", \"primary\"}"),
+        ("emails", json!([{ "verified": true }]), "has an entry without \"address\""),
         ("roles", json!("admin"), "must be an array of strings"),
         (
             "roles",
@@ -104,35 +72,19 @@ async fn a_wrong_member_is_named() {
             "must hold strings of 1 to 100 characters, without control characters or spaces around them",
         ),
         ("updated_at", json!("now"), "must be a number"),
-        (
-            "preferred_username",
-            json!("a\u{200b}lice"),
-            "must not contain invisible characters",
-        ),
+        ("preferred_username", json!("a\u{200b}lice"), "must not contain invisible characters"),
     ] {
         taken += 1;
         let mut profile = json!({ "preferred_username": format!("person{taken}") });
         profile[member] = value.clone();
         let refused = create(&admin, profile).await;
-        assert_eq!(
-            refused,
-            Err(("ID005".into(), format!("profile: {member} {fault}"))),
-            "{value}"
-        );
+        assert_eq!(refused, Err(("ID005".into(), format!("profile: {member} {fault}"))), "{value}");
     }
     let nameless = create(&admin, json!({ "name": "Alice" })).await;
-    assert_eq!(
-        nameless,
-        Err(("ID005".into(), "profile: preferred_username is required".into()))
-    );
+    assert_eq!(nameless, Err(("ID005".into(), "profile: preferred_username is required".into())));
     for good in ["1852", "0000-02-29", "2000-02-29"] {
         taken += 1;
-        create(
-            &admin,
-            json!({ "preferred_username": format!("person{taken}"), "birthdate": good }),
-        )
-        .await
-        .unwrap();
+        create(&admin, json!({ "preferred_username": format!("person{taken}"), "birthdate": good })).await.unwrap();
     }
 }
 
@@ -161,28 +113,17 @@ async fn a_new_address_or_number_is_not_verified_because_the_old_one_was() {
     let db = Database::new().await;
     let admin = db.admin().await;
     let alice = user(&db, "alice").await;
-    update(
-        &admin,
-        alice.id,
-        json!({ "email": "a@liddell.example", "phone_number": "+44 20 7946 0999" }),
-    )
-    .await
-    .unwrap();
+    update(&admin, alice.id, json!({ "email": "a@liddell.example", "phone_number": "+44 20 7946 0999" }))
+        .await
+        .unwrap();
     let person = read(&admin, alice.id).await;
     assert_eq!(person["email_verified"], json!(false));
     assert_eq!(person.get("phone_number_verified"), None);
-    assert_eq!(
-        person["emails"],
-        json!([{ "address": "a@liddell.example", "verified": false, "primary": true }])
-    );
+    assert_eq!(person["emails"], json!([{ "address": "a@liddell.example", "verified": false, "primary": true }]));
     assert_eq!(find(&admin, "alice@people.example").await, None);
     // Another spelling of the same address stays verified.
-    update(&admin, alice.id, json!({ "email_verified": true }))
-        .await
-        .unwrap();
-    update(&admin, alice.id, json!({ "email": "A@Liddell.example" }))
-        .await
-        .unwrap();
+    update(&admin, alice.id, json!({ "email_verified": true })).await.unwrap();
+    update(&admin, alice.id, json!({ "email": "A@Liddell.example" })).await.unwrap();
     assert_eq!(read(&admin, alice.id).await["email_verified"], json!(true));
 }
 

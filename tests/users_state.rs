@@ -8,23 +8,14 @@ use crate::support::{Database, user};
 use crate::users::{create, read, refusal};
 
 async fn authenticate(db: &Database, token: &str) -> Result<(), (String, String)> {
-    let done = db
-        .app()
-        .await
-        .execute("select identity.authenticate($1)", &[&token])
-        .await;
+    let done = db.app().await.execute("select identity.authenticate($1)", &[&token]).await;
     done.map(|_| ()).map_err(|error| refusal(&error))
 }
 
 async fn token(db: &Database, id: Uuid) -> String {
     let claims = json!({ "sub": id, "aud": db.issuer, "client_id": "test" });
     let owner = db.owner().await;
-    let row = owner
-        .query_one(
-            "select identity.mint_access_token($1, interval '5 minutes')",
-            &[&claims],
-        )
-        .await;
+    let row = owner.query_one("select identity.mint_access_token($1, interval '5 minutes')", &[&claims]).await;
     row.unwrap().get(0)
 }
 
@@ -38,36 +29,17 @@ async fn a_disabled_person_is_out_at_once_and_back_in_when_enabled() {
     let (outcome, signed_in) = sign_in(&db, "alice", &alice.password).await;
     assert_eq!(outcome, "signed_in");
     for _ in 0..2 {
-        admin
-            .execute("select identity.user_disable($1)", &[&alice.id])
-            .await
-            .unwrap();
+        admin.execute("select identity.user_disable($1)", &[&alice.id]).await.unwrap();
     }
     assert_eq!(authenticate(&db, &before).await.unwrap_err().0, "ID107");
-    assert_eq!(
-        crate::account::page(&db, signed_in["session_cookie"].as_str().unwrap())
-            .await
-            .0,
-        "sign_in"
-    );
-    assert_eq!(
-        sign_in(&db, "alice", &alice.password).await,
-        ("invalid_credentials".into(), json!({}))
-    );
+    assert_eq!(crate::account::page(&db, signed_in["session_cookie"].as_str().unwrap()).await.0, "sign_in");
+    assert_eq!(sign_in(&db, "alice", &alice.password).await, ("invalid_credentials".into(), json!({})));
 
-    admin
-        .execute("select identity.user_enable($1)", &[&alice.id])
-        .await
-        .unwrap();
+    admin.execute("select identity.user_enable($1)", &[&alice.id]).await.unwrap();
     assert_eq!(sign_in(&db, "alice", &alice.password).await.0, "signed_in");
     assert_eq!(authenticate(&db, &before).await.unwrap_err().0, "ID107");
     authenticate(&db, &token(&db, alice.id).await).await.unwrap();
-    assert_eq!(
-        crate::account::page(&db, signed_in["session_cookie"].as_str().unwrap())
-            .await
-            .0,
-        "sign_in"
-    );
+    assert_eq!(crate::account::page(&db, signed_in["session_cookie"].as_str().unwrap()).await.0, "sign_in");
 }
 
 #[tokio::test]
@@ -77,15 +49,9 @@ async fn a_deleted_person_leaves_nothing_but_an_id() {
     let alice = user(&db, "alice").await;
     let before = token(&db, alice.id).await;
     sign_in(&db, "alice", &alice.password).await;
-    admin
-        .execute("select identity.user_delete($1)", &[&alice.id])
-        .await
-        .unwrap();
+    admin.execute("select identity.user_delete($1)", &[&alice.id]).await.unwrap();
     assert_eq!(authenticate(&db, &before).await.unwrap_err().0, "ID107");
-    let gone = admin
-        .query("select identity.user_read($1)", &[&alice.id])
-        .await
-        .unwrap_err();
+    let gone = admin.query("select identity.user_read($1)", &[&alice.id]).await.unwrap_err();
     assert_eq!(refusal(&gone), ("ID006".into(), "there is no such user".into()));
     let left: Vec<String> = db
         .superuser()
@@ -101,11 +67,7 @@ async fn a_deleted_person_leaves_nothing_but_an_id() {
         .map(|row| row.get(0))
         .collect();
     assert_eq!(left.len(), 1);
-    assert!(
-        !left[0].to_lowercase().contains("alice") && !left[0].contains("192.0.2.1"),
-        "{}",
-        left[0]
-    );
+    assert!(!left[0].to_lowercase().contains("alice") && !left[0].contains("192.0.2.1"), "{}", left[0]);
     // The name is free, the id is not: a later alice is somebody else.
     let later = create(&admin, json!({ "preferred_username": "alice" })).await.unwrap();
     assert_ne!(later, alice.id);
@@ -118,21 +80,9 @@ async fn a_role_taken_away_ends_the_tokens_that_carry_it() {
     let alice = user(&db, "alice").await;
     let before = token(&db, alice.id).await;
     let roles = |roles: &[&str]| roles.iter().map(|role| role.to_string()).collect::<Vec<_>>();
-    admin
-        .execute(
-            "select identity.user_set_roles($1, $2)",
-            &[&alice.id, &roles(&["reader", "editor"])],
-        )
-        .await
-        .unwrap();
+    admin.execute("select identity.user_set_roles($1, $2)", &[&alice.id, &roles(&["reader", "editor"])]).await.unwrap();
     authenticate(&db, &before).await.unwrap();
-    admin
-        .execute(
-            "select identity.user_set_roles($1, $2)",
-            &[&alice.id, &roles(&["editor"])],
-        )
-        .await
-        .unwrap();
+    admin.execute("select identity.user_set_roles($1, $2)", &[&alice.id, &roles(&["editor"])]).await.unwrap();
     assert_eq!(authenticate(&db, &before).await.unwrap_err().0, "ID107");
     assert_eq!(read(&admin, alice.id).await["roles"], json!(["editor"]));
 }

@@ -59,9 +59,7 @@ struct Person {
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    let port: u16 = std::env::var("APP_PORT")
-        .unwrap_or_else(|_| "8081".to_owned())
-        .parse()?;
+    let port: u16 = std::env::var("APP_PORT").unwrap_or_else(|_| "8081".to_owned()).parse()?;
     // An address, not "localhost": cookies ignore ports, and the provider's are at localhost.
     let own_url = format!("http://127.0.0.1:{port}");
     let provider = Provider {
@@ -79,12 +77,7 @@ async fn main() -> Result<(), Error> {
         .route("/notes", post(add))
         .route("/notes/delete", post(delete))
         .route("/sign-out", post(sign_out))
-        .with_state(Arc::new(App {
-            own_url,
-            provider,
-            database,
-            sessions: Sessions::new(),
-        }));
+        .with_state(Arc::new(App { own_url, provider, database, sessions: Sessions::new() }));
     axum::serve(tokio::net::TcpListener::bind(("127.0.0.1", port)).await?, routes).await?;
     Ok(())
 }
@@ -173,19 +166,9 @@ async fn sign_in(State(app): State<Arc<App>>) -> Result<Response, Failure> {
         .add_scopes(["profile", "offline_access"].map(|scope| Scope::new(scope.to_owned())))
         .set_pkce_challenge(challenge)
         .url();
-    app.sessions
-        .retain(|session| !matches!(session, Session::SigningIn(old) if old.started.elapsed() > PATIENCE));
-    let request = Request {
-        state,
-        nonce,
-        verifier,
-        started: Instant::now(),
-    };
-    Ok((
-        app.sessions.start(Session::SigningIn(request)),
-        Redirect::to(url.as_str()),
-    )
-        .into_response())
+    app.sessions.retain(|session| !matches!(session, Session::SigningIn(old) if old.started.elapsed() > PATIENCE));
+    let request = Request { state, nonce, verifier, started: Instant::now() };
+    Ok((app.sessions.start(Session::SigningIn(request)), Redirect::to(url.as_str())).into_response())
 }
 
 #[derive(Deserialize)]
@@ -211,23 +194,15 @@ async fn callback(
         return Ok(refused(&answer.error.unwrap_or_default()));
     };
     let (client, _) = app.provider.discover().await?;
-    let exchange = client
-        .exchange_code(AuthorizationCode::new(code))?
-        .set_pkce_verifier(request.verifier);
+    let exchange = client.exchange_code(AuthorizationCode::new(code))?.set_pkce_verifier(request.verifier);
     let response = exchange.request_async(&app.provider.http).await?;
     let id_token = response.id_token().ok_or("the provider sent no ID token")?;
     let claims = id_token.claims(&client.id_token_verifier(), &request.nonce)?;
     let subject = claims.subject().clone();
     let profile = client.user_info(response.access_token().clone(), Some(subject.clone()))?;
     let profile: CoreUserInfoClaims = profile.request_async(&app.provider.http).await?;
-    let name = profile
-        .name()
-        .and_then(|name| name.get(None))
-        .map(|name| name.to_string());
-    let person = Person {
-        name: name.unwrap_or_else(|| subject.to_string()),
-        tokens: Tokens::of(response).into(),
-    };
+    let name = profile.name().and_then(|name| name.get(None)).map(|name| name.to_string());
+    let person = Person { name: name.unwrap_or_else(|| subject.to_string()), tokens: Tokens::of(response).into() };
     // A new cookie: whoever planted the old one does not get in with it.
     Ok((app.sessions.start(Session::SignedIn(person.into())), Redirect::to("/")).into_response())
 }
@@ -245,10 +220,7 @@ async fn access_token(app: &App, person: &Person) -> Result<String, Failure> {
     if Instant::now() >= tokens.fresh_until {
         let refresh = RefreshToken::clone(tokens.response.refresh_token().ok_or(Failure::SignedOut)?);
         let (client, _) = app.provider.discover().await?;
-        let answer = client
-            .exchange_refresh_token(&refresh)?
-            .request_async(&app.provider.http)
-            .await;
+        let answer = client.exchange_refresh_token(&refresh)?.request_async(&app.provider.http).await;
         // The answer is "no" when the person signed out, or was signed out, over there.
         let mut response = answer.map_err(|_| Failure::SignedOut)?;
         if response.refresh_token().is_none() {

@@ -36,18 +36,11 @@ pub fn routes() -> Router<AppState> {
 /// The statements of this feature.
 pub static CALLS: &[&Call] = &[&PAGE, &END_SESSION, &END_OTHERS, &WITHDRAW, &password::CHANGE];
 
-static PAGE: Call = Call {
-    pool: Pool::Reads,
-    sql: "select outcome, detail, answer from identity.account_page($1)",
-};
-static END_SESSION: Call = Call {
-    pool: Pool::Writes,
-    sql: "select outcome, detail, answer from identity.account_session_end($1, $2)",
-};
-static END_OTHERS: Call = Call {
-    pool: Pool::Writes,
-    sql: "select outcome, detail, answer from identity.account_sessions_end_others($1)",
-};
+static PAGE: Call = Call { pool: Pool::Reads, sql: "select outcome, detail, answer from identity.account_page($1)" };
+static END_SESSION: Call =
+    Call { pool: Pool::Writes, sql: "select outcome, detail, answer from identity.account_session_end($1, $2)" };
+static END_OTHERS: Call =
+    Call { pool: Pool::Writes, sql: "select outcome, detail, answer from identity.account_sessions_end_others($1)" };
 static WITHDRAW: Call = Call {
     pool: Pool::Writes,
     sql: "select outcome, detail, answer from identity.account_application_withdraw($1, $2)",
@@ -100,21 +93,13 @@ struct Application {
 
 impl User {
     fn shown(&self) -> &str {
-        self.name
-            .as_deref()
-            .filter(|name| !name.is_empty())
-            .unwrap_or(&self.username)
+        self.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&self.username)
     }
 
     /// The first letters of the first and the last word.
     fn initials(&self) -> String {
         let mut words = self.shown().split_whitespace().filter_map(|word| word.chars().next());
-        words
-            .next()
-            .into_iter()
-            .chain(words.next_back())
-            .flat_map(char::to_uppercase)
-            .collect()
+        words.next().into_iter().chain(words.next_back()).flat_map(char::to_uppercase).collect()
     }
 }
 
@@ -140,17 +125,8 @@ async fn show_page(state: &AppState, cookies: &Cookies, query: Result<Query, Mal
     let answer: PageAnswer = answer.read()?;
     let now = OffsetDateTime::now_utc();
     let form = password::Fields::of(cookies, &answer.user.username);
-    let account = AccountPage {
-        site: Site::of(state),
-        page: &answer,
-        notice,
-        form,
-        now: &now,
-    };
-    let pictures = answer
-        .applications
-        .iter()
-        .filter_map(|application| application.client.logo_uri.as_ref());
+    let account = AccountPage { site: Site::of(state), page: &answer, notice, form, now: &now };
+    let pictures = answer.applications.iter().filter_map(|application| application.client.logo_uri.as_ref());
     page::render(StatusCode::OK, &account, Forms::Here, pictures)
 }
 
@@ -201,13 +177,7 @@ async fn withdraw(
 ) -> Response {
     let result = async {
         let form = checked(&state, &headers, &cookies, form)?;
-        act(
-            &state,
-            &WITHDRAW,
-            &[&cookies.session(), &form.one("client_id")?],
-            "withdrawn",
-        )
-        .await
+        act(&state, &WITHDRAW, &[&cookies.session(), &form.one("client_id")?], "withdrawn").await
     };
     page::answer(&state, result.await)
 }
@@ -234,11 +204,6 @@ fn checked(
     form: Result<Form, Malformed>,
 ) -> Result<Parameters, Trouble> {
     let form = form?.0;
-    csrf::check(
-        headers,
-        state.issuer.origin(),
-        form.one(csrf::FIELD)?,
-        cookies.session(),
-    )?;
+    csrf::check(headers, state.issuer.origin(), form.one(csrf::FIELD)?, cookies.session())?;
     Ok(form)
 }

@@ -53,14 +53,8 @@ enum Command {
 /// The command.
 pub async fn run(url: &DatabaseUrl, arguments: Arguments) -> Result<(), Failure> {
     let target = Target::new("admin.url", url, "gateway admin")?.limited(LIMITS);
-    let (client, _connection) = target
-        .connect()
-        .await
-        .map_err(|error| Failure::from(error).during("admin.url"))?;
-    let admin = Admin {
-        client,
-        json: arguments.json,
-    };
+    let (client, _connection) = target.connect().await.map_err(|error| Failure::from(error).during("admin.url"))?;
+    let admin = Admin { client, json: arguments.json };
     match arguments.command {
         Command::Users(command) => users::run(&admin, command).await,
         Command::Clients(command) => clients::run(&admin, command).await,
@@ -80,9 +74,7 @@ impl Admin {
     /// A statement whose one row has one column of type json or jsonb.
     async fn ask(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Value, Failure> {
         let row = self.client.query_one(sql, parameters).await?;
-        Ok(row
-            .try_get::<_, Option<Json<Value>>>(0)?
-            .map_or(Value::Null, |Json(value)| value))
+        Ok(row.try_get::<_, Option<Json<Value>>>(0)?.map_or(Value::Null, |Json(value)| value))
     }
 
     /// A function that returns nothing.
@@ -93,20 +85,12 @@ impl Admin {
 
     /// Many rows, as an array of objects.
     fn print_rows(&self, rows: &Value, columns: &[&str]) {
-        if self.json {
-            output::json(rows)
-        } else {
-            output::table(rows, columns)
-        }
+        if self.json { output::json(rows) } else { output::table(rows, columns) }
     }
 
     /// One object.
     fn print_object(&self, object: &Value) {
-        if self.json {
-            output::json(object)
-        } else {
-            output::object(object)
-        }
+        if self.json { output::json(object) } else { output::object(object) }
     }
 
     /// That something was done: silence is enough for scripts.
@@ -117,7 +101,5 @@ impl Admin {
     }
 }
 
-const LIMITS: Limits = Limits {
-    statement: std::time::Duration::from_secs(60),
-    lock: std::time::Duration::from_secs(10),
-};
+const LIMITS: Limits =
+    Limits { statement: std::time::Duration::from_secs(60), lock: std::time::Duration::from_secs(10) };

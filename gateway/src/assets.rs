@@ -17,13 +17,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::web::state::AppState;
 
 /// The stylesheet of all pages.
-pub static STYLE: LazyLock<Asset> = LazyLock::new(|| {
-    Asset::new(
-        "style.css",
-        "text/css; charset=utf-8",
-        include_bytes!("../assets/style.css"),
-    )
-});
+pub static STYLE: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new("style.css", "text/css; charset=utf-8", include_bytes!("../assets/style.css")));
 
 /// The mark beside the site's name, and icon of the window.
 pub static MARK: LazyLock<Asset> =
@@ -46,12 +41,7 @@ impl Asset {
     fn new(name: &'static str, content_type: &'static str, content: &'static [u8]) -> Self {
         let mut digest = URL_SAFE_NO_PAD.encode(digest(&SHA256, content));
         digest.truncate(16);
-        Self {
-            name,
-            content_type,
-            content,
-            digest,
-        }
+        Self { name, content_type, content, digest }
     }
 
     /// Its path below the issuer's.
@@ -61,11 +51,7 @@ impl Asset {
 
     fn respond(&self, asked: &str, request: &HeaderMap) -> Response {
         let etag = format!("\"{}\"", self.digest);
-        let keep = if asked == self.digest {
-            "public, max-age=31536000, immutable"
-        } else {
-            "no-cache"
-        };
+        let keep = if asked == self.digest { "public, max-age=31536000, immutable" } else { "no-cache" };
         let headers = [
             (header::CONTENT_TYPE, self.content_type),
             (header::CACHE_CONTROL, keep),
@@ -73,11 +59,9 @@ impl Asset {
             (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         ];
         let known = request.get_all(header::IF_NONE_MATCH).iter().any(|known| {
-            known.to_str().is_ok_and(|known| {
-                known
-                    .split(',')
-                    .any(|known| known.trim().trim_start_matches("W/") == etag)
-            })
+            known
+                .to_str()
+                .is_ok_and(|known| known.split(',').any(|known| known.trim().trim_start_matches("W/") == etag))
         });
         if known {
             return (StatusCode::NOT_MODIFIED, headers).into_response();
@@ -88,8 +72,5 @@ impl Asset {
 
 async fn read(Path((digest, name)): Path<(String, String)>, headers: HeaderMap) -> Response {
     let asset = [&STYLE, &MARK].into_iter().find(|asset| asset.name == name);
-    asset.map_or_else(
-        || StatusCode::NOT_FOUND.into_response(),
-        |asset| asset.respond(&digest, &headers),
-    )
+    asset.map_or_else(|| StatusCode::NOT_FOUND.into_response(), |asset| asset.respond(&digest, &headers))
 }

@@ -24,22 +24,16 @@ pub fn routes() -> Router<AppState> {
 pub static CALLS: &[&Call] = &[&REQUEST, &RESUME, &DEFER];
 
 /// Durable: it may issue a code.
-static REQUEST: Call = Call {
-    pool: Pool::Writes,
-    sql: "select outcome, detail, answer from identity.authorization_request($1, $2, $3)",
-};
+static REQUEST: Call =
+    Call { pool: Pool::Writes, sql: "select outcome, detail, answer from identity.authorization_request($1, $2, $3)" };
 
 /// The same for a request that was sealed before.
-static RESUME: Call = Call {
-    pool: Pool::Writes,
-    sql: "select outcome, detail, answer from identity.authorization_resume($1, $2, $3)",
-};
+static RESUME: Call =
+    Call { pool: Pool::Writes, sql: "select outcome, detail, answer from identity.authorization_resume($1, $2, $3)" };
 
 /// Only seals.
-static DEFER: Call = Call {
-    pool: Pool::Reads,
-    sql: "select outcome, detail, answer from identity.authorization_defer($1)",
-};
+static DEFER: Call =
+    Call { pool: Pool::Reads, sql: "select outcome, detail, answer from identity.authorization_defer($1)" };
 
 async fn authorize(State(state): State<AppState>, mut cookies: Cookies, parts: Parts) -> Response {
     let parameters = match Parameters::of_query(&parts) {

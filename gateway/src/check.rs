@@ -62,11 +62,8 @@ fn advice(settings: &Settings, issuer: &Issuer) -> Vec<Finding> {
     let mut findings = Vec::new();
     if !issuer.is_https() && !settings.http.listen.ip().is_loopback() {
         findings.push(Finding::Warning(
-            Failure::new(format!(
-                "http.listen {} is not loopback although the issuer is",
-                settings.http.listen
-            ))
-            .hint("an http issuer is for development: listen on 127.0.0.1"),
+            Failure::new(format!("http.listen {} is not loopback although the issuer is", settings.http.listen))
+                .hint("an http issuer is for development: listen on 127.0.0.1"),
         ));
     }
     if issuer.is_https() && settings.http.tls_certificate.is_none() && settings.http.trusted_proxies.is_empty() {
@@ -108,11 +105,7 @@ fn obstacle(error: tokio_postgres::Error) -> Obstacle {
         let code = db.code().code();
         code.starts_with("08") || code.starts_with("53") || code.starts_with("57P")
     });
-    if later {
-        Obstacle::Unreachable(error.into())
-    } else {
-        Obstacle::Refused(error.into())
-    }
+    if later { Obstacle::Unreachable(error.into()) } else { Obstacle::Refused(error.into()) }
 }
 
 async fn extension(client: &Client) -> Result<Vec<Finding>, tokio_postgres::Error> {
@@ -129,9 +122,8 @@ async fn extension(client: &Client) -> Result<Vec<Finding>, tokio_postgres::Erro
             Failure::new("the extension is not in this database").hint("as a superuser: create extension pg_identity"),
         )),
         (true, false) => {
-            findings.push(Finding::Fault(
-                Failure::new("the store is not in this database").hint("run: gateway migrate"),
-            ));
+            findings
+                .push(Finding::Fault(Failure::new("the store is not in this database").hint("run: gateway migrate")));
         }
         (true, true) => {}
     }
@@ -139,10 +131,7 @@ async fn extension(client: &Client) -> Result<Vec<Finding>, tokio_postgres::Erro
 }
 
 async fn build(client: &Client) -> Result<Finding, tokio_postgres::Error> {
-    let row = match client
-        .query_one("select identity.build(), identity.installed_build()", &[])
-        .await
-    {
+    let row = match client.query_one("select identity.build(), identity.installed_build()", &[]).await {
         Ok(row) => row,
         Err(error) => return answered(error),
     };
@@ -151,10 +140,8 @@ async fn build(client: &Client) -> Result<Finding, tokio_postgres::Error> {
         Finding::Good(format!("the extension's library and SQL are of one build, {library}"))
     } else {
         Finding::Fault(
-            Failure::new(format!(
-                "the extension's library is of build {library}, its SQL of build {installed}"
-            ))
-            .hint("as a superuser: alter extension pg_identity update"),
+            Failure::new(format!("the extension's library is of build {library}, its SQL of build {installed}"))
+                .hint("as a superuser: alter extension pg_identity update"),
         )
     })
 }
@@ -200,10 +187,7 @@ async fn keys(client: &Client) -> Result<Finding, tokio_postgres::Error> {
         Ok(row) => row.try_get::<_, Json<serde_json::Value>>(0)?,
         Err(error) => return answered(error),
     };
-    let keys = keys
-        .get("keys")
-        .and_then(|keys| keys.as_array())
-        .map_or(&[][..], Vec::as_slice);
+    let keys = keys.get("keys").and_then(|keys| keys.as_array()).map_or(&[][..], Vec::as_slice);
     let algorithms: Vec<_> = keys.iter().filter_map(|key| key.get("alg")?.as_str()).collect();
     Ok(if algorithms.is_empty() {
         Finding::Fault(Failure::new("no signing key is published").hint("run: gateway admin keys create"))
@@ -214,11 +198,7 @@ async fn keys(client: &Client) -> Result<Finding, tokio_postgres::Error> {
 
 /// An answer that is an error is a fault; a lost connection is not.
 fn answered(error: tokio_postgres::Error) -> Result<Finding, tokio_postgres::Error> {
-    if error.as_db_error().is_some() {
-        Ok(Finding::Fault(error.into()))
-    } else {
-        Err(error)
-    }
+    if error.as_db_error().is_some() { Ok(Finding::Fault(error.into())) } else { Err(error) }
 }
 
 impl fmt::Display for Finding {

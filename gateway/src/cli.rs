@@ -57,9 +57,7 @@ fn command() -> clap::Command {
         .mut_subcommand("serve", takes::<Settings>)
         .mut_subcommand("check", takes::<Settings>)
         .mut_subcommand("migrate", takes::<MigrateDatabase>)
-        .mut_subcommand("admin", |admin| {
-            takes::<AdminDatabase>(admin).mut_args(|argument| argument.global(true))
-        })
+        .mut_subcommand("admin", |admin| takes::<AdminDatabase>(admin).mut_args(|argument| argument.global(true)))
 }
 
 fn takes<S: clap::Args>(command: clap::Command) -> clap::Command {
@@ -84,19 +82,13 @@ fn start(matches: &ArgMatches) -> Result<(), Failure> {
             block_on(tokio::runtime::Builder::new_current_thread(), check::run(&settings))
         }
         Command::Migrate => {
-            settings
-                .migrate
-                .update_from_arg_matches(arguments)
-                .map_err(|error| Failure::new(error.to_string()))?;
+            settings.migrate.update_from_arg_matches(arguments).map_err(|error| Failure::new(error.to_string()))?;
             block_on(tokio::runtime::Builder::new_current_thread(), async {
                 migrate::run(&settings.migrate.url()?).await
             })
         }
         Command::Admin(order) => {
-            settings
-                .admin
-                .update_from_arg_matches(arguments)
-                .map_err(|error| Failure::new(error.to_string()))?;
+            settings.admin.update_from_arg_matches(arguments).map_err(|error| Failure::new(error.to_string()))?;
             block_on(tokio::runtime::Builder::new_current_thread(), async {
                 admin::run(&settings.admin.url()?, *order).await
             })
@@ -108,11 +100,7 @@ fn block_on(
     mut runtime: tokio::runtime::Builder,
     command: impl Future<Output = Result<(), Failure>>,
 ) -> Result<(), Failure> {
-    runtime
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::new(error.to_string()))?
-        .block_on(command)
+    runtime.enable_all().build().map_err(|error| Failure::new(error.to_string()))?.block_on(command)
 }
 
 /// The matches of the last subcommand, where global arguments are known too.

@@ -55,8 +55,7 @@ impl Settings {
 
     /// What environment and flags say instead.
     pub fn update(&mut self, arguments: &ArgMatches) -> Result<(), Failure> {
-        self.update_from_arg_matches(arguments)
-            .map_err(|error| Failure::new(error.to_string()))
+        self.update_from_arg_matches(arguments).map_err(|error| Failure::new(error.to_string()))
     }
 
     fn read(path: &Path) -> Result<Self, Failure> {
@@ -83,9 +82,7 @@ fn refuse_secrets_on_the_command_line(arguments: &ArgMatches) -> Result<(), Fail
     ] {
         if matches!(arguments.try_contains_id(id), Ok(true))
             && arguments.value_source(id) == Some(ValueSource::CommandLine)
-            && arguments
-                .get_one::<DatabaseUrl>(id)
-                .is_some_and(DatabaseUrl::has_password)
+            && arguments.get_one::<DatabaseUrl>(id).is_some_and(DatabaseUrl::has_password)
         {
             return Err(Failure::new(
                 "a database URL with a password on the command line is readable by every user of this machine",

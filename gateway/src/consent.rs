@@ -23,15 +23,11 @@ pub fn routes() -> Router<AppState> {
 /// The statements of this feature.
 pub static CALLS: &[&Call] = &[&PAGE, &DECIDE];
 
-static PAGE: Call = Call {
-    pool: Pool::Writes,
-    sql: "select outcome, detail, answer from identity.consent_page($1, $2, $3)",
-};
+static PAGE: Call =
+    Call { pool: Pool::Writes, sql: "select outcome, detail, answer from identity.consent_page($1, $2, $3)" };
 
-static DECIDE: Call = Call {
-    pool: Pool::Writes,
-    sql: "select outcome, detail, answer from identity.consent_decide($1, $2, $3, $4)",
-};
+static DECIDE: Call =
+    Call { pool: Pool::Writes, sql: "select outcome, detail, answer from identity.consent_decide($1, $2, $3, $4)" };
 
 #[derive(Template)]
 #[template(path = "consent.html")]
@@ -68,19 +64,13 @@ struct User {
 
 impl Resource {
     fn words(&self) -> &str {
-        self.name
-            .as_deref()
-            .filter(|name| !name.is_empty())
-            .unwrap_or(&self.identifier)
+        self.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&self.identifier)
     }
 }
 
 impl User {
     fn shown(&self) -> &str {
-        self.name
-            .as_deref()
-            .filter(|name| !name.is_empty())
-            .unwrap_or(&self.username)
+        self.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&self.username)
     }
 }
 
@@ -92,10 +82,7 @@ async fn show(State(state): State<AppState>, cookies: Cookies, query: Result<Que
 async fn show_page(state: &AppState, cookies: &Cookies, query: Result<Query, Malformed>) -> Result<Response, Trouble> {
     let query = query?.0;
     let resume = query.one("resume")?;
-    let answer = state
-        .db
-        .call(&PAGE, &[&resume, &cookies.session(), &cookies.browser()])
-        .await?;
+    let answer = state.db.call(&PAGE, &[&resume, &cookies.session(), &cookies.browser()]).await?;
     if answer.outcome != "page" {
         return Ok(outcome::authorization(state, &answer.outcome, &answer.body));
     }
@@ -127,19 +114,11 @@ async fn decide(
     form: Result<Form, Malformed>,
 ) -> Result<Response, Trouble> {
     let form = form?.0;
-    csrf::check(
-        headers,
-        state.issuer.origin(),
-        form.one(csrf::FIELD)?,
-        cookies.session(),
-    )?;
+    csrf::check(headers, state.issuer.origin(), form.one(csrf::FIELD)?, cookies.session())?;
     // A form without either button allows nothing.
     let allowed = form.one("allow")?.is_some() && form.one("deny")?.is_none();
     let decision = if allowed { "allow" } else { "deny" };
     let resume = form.one("resume")?;
-    let answer = state
-        .db
-        .call(&DECIDE, &[&resume, &cookies.session(), &cookies.browser(), &decision])
-        .await?;
+    let answer = state.db.call(&DECIDE, &[&resume, &cookies.session(), &cookies.browser(), &decision]).await?;
     Ok(outcome::authorization(state, &answer.outcome, &answer.body))
 }

@@ -12,10 +12,7 @@ pub struct Failure {
 impl Failure {
     /// A failure that explains itself.
     pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            hint: None,
-        }
+        Self { message: message.into(), hint: None }
     }
 
     /// Adds what to do.

@@ -19,18 +19,13 @@ use crate::web::{
 
 /// The endpoints of this feature.
 pub fn routes() -> Router<AppState> {
-    Router::new()
-        .route("/healthz", get(healthz))
-        .route("/readyz", get(readyz))
+    Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz))
 }
 
 /// The statements of this feature.
 pub static CALLS: &[&Call] = &[&READINESS];
 
-static READINESS: Call = Call {
-    pool: Pool::Reads,
-    sql: "select outcome, detail, answer from identity.readiness()",
-};
+static READINESS: Call = Call { pool: Pool::Reads, sql: "select outcome, detail, answer from identity.readiness()" };
 
 async fn healthz() -> impl IntoResponse {
     ([(CACHE_CONTROL, "no-store")], Json(json!({ "status": "ok" })))
@@ -38,9 +33,7 @@ async fn healthz() -> impl IntoResponse {
 
 async fn readyz(State(state): State<AppState>) -> impl IntoResponse {
     // Whoever asks decides within a second whether to send people here; a connection is waited for longer than that.
-    let answer = timeout(PATIENCE, state.db.call(&READINESS, &[]))
-        .await
-        .unwrap_or(Err(Unavailable::Unreachable));
+    let answer = timeout(PATIENCE, state.db.call(&READINESS, &[])).await.unwrap_or(Err(Unavailable::Unreachable));
     let (status, text) = match answer {
         Ok(answer) if answer.outcome == "ok" => (StatusCode::OK, "ok"),
         Ok(answer) => {

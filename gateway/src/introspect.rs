@@ -1,4 +1,4 @@
-//! `/introspect` (RFC 7662): what a token is, for those who may ask (security.md §7).
+//! `/introspect` (RFC 7662): what a token is, for those who may ask (README, decision 12).
 
 use axum::Router;
 use axum::extract::State;
@@ -35,9 +35,5 @@ async fn answer(state: &AppState, headers: &HeaderMap, form: &Parameters) -> Res
     let token = form.one("token")?;
     let hint = form.one("token_type_hint")?;
     let method = client.method().name();
-    Ok(state
-        .db
-        .call(&CALL, &[&client.id(), &client.secret(), &method, &token, &hint])
-        .await
-        .into())
+    Ok(state.db.call(&CALL, &[&client.id(), &client.secret(), &method, &token, &hint]).await.into())
 }

@@ -29,10 +29,8 @@ pub fn routes() -> Router<AppState> {
 /// The statements of this feature.
 pub static CALLS: &[&Call] = &[&PAGE, &SIGN_IN];
 
-static PAGE: Call = Call {
-    pool: Pool::Reads,
-    sql: "select outcome, detail, answer from identity.sign_in_page($1, $2, $3)",
-};
+static PAGE: Call =
+    Call { pool: Pool::Reads, sql: "select outcome, detail, answer from identity.sign_in_page($1, $2, $3)" };
 
 static SIGN_IN: Call = Call {
     pool: Pool::Hashing,
@@ -109,39 +107,26 @@ async fn show_page(
     if cookies.browser_or_new().is_none() {
         return first_visit(state, resume, query.one("again")?.is_some());
     }
-    let answer = state
-        .db
-        .call(&PAGE, &[&resume, &cookies.session(), &cookies.browser()])
-        .await?;
+    let answer = state.db.call(&PAGE, &[&resume, &cookies.session(), &cookies.browser()]).await?;
     if answer.outcome != "page" {
         return Err(answer.into());
     }
     let answer: PageAnswer = answer.read()?;
     let again = answer.username.is_some();
     let username = answer.username.or(answer.login_hint).unwrap_or_default();
-    LoginPage {
-        client: answer.client,
-        again,
-        ..LoginPage::of(state, cookies, resume, &username)
-    }
-    .respond(StatusCode::OK)
+    LoginPage { client: answer.client, again, ..LoginPage::of(state, cookies, resume, &username) }
+        .respond(StatusCode::OK)
 }
 
-/// A client sends people here from another site, and such a request gets no cookie when it brings none (security.md §2:
+/// A client sends people here from another site, and such a request gets no cookie when it brings none (README, decision 7:
 /// the browser may have some that it held back). But the form needs one. So this page opens the sign-in page: that
 /// request then comes from this site.
 fn first_visit(state: &AppState, resume: Option<&str>, again: bool) -> Result<Response, Trouble> {
     let mut query = form_urlencoded::Serializer::new(String::new());
-    query
-        .append_pair("again", "yes")
-        .extend_pairs(resume.map(|resume| ("resume", resume)));
+    query.append_pair("again", "yes").extend_pairs(resume.map(|resume| ("resume", resume)));
     let location = format!("{}?{}", state.issuer.local("/login"), query.finish());
     // Never twice by itself: where a browser thinks otherwise about what another site is, that would be without end.
-    let moment = MomentPage {
-        site: Site::of(state),
-        location,
-        automatic: !again,
-    };
+    let moment = MomentPage { site: Site::of(state), location, automatic: !again };
     page::render(StatusCode::OK, &moment, Forms::Here, [])
 }
 
@@ -164,28 +149,15 @@ async fn sign_in(
     form: Result<Form, Malformed>,
 ) -> Result<Response, Trouble> {
     let form = form?.0;
-    csrf::check(
-        headers,
-        state.issuer.origin(),
-        form.one(csrf::FIELD)?,
-        cookies.browser(),
-    )?;
+    csrf::check(headers, state.issuer.origin(), form.one(csrf::FIELD)?, cookies.browser())?;
     let resume = form.one("resume")?;
     let username = form.one("username")?.unwrap_or_default();
     let password = form.one("password")?.unwrap_or_default();
     let address = source.address.to_string();
     let user_agent = user_agent(headers);
     let (browser, device, session) = (cookies.browser(), cookies.device(), cookies.session());
-    let evidence: &[&(dyn ToSql + Sync)] = &[
-        &resume,
-        &browser,
-        &username,
-        &password,
-        &address,
-        &user_agent,
-        &device,
-        &session,
-    ];
+    let evidence: &[&(dyn ToSql + Sync)] =
+        &[&resume, &browser, &username, &password, &address, &user_agent, &device, &session];
     let answer = state.db.call(&SIGN_IN, evidence).await?;
     let page = LoginPage::of(state, cookies, resume, username);
     match answer.outcome.as_str() {
@@ -193,25 +165,13 @@ async fn sign_in(
         "invalid_credentials" => {
             let Refused { client, .. } = answer.read()?;
             let problem = Some("The username or the password is not right.".to_owned());
-            LoginPage {
-                client,
-                problem,
-                ..page
-            }
-            .respond(StatusCode::UNAUTHORIZED)
+            LoginPage { client, problem, ..page }.respond(StatusCode::UNAUTHORIZED)
         }
         "slow_down" => {
             let Refused { client, retry_after } = answer.read()?;
             let problem = Some(too_many(retry_after));
-            let mut response = LoginPage {
-                client,
-                problem,
-                ..page
-            }
-            .respond(StatusCode::TOO_MANY_REQUESTS)?;
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from(retry_after));
+            let mut response = LoginPage { client, problem, ..page }.respond(StatusCode::TOO_MANY_REQUESTS)?;
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after));
             Ok(response)
         }
         _ => Err(answer.into()),
@@ -234,30 +194,13 @@ impl<'a> LoginPage<'a> {
     /// The page for a request, with nothing said about it yet.
     fn of(state: &AppState, cookies: &Cookies, resume: Option<&'a str>, username: &'a str) -> Self {
         let csrf = cookies.browser().map(csrf::token).unwrap_or_default();
-        Self {
-            site: Site::of(state),
-            client: None,
-            username,
-            again: false,
-            problem: None,
-            resume,
-            csrf,
-        }
+        Self { site: Site::of(state), client: None, username, again: false, problem: None, resume, csrf }
     }
 
     fn respond(&self, status: StatusCode) -> Result<Response, Trouble> {
         // With a request of a client, the answer to the form may lead to that client.
-        let forms = if self.resume.is_some() {
-            Forms::Onward
-        } else {
-            Forms::Here
-        };
-        page::render(
-            status,
-            self,
-            forms,
-            self.client.iter().filter_map(|client| client.logo_uri.as_ref()),
-        )
+        let forms = if self.resume.is_some() { Forms::Onward } else { Forms::Here };
+        page::render(status, self, forms, self.client.iter().filter_map(|client| client.logo_uri.as_ref()))
     }
 }
 
@@ -270,10 +213,5 @@ pub fn too_many(seconds: u32) -> String {
 
 fn user_agent(headers: &HeaderMap) -> Option<String> {
     let text = String::from_utf8_lossy(headers.get(header::USER_AGENT)?.as_bytes());
-    Some(
-        text.chars()
-            .filter(|character| !character.is_control())
-            .take(USER_AGENT_LENGTH)
-            .collect(),
-    )
+    Some(text.chars().filter(|character| !character.is_control()).take(USER_AGENT_LENGTH).collect())
 }

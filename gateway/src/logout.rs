@@ -36,17 +36,13 @@ pub fn routes() -> Router<AppState> {
 /// The statements of this feature.
 pub static CALLS: &[&Call] = &[&REQUEST, &CONFIRM];
 
-static REQUEST: Call = Call {
-    pool: Pool::Writes,
-    sql: "select outcome, detail, answer from identity.logout_request($1, $2, $3)",
-};
+static REQUEST: Call =
+    Call { pool: Pool::Writes, sql: "select outcome, detail, answer from identity.logout_request($1, $2, $3)" };
 
-static CONFIRM: Call = Call {
-    pool: Pool::Writes,
-    sql: "select outcome, detail, answer from identity.logout_confirm($1, $2, $3)",
-};
+static CONFIRM: Call =
+    Call { pool: Pool::Writes, sql: "select outcome, detail, answer from identity.logout_confirm($1, $2, $3)" };
 
-/// The longest query that a POST is turned into, in bytes (security.md §2).
+/// The longest query that a POST is turned into, in bytes (README, decision 7).
 const LONGEST_QUERY: usize = 6 * 1024;
 
 #[derive(Template)]
@@ -88,22 +84,14 @@ async fn show_page(
 ) -> Result<Response, Trouble> {
     let parameters = Json(query?.0);
     cookies.browser_or_new();
-    let answer = state
-        .db
-        .call(&REQUEST, &[&parameters, &cookies.session(), &cookies.browser()])
-        .await?;
+    let answer = state.db.call(&REQUEST, &[&parameters, &cookies.session(), &cookies.browser()]).await?;
     match answer.outcome.as_str() {
         "confirm" => {
             let confirm: Confirm = answer.read()?;
             // Bound to the browser, not to the session: the same page in a second window must not fail because the
             // first one has ended the session.
             let csrf = cookies.browser().map(csrf::token).unwrap_or_default();
-            let logout = LogoutPage {
-                site: Site::of(state),
-                client: &confirm.client,
-                resume: &confirm.resume,
-                csrf,
-            };
+            let logout = LogoutPage { site: Site::of(state), client: &confirm.client, resume: &confirm.resume, csrf };
             let pictures = confirm.client.iter().filter_map(|client| client.logo_uri.as_ref());
             page::render(StatusCode::OK, &logout, Forms::Onward, pictures)
         }
@@ -123,11 +111,7 @@ async fn repeat(State(state): State<AppState>, form: Result<Form, Malformed>) ->
             return Err(Malformed::TooLarge.into());
         }
         let location = state.issuer.local("/logout");
-        Ok(response::see_other(&if query.is_empty() {
-            location
-        } else {
-            format!("{location}?{query}")
-        }))
+        Ok(response::see_other(&if query.is_empty() { location } else { format!("{location}?{query}") }))
     });
     page::answer(&state, repeated)
 }
@@ -149,20 +133,12 @@ async fn confirm(
     form: Result<Form, Malformed>,
 ) -> Result<Response, Trouble> {
     let form = form?.0;
-    csrf::check(
-        headers,
-        state.issuer.origin(),
-        form.one(csrf::FIELD)?,
-        cookies.browser(),
-    )?;
+    csrf::check(headers, state.issuer.origin(), form.one(csrf::FIELD)?, cookies.browser())?;
     if form.one("logout-yes")?.is_none() || form.one("logout-no")?.is_some() {
         return Ok(response::see_other(&page::home(state)));
     }
     let resume = form.one("resume")?;
-    let answer = state
-        .db
-        .call(&CONFIRM, &[&resume, &cookies.session(), &cookies.browser()])
-        .await?;
+    let answer = state.db.call(&CONFIRM, &[&resume, &cookies.session(), &cookies.browser()]).await?;
     match answer.outcome.as_str() {
         "signed_out" => Ok(match signed_out(cookies, &answer)? {
             Some(redirection) => redirection.into_response(),
@@ -177,12 +153,7 @@ async fn done(State(state): State<AppState>) -> Response {
 }
 
 fn logged_out(state: &AppState) -> Result<Response, Trouble> {
-    page::render(
-        StatusCode::OK,
-        &LoggedOutPage { site: Site::of(state) },
-        Forms::Here,
-        [],
-    )
+    page::render(StatusCode::OK, &LoggedOutPage { site: Site::of(state) }, Forms::Here, [])
 }
 
 /// Forgets the session, and reads where the browser goes.

@@ -14,10 +14,7 @@ use crate::{
 /// The statements of this feature.
 pub static CALLS: &[&Call] = &[&RUN];
 
-static RUN: Call = Call {
-    pool: Pool::Writes,
-    sql: "select outcome, detail, answer from identity.maintenance_run()",
-};
+static RUN: Call = Call { pool: Pool::Writes, sql: "select outcome, detail, answer from identity.maintenance_run()" };
 
 /// Runs it now and then every `interval`, as long as the process lives.
 pub async fn run_every(interval: Duration, db: Database) {
@@ -44,7 +41,4 @@ async fn run(target: &Target) -> Result<String, Failure> {
     Ok(answer.to_string())
 }
 
-const LIMITS: Limits = Limits {
-    statement: Duration::from_secs(300),
-    lock: Duration::from_secs(1),
-};
+const LIMITS: Limits = Limits { statement: Duration::from_secs(300), lock: Duration::from_secs(1) };

@@ -34,9 +34,7 @@ pub fn routes(metrics: PrometheusHandle, state: AppState) -> Router {
             upkeep.run_upkeep();
         }
     });
-    Router::new()
-        .route("/metrics", get(render))
-        .with_state(Exporter { metrics, state })
+    Router::new().route("/metrics", get(render)).with_state(Exporter { metrics, state })
 }
 
 async fn render(State(exporter): State<Exporter>) -> impl IntoResponse {
@@ -45,8 +43,6 @@ async fn render(State(exporter): State<Exporter>) -> impl IntoResponse {
 }
 
 /// Seconds: from a read out of memory to a login that had to wait.
-const BUCKETS: &[f64] = &[
-    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
-];
+const BUCKETS: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 /// Histograms keep single values until somebody renders or this long has passed.
 const UPKEEP: Duration = Duration::from_secs(5);

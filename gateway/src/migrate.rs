@@ -18,25 +18,17 @@ use self::scripts::store_version;
 /// The command. Prints a line for each thing done.
 pub async fn run(url: &DatabaseUrl) -> Result<(), Failure> {
     let target = Target::new("migrate.url", url, "gateway migrate")?.limited(LIMITS);
-    let (mut client, _connection) = target
-        .connect()
-        .await
-        .map_err(|error| Failure::from(error).during("migrate.url"))?;
+    let (mut client, _connection) =
+        target.connect().await.map_err(|error| Failure::from(error).during("migrate.url"))?;
     become_owner(&client).await?;
     fits(&client).await?;
     one_at_a_time(&client).await?;
     // "already exists, skipping" is not worth a line.
     client.batch_execute("set client_min_messages = warning").await?;
-    client
-        .batch_execute(BOOTSTRAP)
-        .await
-        .map_err(|error| Failure::from(error).during("bootstrap.sql"))?;
+    client.batch_execute(BOOTSTRAP).await.map_err(|error| Failure::from(error).during("bootstrap.sql"))?;
     let applied = migrations(&mut client).await?;
     let changed = functions::replace(&mut client).await?;
-    println!(
-        "store {}: {applied} migrations applied, {changed} functions in place",
-        store_version()
-    );
+    println!("store {}: {applied} migrations applied, {changed} functions in place", store_version());
     Ok(())
 }
 
@@ -50,9 +42,9 @@ async fn become_owner(client: &Client) -> Result<(), Failure> {
         .await?;
     let role: String = row.try_get(0)?;
     match row.try_get(1)? {
-        Some(true) => Ok(client
-            .batch_execute("set role identity_owner; set search_path = pg_catalog, pg_temp")
-            .await?),
+        Some(true) => {
+            Ok(client.batch_execute("set role identity_owner; set search_path = pg_catalog, pg_temp").await?)
+        }
         Some(false) => Err(Failure::new(format!("role {role} is not a member of identity_owner"))
             .hint(format!("as a superuser: grant identity_owner to {role}"))),
         None => Err(Failure::new("role identity_owner does not exist")
@@ -62,18 +54,14 @@ async fn become_owner(client: &Client) -> Result<(), Failure> {
 
 /// The library that is loaded and the SQL that is installed must be of one build; the store stands on both.
 async fn fits(client: &Client) -> Result<(), Failure> {
-    let there: bool = client
-        .query_one("select to_regprocedure('identity.build()') is not null", &[])
-        .await?
-        .try_get(0)?;
+    let there: bool =
+        client.query_one("select to_regprocedure('identity.build()') is not null", &[]).await?.try_get(0)?;
     if !there {
         return Err(
             Failure::new("the extension is not in this database").hint("as a superuser: create extension pg_identity")
         );
     }
-    let row = client
-        .query_one("select identity.build(), identity.installed_build()", &[])
-        .await?;
+    let row = client.query_one("select identity.build(), identity.installed_build()", &[]).await?;
     let (library, installed): (String, String) = (row.try_get(0)?, row.try_get(1)?);
     if library == installed {
         return Ok(());
@@ -84,10 +72,7 @@ async fn fits(client: &Client) -> Result<(), Failure> {
 
 /// A session lock, because each migration is a transaction of its own; it goes with the connection.
 async fn one_at_a_time(client: &Client) -> Result<(), Failure> {
-    let free: bool = client
-        .query_one("select pg_try_advisory_lock($1)", &[&LOCK])
-        .await?
-        .try_get(0)?;
+    let free: bool = client.query_one("select pg_try_advisory_lock($1)", &[&LOCK]).await?.try_get(0)?;
     if !free {
         println!("waiting for another gateway migrate");
         client.batch_execute("set lock_timeout = 0").await?;
@@ -99,10 +84,7 @@ async fn one_at_a_time(client: &Client) -> Result<(), Failure> {
 
 async fn migrations(client: &mut Client) -> Result<usize, Failure> {
     let recorded: Vec<(i32, String, String)> = client
-        .query(
-            "select version, name, checksum from identity_store.migrations order by version",
-            &[],
-        )
+        .query("select version, name, checksum from identity_store.migrations order by version", &[])
         .await?
         .iter()
         .map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?)))
@@ -111,9 +93,7 @@ async fn migrations(client: &mut Client) -> Result<usize, Failure> {
     let pending = MIGRATIONS.get(recorded.len()..).unwrap_or_default();
     for script in pending {
         println!("applying {}", script.name);
-        apply(client, script)
-            .await
-            .map_err(|failure| failure.during(format!("migration {}", script.name)))?;
+        apply(client, script).await.map_err(|failure| failure.during(format!("migration {}", script.name)))?;
     }
     Ok(pending.len())
 }
@@ -142,10 +122,8 @@ fn compare(known: &[Script], recorded: &[(i32, String, String)]) -> Result<(), F
     }
     for (expected, (version, name, checksum)) in (1..).zip(recorded) {
         if *version != expected {
-            return Err(Failure::new(format!(
-                "migration {expected} is missing in this database, which has {name}"
-            ))
-            .hint("restore identity_store.migrations from a backup: it was changed by hand"));
+            return Err(Failure::new(format!("migration {expected} is missing in this database, which has {name}"))
+                .hint("restore identity_store.migrations from a backup: it was changed by hand"));
         }
         let Some(script) = usize::try_from(expected - 1).ok().and_then(|index| known.get(index)) else {
             return Err(Failure::new(format!(
@@ -154,22 +132,19 @@ fn compare(known: &[Script], recorded: &[(i32, String, String)]) -> Result<(), F
             .hint("use the gateway that migrated it, or a later one"));
         };
         if script.checksum() != *checksum {
-            return Err(
-                Failure::new(format!("migration {} was changed after it was applied", script.name)).hint(format!(
+            return Err(Failure::new(format!("migration {} was changed after it was applied", script.name)).hint(
+                format!(
                     "applied migrations never change: put the change into a new file; applied {checksum}, now {}",
                     script.checksum()
-                )),
-            );
+                ),
+            ));
         }
     }
     Ok(())
 }
 
 // A migration may read whole tables; one that has to wait for a lock makes everybody behind it wait too.
-const LIMITS: Limits = Limits {
-    statement: std::time::Duration::ZERO,
-    lock: std::time::Duration::from_secs(10),
-};
+const LIMITS: Limits = Limits { statement: std::time::Duration::ZERO, lock: std::time::Duration::from_secs(10) };
 /// "identity" in ASCII: the advisory lock of `migrate`.
 const LOCK: i64 = 0x6964_656e_7469_7479;
 
@@ -177,22 +152,10 @@ const LOCK: i64 = 0x6964_656e_7469_7479;
 mod tests {
     use super::*;
 
-    const KNOWN: &[Script] = &[
-        Script {
-            name: "0001_a.sql",
-            sql: "a",
-        },
-        Script {
-            name: "0002_b.sql",
-            sql: "b",
-        },
-    ];
+    const KNOWN: &[Script] = &[Script { name: "0001_a.sql", sql: "a" }, Script { name: "0002_b.sql", sql: "b" }];
 
     fn recorded(scripts: &[(i32, &Script)]) -> Vec<(i32, String, String)> {
-        scripts
-            .iter()
-            .map(|(version, script)| (*version, script.name.to_owned(), script.checksum()))
-            .collect()
+        scripts.iter().map(|(version, script)| (*version, script.name.to_owned(), script.checksum())).collect()
     }
 
     #[test]
@@ -206,28 +169,13 @@ mod tests {
     #[test]
     fn a_changed_file_a_gap_and_a_newer_store_are_refused() {
         let [a, b] = KNOWN else { panic!() };
-        let changed = Script {
-            name: "0001_a.sql",
-            sql: "other",
-        };
-        let newer = Script {
-            name: "0003_c.sql",
-            sql: "c",
-        };
+        let changed = Script { name: "0001_a.sql", sql: "other" };
+        let newer = Script { name: "0003_c.sql", sql: "c" };
         let message = |scripts: &[(i32, &Script)]| compare(KNOWN, &recorded(scripts)).unwrap_err().to_string();
         assert!(message(&[(1, &changed)]).starts_with("migration 0001_a.sql was changed after it was applied"));
         assert!(message(&[(2, b)]).starts_with("migration 1 is missing"));
         assert!(message(&[(1, a), (2, b), (3, &newer)]).starts_with("the store of this database is newer"));
-        assert!(
-            compare(
-                &[Script {
-                    name: "0002_b.sql",
-                    sql: "b"
-                }],
-                &[]
-            )
-            .is_err()
-        );
+        assert!(compare(&[Script { name: "0002_b.sql", sql: "b" }], &[]).is_err());
     }
 
     #[test]

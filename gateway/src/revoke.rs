@@ -22,10 +22,8 @@ pub fn routes() -> Router<AppState> {
 pub static CALLS: &[&Call] = &[&CALL];
 
 /// Durable: what was given back stays dead.
-static CALL: Call = Call {
-    pool: Pool::Writes,
-    sql: "select outcome, detail, answer from identity.token_revoke($1, $2, $3, $4, $5)",
-};
+static CALL: Call =
+    Call { pool: Pool::Writes, sql: "select outcome, detail, answer from identity.token_revoke($1, $2, $3, $4, $5)" };
 
 async fn revoke(State(state): State<AppState>, headers: HeaderMap, Form(form): Form) -> Response {
     let reply = answer(&state, &headers, &form).await.unwrap_or_else(|refusal| refusal);
@@ -37,9 +35,5 @@ async fn answer(state: &AppState, headers: &HeaderMap, form: &Parameters) -> Res
     let token = form.one("token")?;
     let hint = form.one("token_type_hint")?;
     let method = client.method().name();
-    Ok(state
-        .db
-        .call(&CALL, &[&client.id(), &client.secret(), &method, &token, &hint])
-        .await
-        .into())
+    Ok(state.db.call(&CALL, &[&client.id(), &client.secret(), &method, &token, &hint]).await.into())
 }

@@ -57,10 +57,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     db.open();
     tracing::info!("the database fits; serving");
     if settings.maintenance.interval > 0 {
-        tokio::spawn(maintenance::run_every(
-            Duration::from_secs(settings.maintenance.interval),
-            db,
-        ));
+        tokio::spawn(maintenance::run_every(Duration::from_secs(settings.maintenance.interval), db));
     }
 
     let mut serving = serving;
@@ -68,10 +65,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         result = &mut serving => return ended(result),
         () = stop.asked() => {}
     }
-    tracing::info!(
-        connections = handle.connection_count(),
-        "stopping: running requests may finish"
-    );
+    tracing::info!(connections = handle.connection_count(), "stopping: running requests may finish");
     handle.graceful_shutdown(Some(Duration::from_secs(settings.http.shutdown_timeout)));
     tokio::select! {
         result = &mut serving => ended(result)?,

@@ -15,18 +15,13 @@ use crate::web::state::AppState;
 
 /// The endpoints of this feature.
 pub fn routes() -> Router<AppState> {
-    Router::new()
-        .route("/userinfo", get(userinfo).post(userinfo))
-        .layer(cors())
+    Router::new().route("/userinfo", get(userinfo).post(userinfo)).layer(cors())
 }
 
 /// The statements of this feature.
 pub static CALLS: &[&Call] = &[&CALL];
 
-static CALL: Call = Call {
-    pool: Pool::Reads,
-    sql: "select outcome, detail, answer from identity.userinfo_read($1)",
-};
+static CALL: Call = Call { pool: Pool::Reads, sql: "select outcome, detail, answer from identity.userinfo_read($1)" };
 
 async fn userinfo(State(state): State<AppState>, request: Request) -> Response {
     let reply = match token(request).await {
@@ -63,19 +58,11 @@ fn in_header(headers: &HeaderMap) -> Result<Option<String>, Reply> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = values.next();
     if values.next().is_some() {
-        return Err(Reply::refusal(
-            Outcome::InvalidRequest,
-            "more than one Authorization header",
-        ));
+        return Err(Reply::refusal(Outcome::InvalidRequest, "more than one Authorization header"));
     }
-    let (scheme, token) = value
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split_once(' '))
-        .unwrap_or_default();
-    Ok(scheme
-        .eq_ignore_ascii_case("bearer")
-        .then(|| token.trim().to_owned())
-        .filter(|token| !token.is_empty()))
+    let (scheme, token) =
+        value.and_then(|value| value.to_str().ok()).and_then(|value| value.split_once(' ')).unwrap_or_default();
+    Ok(scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned()).filter(|token| !token.is_empty()))
 }
 
 /// RFC 6750 §3.1: "If the request lacks any authentication information … the resource server SHOULD NOT include an
@@ -88,10 +75,7 @@ fn nobody(state: &AppState) -> Response {
 
 /// RFC 6750 §3: every refusal of a token carries a challenge that says why.
 fn challenge(state: &AppState, reply: &Reply) -> Option<HeaderValue> {
-    if !matches!(
-        reply.outcome,
-        Outcome::InvalidToken | Outcome::InsufficientScope | Outcome::InvalidRequest
-    ) {
+    if !matches!(reply.outcome, Outcome::InvalidToken | Outcome::InsufficientScope | Outcome::InvalidRequest) {
         return None;
     }
     let refusal: Refusal = serde_json::from_str(&reply.body).ok()?;
@@ -110,12 +94,7 @@ fn bearer(attributes: &[(&str, &str)]) -> HeaderValue {
     let attributes: Vec<String> = attributes
         .iter()
         // RFC 6750 §3: these values "MUST NOT include characters outside the set %x20-21 / %x23-5B / %x5D-7E".
-        .map(|(name, value)| {
-            (
-                name,
-                value.replace(|c: char| !matches!(c, ' '..='~') || matches!(c, '"' | '\\'), "'"),
-            )
-        })
+        .map(|(name, value)| (name, value.replace(|c: char| !matches!(c, ' '..='~') || matches!(c, '"' | '\\'), "'")))
         .map(|(name, value)| format!("{name}=\"{value}\""))
         .collect();
     let challenge = format!("Bearer {}", attributes.join(", "));

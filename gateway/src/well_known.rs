@@ -43,10 +43,8 @@ pub fn routes(issuer: &Issuer) -> Router<AppState> {
 pub static CALLS: &[&Call] = &[&READ];
 
 /// What the database knows of the metadata.
-pub static READ: Call = Call {
-    pool: Pool::Reads,
-    sql: "select outcome, detail, answer from identity.provider_metadata()",
-};
+pub static READ: Call =
+    Call { pool: Pool::Reads, sql: "select outcome, detail, answer from identity.provider_metadata()" };
 
 /// The discovery document: the gateway's members, and those of the database after them. No member is ever null, because
 /// strict clients refuse the whole document for one.
@@ -54,11 +52,7 @@ pub fn document(issuer: &Issuer, database: &RawValue) -> Result<Vec<u8>, serde_j
     let mut metadata = wire(issuer);
     let decided: Map<String, Value> = serde_json::from_str(database.get())?;
     let private = ["build", "store_version"];
-    metadata.extend(
-        decided
-            .into_iter()
-            .filter(|(name, value)| !value.is_null() && !private.contains(&name.as_str())),
-    );
+    metadata.extend(decided.into_iter().filter(|(name, value)| !value.is_null() && !private.contains(&name.as_str())));
     serde_json::to_vec(&metadata)
 }
 

@@ -46,11 +46,7 @@ struct Reference(Vec<Block>);
 impl Engine for Reference {
     fn hash(&mut self, recipe: &Recipe<'_>, password: &[u8], out: &mut [u8]) -> Option<()> {
         let mut parameters = ParamsBuilder::new();
-        parameters
-            .m_cost(recipe.memory)
-            .t_cost(recipe.iterations)
-            .p_cost(recipe.lanes)
-            .output_len(out.len());
+        parameters.m_cost(recipe.memory).t_cost(recipe.iterations).p_cost(recipe.lanes).output_len(out.len());
         parameters.data(AssociatedData::new(recipe.data).ok()?);
         let parameters = parameters.build().ok()?;
         let blocks = parameters.block_count();
@@ -60,9 +56,7 @@ impl Engine for Reference {
             self.0.resize(blocks, Block::default());
         }
         let memory = self.0.get_mut(..blocks)?;
-        let done = argon2
-            .hash_password_into_with_memory(password, recipe.salt, out, &mut *memory)
-            .ok();
+        let done = argon2.hash_password_into_with_memory(password, recipe.salt, out, &mut *memory).ok();
         memory.iter_mut().for_each(Block::zeroize);
         done
     }
@@ -99,9 +93,7 @@ impl Engine for Fast {
         let argon2 = argon2_rust::Argon2::new(algorithm, version, parameters);
         let hasher = self.0.get_or_insert_with(|| argon2.hasher());
         hasher.set_argon2(argon2);
-        hasher
-            .hash_into_with_ad(password, recipe.salt, recipe.secret, recipe.data, out)
-            .ok()
+        hasher.hash_into_with_ad(password, recipe.salt, recipe.secret, recipe.data, out).ok()
     }
 
     fn forget(&mut self) {
@@ -141,26 +133,13 @@ pub fn hash(recipe: &Recipe<'_>, password: &[u8], out: &mut [u8], distrust: impl
 fn agree(fast: &mut dyn Engine, reference: &mut dyn Engine) -> bool {
     let known = |engine: &mut dyn Engine| {
         let mut tag = [0; 32];
-        let recipe = Recipe {
-            memory: 32,
-            iterations: 3,
-            lanes: 4,
-            salt: &[2; 16],
-            secret: &[3; 8],
-            data: &[4; 12],
-            ..OURS
-        };
+        let recipe =
+            Recipe { memory: 32, iterations: 3, lanes: 4, salt: &[2; 16], secret: &[3; 8], data: &[4; 12], ..OURS };
         engine.hash(&recipe, &[1; 32], &mut tag).map(|()| tag) == Some(RFC_9106)
     };
     let both = |fast: &mut dyn Engine, reference: &mut dyn Engine, memory, lanes| {
         let (mut one, mut other) = ([0; 32], [0; 32]);
-        let recipe = Recipe {
-            memory,
-            iterations: 2,
-            lanes,
-            salt: &[5; 16],
-            ..OURS
-        };
+        let recipe = Recipe { memory, iterations: 2, lanes, salt: &[5; 16], ..OURS };
         fast.hash(&recipe, b"self-test", &mut one).is_some()
             && reference.hash(&recipe, b"self-test", &mut other).is_some()
             && one == other

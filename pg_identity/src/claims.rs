@@ -94,16 +94,12 @@ fn remember_subject(identity: &Identity) -> Result<(), Error> {
     digest.update(identity.issuer.as_bytes());
     digest.update(identity.subject.as_bytes());
     let mut subject = [0; 32];
-    subject
-        .iter_mut()
-        .zip(digest.finish().as_ref())
-        .for_each(|(to, from)| *to = *from);
+    subject.iter_mut().zip(digest.finish().as_ref()).for_each(|(to, from)| *to = *from);
     match FIRST_SUBJECT.get() {
-        Some(first) if first != subject => Err(Error::new(
-            Code::SecondSubject,
-            "another subject was already verified in this transaction",
-        )
-        .with_hint("Commit or roll back first; a transaction belongs to one subject, also after sign_out().")),
+        Some(first) if first != subject => {
+            Err(Error::new(Code::SecondSubject, "another subject was already verified in this transaction")
+                .with_hint("Commit or roll back first; a transaction belongs to one subject, also after sign_out()."))
+        }
         Some(_) => Ok(()),
         None => {
             FIRST_SUBJECT.set(Some(subject));
@@ -135,11 +131,7 @@ fn store(value: &CStr) -> Result<(), Error> {
             false,
         )
     };
-    if outcome > 0 {
-        Ok(())
-    } else {
-        Err(Error::internal("the identity could not be stored"))
-    }
+    if outcome > 0 { Ok(()) } else { Err(Error::internal("the identity could not be stored")) }
 }
 
 /// Parses a new value into `extra`; false refuses it.
@@ -178,13 +170,7 @@ unsafe extern "C-unwind" fn assign(_value: *const c_char, extra: *mut c_void) {
 unsafe extern "C-unwind" fn transaction_ends(event: pg_sys::XactEvent::Type, _argument: *mut c_void) {
     use pg_sys::XactEvent::{XACT_EVENT_PARALLEL_PRE_COMMIT, XACT_EVENT_PRE_COMMIT, XACT_EVENT_PRE_PREPARE};
     // Deferred triggers still run after these three.
-    if ![
-        XACT_EVENT_PRE_COMMIT,
-        XACT_EVENT_PRE_PREPARE,
-        XACT_EVENT_PARALLEL_PRE_COMMIT,
-    ]
-    .contains(&event)
-    {
+    if ![XACT_EVENT_PRE_COMMIT, XACT_EVENT_PRE_PREPARE, XACT_EVENT_PARALLEL_PRE_COMMIT].contains(&event) {
         FIRST_SUBJECT.set(None);
     }
 }

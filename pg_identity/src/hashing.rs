@@ -76,18 +76,12 @@ pub fn enter_account(key: [u8; 16]) -> Result<(), Error> {
             return None;
         }
         let place = places.free_account(now)?;
-        *place = Account {
-            process: me,
-            key,
-            ..Account::NOBODY
-        };
+        *place = Account { process: me, key, ..Account::NOBODY };
         Some(())
     })?;
     if spent {
-        return Err(
-            Error::new(Code::HashingBusy, "this transaction has checked a password of this account before")
-                .with_hint("Commit, then try again."),
-        );
+        return Err(Error::new(Code::HashingBusy, "this transaction has checked a password of this account before")
+            .with_hint("Commit, then try again."));
     }
     Ok(())
 }
@@ -110,10 +104,8 @@ fn wait(queue: Queue, mut attempt: impl FnMut(&mut Places) -> Option<()>) -> Res
         }
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            break Err(
-                Error::new(Code::HashingBusy, "too many passwords are being hashed at the moment")
-                    .with_hint("Try again in a moment."),
-            );
+            break Err(Error::new(Code::HashingBusy, "too many passwords are being hashed at the moment")
+                .with_hint("Try again in a moment."));
         }
         let nap = i64::try_from(left.min(LONGEST_NAP).as_millis()).unwrap_or(1).max(1);
         // SAFETY: as above.

@@ -15,7 +15,7 @@ pub struct Identity {
     pub issuer: String,
     /// `sub`; with the issuer it is the identity.
     pub subject: String,
-    /// A person of ours, resolved (architecture: only for our issuer, or the one trusted issuer that may say so).
+    /// A person of ours, resolved (only for our issuer, or the one trusted issuer that may say so).
     pub user_id: Option<[u8; 16]>,
     /// `exp`, seconds since 1970.
     pub expires_at: i64,
@@ -96,8 +96,7 @@ impl Source<'_> {
                 Some(Value::String(name)) => claims.get(name),
                 Some(Value::Array(path)) => {
                     let (first, rest) = path.split_first()?;
-                    rest.iter()
-                        .try_fold(claims.get(first.as_str()?)?, |value, name| value.get(name.as_str()?))
+                    rest.iter().try_fold(claims.get(first.as_str()?)?, |value, name| value.get(name.as_str()?))
                 }
                 Some(_) => None,
             },
@@ -123,12 +122,9 @@ impl Identity {
         let list = |reader: &'static str| match value(reader) {
             None => Ok(None),
             // RFC 6749 §3.3: scopes are separated by spaces. A role may contain one.
-            Some(Value::String(text)) if reader == "scopes" => Ok(Some(
-                text.split(' ')
-                    .filter(|scope| !scope.is_empty())
-                    .map(str::to_owned)
-                    .collect(),
-            )),
+            Some(Value::String(text)) if reader == "scopes" => {
+                Ok(Some(text.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect()))
+            }
             Some(Value::String(text)) => Ok(Some(vec![text.clone()])),
             Some(Value::Array(texts)) => texts
                 .iter()
@@ -181,10 +177,7 @@ impl Identity {
             ("grant", &self.grant_id),
             ("client", &self.client_id),
         ];
-        grounds.extend(
-            own.into_iter()
-                .filter_map(|(kind, id)| id.as_deref().map(|id| (kind, id))),
-        );
+        grounds.extend(own.into_iter().filter_map(|(kind, id)| id.as_deref().map(|id| (kind, id))));
         for actor in &self.actors {
             let member = |name: &str| actor.get(name).and_then(Value::as_str);
             // An actor may be an agent, a client, or a person who acts for another.
@@ -206,19 +199,11 @@ fn actors(act: Option<&Value>) -> Result<Vec<Map<String, Value>>, Error> {
     let mut chain = Vec::new();
     let mut next = act;
     while let Some(actor) = next {
-        let members = actor
-            .as_object()
-            .ok_or_else(|| malformed("the claim act is not an object"))?;
+        let members = actor.as_object().ok_or_else(|| malformed("the claim act is not an object"))?;
         if chain.len() == MOST_ACTORS {
             return Err(malformed("the chain of actors is longer than 8"));
         }
-        chain.push(
-            members
-                .iter()
-                .filter(|(name, _)| *name != "act")
-                .map(|(n, v)| (n.clone(), v.clone()))
-                .collect(),
-        );
+        chain.push(members.iter().filter(|(name, _)| *name != "act").map(|(n, v)| (n.clone(), v.clone())).collect());
         next = members.get("act");
     }
     Ok(chain)

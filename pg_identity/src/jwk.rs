@@ -40,11 +40,7 @@ pub enum Algorithm {
 
 /// How a key of an algorithm is made up.
 enum Shape {
-    Curve {
-        name: &'static str,
-        coordinate: usize,
-        verification: &'static dyn VerificationAlgorithm,
-    },
+    Curve { name: &'static str, coordinate: usize, verification: &'static dyn VerificationAlgorithm },
     Edwards,
     Rsa(&'static RsaParameters),
 }
@@ -87,21 +83,15 @@ impl Algorithm {
 
     fn shape(self) -> Shape {
         match self {
-            Self::Es256 => Shape::Curve {
-                name: "P-256",
-                coordinate: 32,
-                verification: &signature::ECDSA_P256_SHA256_FIXED,
-            },
-            Self::Es384 => Shape::Curve {
-                name: "P-384",
-                coordinate: 48,
-                verification: &signature::ECDSA_P384_SHA384_FIXED,
-            },
-            Self::Es512 => Shape::Curve {
-                name: "P-521",
-                coordinate: 66,
-                verification: &signature::ECDSA_P521_SHA512_FIXED,
-            },
+            Self::Es256 => {
+                Shape::Curve { name: "P-256", coordinate: 32, verification: &signature::ECDSA_P256_SHA256_FIXED }
+            }
+            Self::Es384 => {
+                Shape::Curve { name: "P-384", coordinate: 48, verification: &signature::ECDSA_P384_SHA384_FIXED }
+            }
+            Self::Es512 => {
+                Shape::Curve { name: "P-521", coordinate: 66, verification: &signature::ECDSA_P521_SHA512_FIXED }
+            }
             Self::EdDsa => Shape::Edwards,
             Self::Rs256 => Shape::Rsa(&signature::RSA_PKCS1_2048_8192_SHA256),
             Self::Rs384 => Shape::Rsa(&signature::RSA_PKCS1_2048_8192_SHA384),
@@ -141,11 +131,7 @@ impl PublicKey {
         }
         let bytes = |name: &str| BASE64_URL_SAFE_NO_PAD.decode(text(key, name)?).ok();
         let (parsed, signature_length) = match algorithm.shape() {
-            Shape::Curve {
-                coordinate,
-                verification,
-                ..
-            } => {
+            Shape::Curve { coordinate, verification, .. } => {
                 // RFC 7518 §6.2.1.2: the octet string has the full size of a coordinate.
                 let (x, y) = (bytes("x")?, bytes("y")?);
                 if x.len() != coordinate || y.len() != coordinate {
@@ -162,24 +148,15 @@ impl PublicKey {
                 // RFC 7518 §6.3.1: minimal octets, so a leading zero is another spelling of the same key.
                 let (n, e) = (bytes("n")?, bytes("e")?);
                 let odd = e.last().is_some_and(|last| last & 1 == 1);
-                let bits = n
-                    .first()
-                    .map_or(0, |first| n.len() * 8 - first.leading_zeros() as usize);
+                let bits = n.first().map_or(0, |first| n.len() * 8 - first.leading_zeros() as usize);
                 if !odd || e == [1] || e.len() > 4 || n.first() == Some(&0) || !(2048..=8192).contains(&bits) {
                     return None;
                 }
                 let length = n.len();
-                (
-                    PublicKeyComponents { n, e }.to_parsed_public_key(parameters).ok()?,
-                    length,
-                )
+                (PublicKeyComponents { n, e }.to_parsed_public_key(parameters).ok()?, length)
             }
         };
-        Some(Self {
-            digest: [0; 32],
-            parsed,
-            signature_length,
-        })
+        Some(Self { digest: [0; 32], parsed, signature_length })
     }
 
     /// Whether this key made this signature. Memoised per backend by digest of key and token: that much is always true or always
@@ -221,10 +198,7 @@ pub fn with_parsed<T>(
     let digest = finish(digest);
     KEYS.with_borrow_mut(|keys| {
         if !keys.contains_key(&digest) {
-            let key = PublicKey {
-                digest,
-                ..PublicKey::read(&read()?, algorithm)?
-            };
+            let key = PublicKey { digest, ..PublicKey::read(&read()?, algorithm)? };
             if keys.len() >= MOST_KEYS {
                 keys.clear();
             }
@@ -267,10 +241,7 @@ impl Memory {
 
 fn finish(context: Context) -> [u8; 32] {
     let mut digest = [0; 32];
-    digest
-        .iter_mut()
-        .zip(context.finish().as_ref())
-        .for_each(|(to, from)| *to = *from);
+    digest.iter_mut().zip(context.finish().as_ref()).for_each(|(to, from)| *to = *from);
     digest
 }
 

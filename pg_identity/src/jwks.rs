@@ -71,19 +71,13 @@ fn signing_key(key: &Map<String, Value>, algorithms: &[Algorithm]) -> Result<Opt
         Some(Value::String(kid)) if !kid.is_empty() && kid.len() <= LONGEST_KID => Some(kid.clone()),
         Some(_) => return Err(refused("jwks holds a kid that is not a string of 1 to 256 bytes")),
     };
-    let verifies = key
-        .get("key_ops")
-        .and_then(Value::as_array)
-        .is_none_or(|ops| ops.iter().any(|op| op == "verify"));
+    let verifies = key.get("key_ops").and_then(Value::as_array).is_none_or(|ops| ops.iter().any(|op| op == "verify"));
     if text("use").is_some_and(|purpose| purpose != "sig") || !verifies {
         return Ok(None);
     }
     let algorithm = match key.get("alg") {
         None => algorithms.iter().copied().find(|algorithm| algorithm.fits(key)),
-        Some(name) => name
-            .as_str()
-            .and_then(Algorithm::named)
-            .filter(|algorithm| algorithms.contains(algorithm)),
+        Some(name) => name.as_str().and_then(Algorithm::named).filter(|algorithm| algorithms.contains(algorithm)),
     };
     let Some(algorithm) = algorithm else { return Ok(None) };
     if PublicKey::read(key, algorithm).is_none() {

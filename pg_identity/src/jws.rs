@@ -109,15 +109,9 @@ impl Jws<'_> {
             Some(Value::String(audience)) => Ok(vec![audience]),
             Some(Value::Array(audiences)) if audiences.len() <= MOST => audiences
                 .iter()
-                .map(|audience| {
-                    audience
-                        .as_str()
-                        .ok_or_else(|| malformed("an audience is not a string"))
-                })
+                .map(|audience| audience.as_str().ok_or_else(|| malformed("an audience is not a string")))
                 .collect(),
-            Some(_) => Err(malformed(
-                "the claim aud is neither a string nor a short list of strings",
-            )),
+            Some(_) => Err(malformed("the claim aud is neither a string nor a short list of strings")),
         }
     }
 
@@ -129,9 +123,7 @@ impl Jws<'_> {
         let Some(value) = self.claims.get(name) else {
             return Ok(None);
         };
-        numeric_date(value, rounding)
-            .map(Some)
-            .ok_or_else(|| malformed(format!("the claim {name} is not a moment")))
+        numeric_date(value, rounding).map(Some).ok_or_else(|| malformed(format!("the claim {name} is not a moment")))
     }
 }
 
@@ -170,18 +162,14 @@ fn member(header: &Map<String, Value>, name: &'static str) -> Result<Option<Stri
     match header.get(name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(_) => Err(malformed(format!(
-            "the member {name} of the token's header is not a string"
-        ))),
+        Some(_) => Err(malformed(format!("the member {name} of the token's header is not a string"))),
     }
 }
 
 /// RFC 7515 §2: without padding, line breaks or other characters; and with the unused bits zero, so that every token has one
 /// spelling only.
 fn base64url(text: &str) -> Result<Vec<u8>, Error> {
-    BASE64_URL_SAFE_NO_PAD
-        .decode(text)
-        .map_err(|_| malformed("a part of the token is not base64url"))
+    BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| malformed("a part of the token is not base64url"))
 }
 
 #[cfg(test)]
@@ -189,19 +177,13 @@ mod tests {
     use super::*;
 
     fn token(header: &str, payload: &str) -> String {
-        format!(
-            "{}.{}.AAAA",
-            BASE64_URL_SAFE_NO_PAD.encode(header),
-            BASE64_URL_SAFE_NO_PAD.encode(payload)
-        )
+        format!("{}.{}.AAAA", BASE64_URL_SAFE_NO_PAD.encode(header), BASE64_URL_SAFE_NO_PAD.encode(payload))
     }
 
     #[test]
     fn a_plain_token_is_read() {
-        let token = token(
-            r#"{"alg":"ES256","typ":"at+jwt","kid":"a","jwk":{}}"#,
-            r#"{"aud":["x","y"],"exp":1.9,"nbf":1.1}"#,
-        );
+        let token =
+            token(r#"{"alg":"ES256","typ":"at+jwt","kid":"a","jwk":{}}"#, r#"{"aud":["x","y"],"exp":1.9,"nbf":1.1}"#);
         let jws = read(&token).ok().unwrap();
         assert_eq!(
             (jws.algorithm.as_str(), jws.typ.as_deref(), jws.kid.as_deref()),
@@ -241,11 +223,7 @@ mod tests {
             token(r#"{"alg":"ES256"}"#, &format!(r#"{{"x":"{}"}}"#, "x".repeat(16 * 1024))),
         ];
         for token in bad {
-            assert_eq!(
-                read(&token).map(|_| ()).map_err(|error| error.code),
-                Err(Code::TokenMalformed),
-                "{token:.80}"
-            );
+            assert_eq!(read(&token).map(|_| ()).map_err(|error| error.code), Err(Code::TokenMalformed), "{token:.80}");
         }
     }
 
@@ -254,17 +232,9 @@ mod tests {
         let read = |text: &str| numeric_date(&serde_json::from_str(text).unwrap(), Rounding::Down);
         assert_eq!(read("0"), Some(0));
         assert_eq!(read("1700000000.999"), Some(1_700_000_000));
-        for text in [
-            "-1",
-            "-0.5",
-            "\"1700000000\"",
-            "1e300",
-            "18446744073709551615",
-            "253402300800",
-            "null",
-            "true",
-            "[1]",
-        ] {
+        for text in
+            ["-1", "-0.5", "\"1700000000\"", "1e300", "18446744073709551615", "253402300800", "null", "true", "[1]"]
+        {
             assert_eq!(read(text), None, "{text}");
         }
     }

@@ -103,9 +103,7 @@ mod tests {
     fn half_hash_is_that_of_openid_connect_core() {
         // OpenID Connect Core §A.3 (response_type=id_token token, RS256).
         assert_eq!(
-            super::half_hash("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y", "RS256")
-                .ok()
-                .unwrap(),
+            super::half_hash("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y", "RS256").ok().unwrap(),
             "77QmUPtjPfzWtF2AnpK9RQ"
         );
     }

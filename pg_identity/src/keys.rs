@@ -37,10 +37,7 @@ pub fn algorithm(name: &str) -> Result<Algorithm, Error> {
         "RS256" => Ok(Algorithm::RS256),
         "PS256" => Ok(Algorithm::PS256),
         "EdDSA" => Ok(Algorithm::EdDSA),
-        _ => Err(Error::new(
-            Code::Unsupported,
-            "algorithm must be one of ES256, RS256, PS256, EdDSA",
-        )),
+        _ => Err(Error::new(Code::Unsupported, "algorithm must be one of ES256, RS256, PS256, EdDSA")),
     }
 }
 
@@ -113,19 +110,16 @@ fn rsa_size(bits: i32) -> Result<KeySize, Error> {
         2048 => Ok(KeySize::Rsa2048),
         3072 => Ok(KeySize::Rsa3072),
         4096 => Ok(KeySize::Rsa4096),
-        _ => Err(Error::new(
-            Code::InvalidParameter,
-            "rsa_bits must be 2048, 3072 or 4096",
-        )),
+        _ => Err(Error::new(Code::InvalidParameter, "rsa_bits must be 2048, 3072 or 4096")),
     }
 }
 
 fn generate(algorithm: Algorithm, size: KeySize) -> Result<Zeroizing<Vec<u8>>, Error> {
     let private = match algorithm.family() {
         AlgorithmFamily::Rsa => RsaKey::generate(size)?.as_der()?.as_ref().to_vec(),
-        AlgorithmFamily::Ec => EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())?
-            .as_ref()
-            .to_vec(),
+        AlgorithmFamily::Ec => {
+            EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())?.as_ref().to_vec()
+        }
         AlgorithmFamily::Ed => Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())?.as_ref().to_vec(),
         AlgorithmFamily::Hmac => return Err(Error::internal("there are no HMAC signing keys")),
     };
@@ -156,16 +150,11 @@ fn public_jwk(algorithm: &str, key: &SigningKey) -> (String, Value) {
 
 /// RFC 7638 §3: SHA-256 of the required members, in lexicographic order, without white space.
 fn thumbprint(members: &Map<String, Value>) -> String {
-    let mut sorted: Vec<_> = members
-        .iter()
-        .map(|(name, value)| format!("{}:{value}", Value::from(name.as_str())))
-        .collect();
+    let mut sorted: Vec<_> =
+        members.iter().map(|(name, value)| format!("{}:{value}", Value::from(name.as_str()))).collect();
     sorted.sort();
     let canonical = format!("{{{}}}", sorted.join(","));
-    URL_SAFE_NO_PAD.encode(aws_lc_rs::digest::digest(
-        &aws_lc_rs::digest::SHA256,
-        canonical.as_bytes(),
-    ))
+    URL_SAFE_NO_PAD.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, canonical.as_bytes()))
 }
 
 #[cfg(test)]

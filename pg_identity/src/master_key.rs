@@ -53,11 +53,7 @@ thread_local! {
 /// # Errors
 /// ID001 without preload, ID003 when the file cannot be used. The same for [`seal`] and [`open`].
 pub fn current() -> Result<KeyId, Error> {
-    with_keys(|keys| {
-        keys.first()
-            .map(|key| key.id)
-            .ok_or_else(|| unavailable("contains no key"))
-    })
+    with_keys(|keys| keys.first().map(|key| key.id).ok_or_else(|| unavailable("contains no key")))
 }
 
 /// Seals under the first key.
@@ -72,10 +68,8 @@ pub fn seal(purpose: &str, name: &[u8], plain: &[u8]) -> Result<Vec<u8>, Error> 
 pub fn open(purpose: &str, name: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
     with_keys(|keys| {
         let id = sealing::key_of(sealed);
-        let key = keys
-            .iter()
-            .find(|key| Some(key.id) == id)
-            .ok_or_else(|| unavailable("lacks the key that sealed this"))?;
+        let key =
+            keys.iter().find(|key| Some(key.id) == id).ok_or_else(|| unavailable("lacks the key that sealed this"))?;
         sealing::open(&key.secret, purpose, name, sealed).ok_or_else(|| {
             Error::new(
                 Code::MasterKeyUnavailable,
@@ -87,10 +81,7 @@ pub fn open(purpose: &str, name: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u
 
 /// Says at the start of the server what every later function would refuse for.
 pub fn warn_if_unusable() {
-    if let Err(error) = settings::master_key_file()
-        .ok_or_else(not_set)
-        .and_then(|path| protected(&path))
-    {
+    if let Err(error) = settings::master_key_file().ok_or_else(not_set).and_then(|path| protected(&path)) {
         pgrx::warning!("{}: {}", error.message, error.hint.as_deref().unwrap_or_default());
     }
 }
@@ -108,15 +99,7 @@ fn with_keys<R>(work: impl FnOnce(&[MasterKey]) -> Result<R, Error>) -> Result<R
         // A failure is not remembered: the file may be put right without a reload.
         *reading = None;
         let keys = read(&path)?;
-        work(
-            &reading
-                .insert(Reading {
-                    path,
-                    reloaded_at,
-                    keys,
-                })
-                .keys,
-        )
+        work(&reading.insert(Reading { path, reloaded_at, keys }).keys)
     })
 }
 
@@ -125,9 +108,7 @@ fn read(path: &CString) -> Result<Vec<MasterKey>, Error> {
     let file = protected(path)?;
     // Room for all of it at once: a growing string would leave copies behind.
     text.reserve(usize::try_from(LONGEST_FILE).unwrap_or_default());
-    file.take(LONGEST_FILE)
-        .read_to_string(&mut text)
-        .map_err(|_| unavailable("cannot be read as text"))?;
+    file.take(LONGEST_FILE).read_to_string(&mut text).map_err(|_| unavailable("cannot be read as text"))?;
     parse(&text).map_err(unavailable)
 }
 
@@ -140,11 +121,7 @@ fn protected(path: &CString) -> Result<File, Error> {
         .custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC)
         .open(Path::new(OsStr::from_bytes(path.as_bytes())))
         .map_err(|error| {
-            unavailable(if error.kind() == std::io::ErrorKind::NotFound {
-                "is missing"
-            } else {
-                "cannot be opened"
-            })
+            unavailable(if error.kind() == std::io::ErrorKind::NotFound { "is missing" } else { "cannot be opened" })
         })?;
     let metadata = file.metadata().map_err(|_| unavailable("cannot be examined"))?;
     // SAFETY: asks the kernel for a number.
@@ -166,19 +143,9 @@ fn complaint(metadata: &Metadata, server: u32) -> Option<&'static str> {
 }
 
 fn parse(text: &str) -> Result<Vec<MasterKey>, &'static str> {
-    let lines = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let keys = lines
-        .map(key)
-        .collect::<Option<Vec<_>>>()
-        .ok_or("has a line that is not a key")?;
-    if keys.is_empty() {
-        Err("contains no key")
-    } else {
-        Ok(keys)
-    }
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let keys = lines.map(key).collect::<Option<Vec<_>>>().ok_or("has a line that is not a key")?;
+    if keys.is_empty() { Err("contains no key") } else { Ok(keys) }
 }
 
 fn key(line: &str) -> Option<MasterKey> {
@@ -199,9 +166,7 @@ fn bytes(word: &str) -> Option<Vec<u8>> {
         return BASE64.decode(word).ok();
     }
     let pairs = word.as_bytes().chunks_exact(2);
-    pairs
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
-        .collect()
+    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
 
 fn not_set() -> Error {
@@ -231,15 +196,9 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused() {
-        for text in [
-            "",
-            "# none",
-            "short",
-            "a b AAAA",
-            &"00".repeat(31),
-            &"zz".repeat(32),
-            &format!("a b {}", "00".repeat(32)),
-        ] {
+        for text in
+            ["", "# none", "short", "a b AAAA", &"00".repeat(31), &"zz".repeat(32), &format!("a b {}", "00".repeat(32))]
+        {
             assert!(parse(text).is_err(), "{text}");
         }
     }

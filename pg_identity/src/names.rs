@@ -13,13 +13,7 @@ pub fn normalized(name: &str) -> String {
 
 fn fold(name: &str) -> String {
     let visible = name.trim().chars().filter(|letter| !invisible(*letter));
-    visible
-        .nfkc()
-        .flat_map(char::to_lowercase)
-        .flat_map(upper)
-        .flat_map(char::to_lowercase)
-        .nfkc()
-        .collect()
+    visible.nfkc().flat_map(char::to_lowercase).flat_map(upper).flat_map(char::to_lowercase).nfkc().collect()
 }
 
 /// Default_Ignorable_Code_Point of DerivedCoreProperties.txt: with them anybody could look like anybody.

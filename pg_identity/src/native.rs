@@ -53,10 +53,8 @@ pub struct Arguments<'call> {
 impl<'call> Arguments<'call> {
     /// The next argument.
     pub fn next<T: Argument<'call>>(&mut self) -> Result<T, Error> {
-        let argument = self
-            .values
-            .next()
-            .ok_or_else(|| Error::internal("the function is declared with too few arguments"))?;
+        let argument =
+            self.values.next().ok_or_else(|| Error::internal("the function is declared with too few arguments"))?;
         // SAFETY: the argument has the type that the SQL file declares next to the function's name.
         unsafe { T::from_argument(argument.value, argument.isnull) }
     }
@@ -93,17 +91,7 @@ macro_rules! arguments {
         }
     )*};
 }
-arguments!(
-    &'call str,
-    &'call [u8],
-    String,
-    bool,
-    i32,
-    i64,
-    JsonB,
-    pgrx::Uuid,
-    pgrx::datum::TimestampWithTimeZone
-);
+arguments!(&'call str, &'call [u8], String, bool, i32, i64, JsonB, pgrx::Uuid, pgrx::datum::TimestampWithTimeZone);
 
 /// Runs `body` with the call's arguments and gives its answer, or its error, to PostgreSQL.
 ///
@@ -118,9 +106,7 @@ pub unsafe fn answer<T: IntoDatum>(
         let outcome = pgrx_extern_c_guard(|| {
             let count = usize::try_from((*call).nargs).unwrap_or(0);
             let values = (*call).args.as_slice(count).iter();
-            body(&mut Arguments { values })
-                .map(IntoDatum::into_datum)
-                .map_err(Raised::from)
+            body(&mut Arguments { values }).map(IntoDatum::into_datum).map_err(Raised::from)
         });
         match outcome {
             Ok(Some(datum)) => datum,
@@ -186,9 +172,7 @@ impl Raised {
 
 /// PostgreSQL's packing of a SQLSTATE: six bits a character.
 fn packed(sqlstate: &[u8; 5]) -> c_int {
-    sqlstate.iter().rev().fold(0, |packed, character| {
-        (packed << 6) | c_int::from(character.wrapping_sub(b'0') & 0x3f)
-    })
+    sqlstate.iter().rev().fold(0, |packed, character| (packed << 6) | c_int::from(character.wrapping_sub(b'0') & 0x3f))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Opaque secrets that we make: authorization codes, session cookies, client secrets.
 //!
 //! token = prefix ‖ "_" ‖ base64url(id of the row (16 bytes) ‖ random (32) ‖ checksum (4)): [A-Za-z0-9_-] only, because clients
-//! disagree about url-encoding (facts/protocol.md 5). The row is found by its id and holds the SHA-256 of the token; plain
+//! disagree about url-encoding. The row is found by its id and holds the SHA-256 of the token; plain
 //! SHA-256 suffices, since nobody guesses 256 random bits. The checksum refuses typing errors without a look at the table.
 
 use aws_lc_rs::digest::{Context, SHA256};
@@ -38,10 +38,7 @@ fn checksum(prefix: &str, body: &[u8]) -> [u8; CHECKSUM] {
     digest.update(prefix.as_bytes());
     digest.update(body);
     let mut checksum = [0; CHECKSUM];
-    checksum
-        .iter_mut()
-        .zip(digest.finish().as_ref())
-        .for_each(|(check, byte)| *check = *byte);
+    checksum.iter_mut().zip(digest.finish().as_ref()).for_each(|(check, byte)| *check = *byte);
     checksum
 }
 

@@ -60,35 +60,16 @@ struct HashedPassword {
 
 impl HashedPassword {
     fn parse(text: &str) -> Result<Self, Error> {
-        let malformed = || {
-            Error::new(
-                Code::HashUnacceptable,
-                "the password hash is not a well-formed PHC string",
-            )
-        };
-        let absurd = || {
-            Error::new(
-                Code::HashUnacceptable,
-                "the password hash has parameters outside the accepted bounds",
-            )
-        };
+        let malformed = || Error::new(Code::HashUnacceptable, "the password hash is not a well-formed PHC string");
+        let absurd =
+            || Error::new(Code::HashUnacceptable, "the password hash has parameters outside the accepted bounds");
         // First, because other formats than PHC begin with their algorithm too ($2b$, $6$ …).
-        let algorithm = text
-            .strip_prefix('$')
-            .and_then(|text| text.split('$').next())
-            .ok_or_else(malformed)?;
-        let algorithm = Algorithm::try_from(algorithm).map_err(|_| {
-            Error::new(
-                Code::Unsupported,
-                "the password hash is of an algorithm that is not supported",
-            )
-        })?;
+        let algorithm = text.strip_prefix('$').and_then(|text| text.split('$').next()).ok_or_else(malformed)?;
+        let algorithm = Algorithm::try_from(algorithm)
+            .map_err(|_| Error::new(Code::Unsupported, "the password hash is of an algorithm that is not supported"))?;
         let hash = PasswordHash::new(text).map_err(|_| malformed())?;
         // The reference implementation wrote no version while there was only 0x10.
-        let version = hash
-            .version
-            .map_or(Ok(Version::V0x10), Version::try_from)
-            .map_err(|_| malformed())?;
+        let version = hash.version.map_or(Ok(Version::V0x10), Version::try_from).map_err(|_| malformed())?;
         let parameters = Params::try_from(&hash).map_err(|_| absurd())?;
         let (salt, output) = hash.salt.as_ref().zip(hash.hash.as_ref()).ok_or_else(malformed)?;
         let work = u64::from(parameters.m_cost()) * u64::from(parameters.t_cost());
@@ -96,12 +77,7 @@ impl HashedPassword {
         if !bounded || salt.len() < SHORTEST_SALT || output.len() < SHORTEST_HASH {
             return Err(absurd());
         }
-        Ok(Self {
-            hash,
-            algorithm,
-            version,
-            parameters,
-        })
+        Ok(Self { hash, algorithm, version, parameters })
     }
 
     /// The pepper it was made with.
@@ -110,12 +86,9 @@ impl HashedPassword {
         if id.is_empty() {
             return Ok(None);
         }
-        id.try_into().map(Some).map_err(|_| {
-            Error::new(
-                Code::HashUnacceptable,
-                "the password hash names a pepper that is not ours",
-            )
-        })
+        id.try_into()
+            .map(Some)
+            .map_err(|_| Error::new(Code::HashUnacceptable, "the password hash names a pepper that is not ours"))
     }
 }
 
@@ -134,9 +107,7 @@ fn current_parameters(pepper: Option<&str>) -> Result<ParamsString, Error> {
         parameters.add_decimal(name, value).map_err(unwritable)?;
     }
     if let Some(pepper) = pepper {
-        parameters
-            .add_b64_bytes("keyid", &key_id(pepper)?)
-            .map_err(unwritable)?;
+        parameters.add_b64_bytes("keyid", &key_id(pepper)?).map_err(unwritable)?;
     }
     Ok(parameters)
 }
@@ -145,10 +116,7 @@ fn budget(name: &str) -> Result<Budget, Error> {
     match name {
         "sign_in" => Ok(Budget::SignIn),
         "administration" => Ok(Budget::Administration),
-        _ => Err(Error::new(
-            Code::InvalidParameter,
-            "budget must be sign_in or administration",
-        )),
+        _ => Err(Error::new(Code::InvalidParameter, "budget must be sign_in or administration")),
     }
 }
 
@@ -164,9 +132,7 @@ fn compute(budget: Budget, recipe: &Recipe<'_>, password: &PlainPassword, out: &
 
 fn hash(password: &PlainPassword, pepper: Option<(&str, &[u8])>, budget: Budget) -> Result<String, Error> {
     let params = current_parameters(pepper.map(|(id, _)| id))?;
-    let secret = pepper
-        .map(|(id, sealed)| database_key(id, "pepper", sealed))
-        .transpose()?;
+    let secret = pepper.map(|(id, sealed)| database_key(id, "pepper", sealed)).transpose()?;
     let salt: [u8; 16] = random()?;
     let (memory, iterations, lanes) = settings::argon2_parameters();
     let recipe = Recipe {

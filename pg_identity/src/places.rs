@@ -78,12 +78,7 @@ pub struct Account {
 
 impl Account {
     /// A free place.
-    pub const NOBODY: Self = Self {
-        process: 0,
-        spent: false,
-        cooling_until: 0,
-        key: [0; 16],
-    };
+    pub const NOBODY: Self = Self { process: 0, spent: false, cooling_until: 0, key: [0; 16] };
 
     /// Whether it counts for its account.
     pub fn taken(&self, now: i64) -> bool {
@@ -115,16 +110,10 @@ impl Places {
     /// Frees what the process holds. Accounts with a computed hash stay taken until `spent_until`.
     pub fn forget(&mut self, process: i32, spent_until: i64) {
         let holders = self.sign_in.iter_mut().chain(self.administration.iter_mut());
-        holders
-            .filter(|holder| **holder == process)
-            .for_each(|holder| *holder = 0);
+        holders.filter(|holder| **holder == process).for_each(|holder| *holder = 0);
         self.accounts_of(process).for_each(|account| {
             *account = if account.spent {
-                Account {
-                    process: 0,
-                    cooling_until: spent_until,
-                    ..*account
-                }
+                Account { process: 0, cooling_until: spent_until, ..*account }
             } else {
                 Account::NOBODY
             };

@@ -25,9 +25,9 @@ impl SigningKey {
     pub fn parse(algorithm: Algorithm, pkcs8: &[u8]) -> Option<Self> {
         match algorithm.family() {
             AlgorithmFamily::Rsa => RsaKeyPair::from_pkcs8(pkcs8).ok().map(Self::Rsa),
-            AlgorithmFamily::Ec => EcdsaKeyPair::from_pkcs8(&signature::ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8)
-                .ok()
-                .map(Self::Ec),
+            AlgorithmFamily::Ec => {
+                EcdsaKeyPair::from_pkcs8(&signature::ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8).ok().map(Self::Ec)
+            }
             AlgorithmFamily::Ed => Ed25519KeyPair::from_pkcs8(pkcs8).ok().map(Self::Ed),
             AlgorithmFamily::Hmac => None,
         }
@@ -36,10 +36,7 @@ impl SigningKey {
     fn sign(&self, algorithm: Algorithm, message: &[u8]) -> Option<Vec<u8>> {
         let random = SystemRandom::new();
         match self {
-            Self::Ec(key) => key
-                .sign(&random, message)
-                .ok()
-                .map(|signature| signature.as_ref().to_vec()),
+            Self::Ec(key) => key.sign(&random, message).ok().map(|signature| signature.as_ref().to_vec()),
             Self::Ed(key) => Some(key.sign(message).as_ref().to_vec()),
             Self::Rsa(key) => {
                 let encoding: &dyn signature::RsaEncoding = if algorithm == Algorithm::PS256 {
@@ -48,9 +45,7 @@ impl SigningKey {
                     &signature::RSA_PKCS1_SHA256
                 };
                 let mut signature = vec![0; key.public_modulus_len()];
-                key.sign(encoding, &random, message, &mut signature)
-                    .ok()
-                    .map(|()| signature)
+                key.sign(encoding, &random, message, &mut signature).ok().map(|()| signature)
             }
         }
     }
@@ -64,12 +59,8 @@ impl SigningKey {
             }
             Self::Ec(key) => {
                 // SEC 1 §2.3.3, uncompressed: 04 ‖ x ‖ y
-                let (x, y) = key
-                    .public_key()
-                    .as_ref()
-                    .get(1..)
-                    .and_then(|point| point.split_at_checked(32))
-                    .unwrap_or_default();
+                let (x, y) =
+                    key.public_key().as_ref().get(1..).and_then(|point| point.split_at_checked(32)).unwrap_or_default();
                 vec![("x", x.to_vec()), ("y", y.to_vec())]
             }
             Self::Ed(key) => vec![("x", key.public_key().as_ref().to_vec())],
@@ -98,11 +89,8 @@ fn der_value(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
 
 /// Makes this the provider of the process; again is harmless.
 pub fn install() {
-    static PROVIDER: CryptoProvider = CryptoProvider {
-        signer_factory: signer,
-        verifier_factory: verifier,
-        key_utils: KeyUtils::new_unimplemented(),
-    };
+    static PROVIDER: CryptoProvider =
+        CryptoProvider { signer_factory: signer, verifier_factory: verifier, key_utils: KeyUtils::new_unimplemented() };
     // An error means that it is installed already.
     let _ = PROVIDER.install_default();
 }
@@ -160,9 +148,9 @@ impl PublicVerifier {
 
     fn rsa(&self, parameters: &signature::RsaParameters, message: &[u8], signature: &[u8]) -> Option<()> {
         match self.1.kind() {
-            DecodingKeyKind::RsaModulusExponent { n, e } => RsaPublicKeyComponents { n, e }
-                .verify(parameters, message, signature)
-                .ok(),
+            DecodingKeyKind::RsaModulusExponent { n, e } => {
+                RsaPublicKeyComponents { n, e }.verify(parameters, message, signature).ok()
+            }
             DecodingKeyKind::SecretOrDer(_) => None,
         }
     }

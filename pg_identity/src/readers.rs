@@ -24,9 +24,7 @@ unsafe extern "C-unwind" {
 #[inline]
 fn signed_in() -> Option<&'static Verified> {
     let verified = claims::current()?;
-    verified
-        .holds_at(clock::statement_microseconds() - clock::POSTGRES_EPOCH)
-        .then_some(verified)
+    verified.holds_at(clock::statement_microseconds() - clock::POSTGRES_EPOCH).then_some(verified)
 }
 
 /// NULL; but without preloading nobody can ever be signed in, and an error is better than an empty table.
@@ -117,10 +115,7 @@ fn with_argument<T>(call: pg_sys::FunctionCallInfo, body: impl FnOnce(&[u8]) -> 
             return None;
         }
         let plain = pg_detoast_datum_packed(argument.value.cast_mut_ptr()).cast::<pg_sys::varlena>();
-        let (start, length) = (
-            pgrx::varlena::vardata_any(plain),
-            pgrx::varlena::varsize_any_exhdr(plain),
-        );
+        let (start, length) = (pgrx::varlena::vardata_any(plain), pgrx::varlena::varsize_any_exhdr(plain));
         Some(body(std::slice::from_raw_parts(start.cast::<u8>(), length)))
     }
 }

@@ -1,5 +1,5 @@
 //! Refresh tokens: a family is one row with a sealed seed and a generation, and every token of it is computed from them
-//! (security.md §5), so that rotation advances a number and stores no token.
+//! (README, decision 9), so that rotation advances a number and stores no token.
 //!
 //! token = "rt_" ‖ base64url(family (16 bytes) ‖ generation (4) ‖ HMAC-SHA-256(seed, family ‖ generation) (32) ‖ checksum (4)).
 
@@ -26,18 +26,11 @@ fn parse(token: &str) -> Option<Parsed> {
     let (family, rest) = body.split_first_chunk()?;
     let (generation, authenticator) = rest.split_first_chunk()?;
     let generation = u32::from_be_bytes(*generation);
-    Some(Parsed {
-        family: *family,
-        generation,
-        authenticator: authenticator.try_into().ok()?,
-    })
+    Some(Parsed { family: *family, generation, authenticator: authenticator.try_into().ok()? })
 }
 
 fn authenticator(seed: &[u8], family: &[u8; 16], generation: u32) -> hmac::Tag {
-    hmac::sign(
-        &hmac::Key::new(hmac::HMAC_SHA256, seed),
-        &[&family[..], &generation.to_be_bytes()].concat(),
-    )
+    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, seed), &[&family[..], &generation.to_be_bytes()].concat())
 }
 
 fn opened_seed(id: &str, key: &[u8], seed: &[u8]) -> Result<zeroize::Zeroizing<Vec<u8>>, Error> {

@@ -1,6 +1,6 @@
 //! Rows of our small tables, found by primary key with the latest snapshot, without SQL.
 //!
-//! A revocation must be seen by a REPEATABLE READ transaction that began before it (security: revocations are read with
+//! A revocation must be seen by a REPEATABLE READ transaction that began before it (README, decision 4: revocations are read with
 //! the latest snapshot), which no SQL statement of that transaction can do. It also spares an executor for each look-up:
 //! `authenticate` without its signature, all look-ups included, was measured at 17 µs.
 //! Same rows, same rules as SQL. No privilege is checked, so only tokens.rs, which decides on tokens, comes here, and it
@@ -50,14 +50,7 @@ impl Latest {
             }
             let index = pg_sys::index_open(index, LOCK);
             let slot = pg_sys::table_slot_create(table, std::ptr::null_mut());
-            Ok(Table {
-                latest: self,
-                table,
-                index,
-                slot,
-                scan: std::ptr::null_mut(),
-                keys: 0,
-            })
+            Ok(Table { latest: self, table, index, slot, scan: std::ptr::null_mut(), keys: 0 })
         }
     }
 }
@@ -118,11 +111,7 @@ impl Table<'_> {
         // SAFETY: `find` has positioned the scan.
         let found = !self.scan.is_null()
             && unsafe { pg_sys::index_getnext_slot(self.scan, pg_sys::ScanDirection::ForwardScanDirection, self.slot) };
-        found.then_some(Row {
-            table: self.table,
-            slot: self.slot,
-            _borrow: std::marker::PhantomData,
-        })
+        found.then_some(Row { table: self.table, slot: self.slot, _borrow: std::marker::PhantomData })
     }
 
     fn end_scan(&mut self) {
@@ -188,10 +177,7 @@ impl Row<'_> {
         // SAFETY: a varlena datum; detoasting gives its plain form in the current memory context.
         unsafe {
             let plain = pg_sys::pg_detoast_datum(datum.cast_mut_ptr());
-            let (start, length) = (
-                pgrx::varlena::vardata_any(plain),
-                pgrx::varlena::varsize_any_exhdr(plain),
-            );
+            let (start, length) = (pgrx::varlena::vardata_any(plain), pgrx::varlena::varsize_any_exhdr(plain));
             Ok(std::slice::from_raw_parts(start.cast::<u8>(), length).to_vec())
         }
     }
@@ -204,10 +190,7 @@ impl Row<'_> {
             if i32::from((*self.slot).tts_nvalid) < number {
                 pg_sys::slot_getsomeattrs_int(self.slot, number);
             }
-            Ok((
-                *(*self.slot).tts_values.add(position),
-                *(*self.slot).tts_isnull.add(position),
-            ))
+            Ok((*(*self.slot).tts_values.add(position), *(*self.slot).tts_isnull.add(position)))
         }
     }
 }
@@ -246,8 +229,5 @@ unsafe fn begin_scan(
 }
 
 fn missing(name: &CStr) -> Error {
-    Error::internal(format!(
-        "identity.{} is missing: library and SQL do not fit",
-        name.to_string_lossy()
-    ))
+    Error::internal(format!("identity.{} is missing: library and SQL do not fit", name.to_string_lossy()))
 }

@@ -48,11 +48,7 @@ pub fn open(secret: &Secret, purpose: &str, name: &[u8], sealed: &[u8]) -> Optio
     let mut text = Zeroizing::new(text.to_vec());
     let length = derived(secret, salt, purpose)
         .ok()?
-        .open_in_place(
-            Nonce::try_assume_unique_for_key(nonce).ok()?,
-            Aad::from(associated(purpose, name)),
-            &mut text,
-        )
+        .open_in_place(Nonce::try_assume_unique_for_key(nonce).ok()?, Aad::from(associated(purpose, name)), &mut text)
         .ok()?
         .len();
     text.truncate(length);
@@ -75,19 +71,14 @@ pub fn random<const N: usize>() -> Result<[u8; N], Error> {
 
 /// HMAC-SHA-256 under a key derived for the purpose.
 pub fn keyed_hash(secret: &Secret, purpose: &str, data: &[u8]) -> hmac::Tag {
-    let derived = hmac::sign(
-        &hmac::Key::new(hmac::HMAC_SHA256, secret.as_slice()),
-        purpose.as_bytes(),
-    );
+    let derived = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_slice()), purpose.as_bytes());
     hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()), data)
 }
 
 fn derived(secret: &Secret, salt: &[u8], purpose: &str) -> Result<LessSafeKey, Error> {
     let extracted = hkdf::Salt::new(hkdf::HKDF_SHA256, salt).extract(secret.as_slice());
     let info = [b"pg_identity seal ", purpose.as_bytes()];
-    Ok(LessSafeKey::new(UnboundKey::from(
-        extracted.expand(&info, &AES_256_GCM)?,
-    )))
+    Ok(LessSafeKey::new(UnboundKey::from(extracted.expand(&info, &AES_256_GCM)?)))
 }
 
 fn associated(purpose: &str, name: &[u8]) -> Vec<u8> {
@@ -239,10 +230,7 @@ mod tests {
     fn a_state_opens_until_it_expires() {
         let plain = [&100_i64.to_be_bytes()[..], b"{}"].concat();
         let sealed = URL_SAFE_NO_PAD.encode(seal(&secret(), [1; 8], "login", b"https://i", &plain).unwrap());
-        assert_eq!(
-            opened_state(&secret(), "login", "https://i", &sealed, 99).as_deref(),
-            Some("{}")
-        );
+        assert_eq!(opened_state(&secret(), "login", "https://i", &sealed, 99).as_deref(), Some("{}"));
         assert_eq!(opened_state(&secret(), "login", "https://i", &sealed, 100), None);
         assert_eq!(opened_state(&secret(), "login", "https://other", &sealed, 99), None);
     }

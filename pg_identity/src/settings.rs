@@ -130,11 +130,7 @@ pub fn master_key_file() -> Option<CString> {
 /// Parameters of new hashes: KiB, iterations, lanes.
 pub fn argon2_parameters() -> (u32, u32, u32) {
     let positive = |setting: &GucSetting<i32>| setting.get().unsigned_abs();
-    (
-        positive(&ARGON2_MEMORY),
-        positive(&ARGON2_ITERATIONS),
-        positive(&ARGON2_PARALLELISM),
-    )
+    (positive(&ARGON2_MEMORY), positive(&ARGON2_ITERATIONS), positive(&ARGON2_PARALLELISM))
 }
 
 /// Hashes at a time for sign-in.

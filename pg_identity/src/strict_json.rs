@@ -46,9 +46,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value)
-            .map(Value::Number)
-            .ok_or_else(|| E::custom("a number without a value"))
+        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("a number without a value"))
     }
 
     fn visit_str<E: de::Error>(self, value: &str) -> Result<Value, E> {

@@ -58,7 +58,7 @@ pub enum Audience<'caller> {
     Unchecked,
 }
 
-/// Clocks of other issuers differ (RFC 7519 §4.1.4 "some small leeway"); the issue allows no more than this.
+/// Clocks of other issuers differ (RFC 7519 §4.1.4 "some small leeway"); a minute is enough for those that are kept.
 const TRUSTED_SKEW: i64 = 60;
 /// Our own: `exp` exactly; `iat` and `nbf` may be ahead by what a statement takes and a standby's clock differs.
 const OUR_SKEW: i64 = 5;
@@ -71,10 +71,7 @@ pub fn check(token: &str, demands: &Demands<'_>) -> Result<Identity, Error> {
     let jws = jws::read(token)?;
     // `none` and HMAC are not even names here.
     if Algorithm::named(&jws.algorithm).is_none() {
-        return Err(Error::new(
-            Code::AlgorithmRefused,
-            "the algorithm of the token is unknown or not asymmetric",
-        ));
+        return Err(Error::new(Code::AlgorithmRefused, "the algorithm of the token is unknown or not asymmetric"));
     }
     let latest = Latest::take();
     let issuer = Issuer::find(&latest, jws.text("iss")?, &demands.issuers)?;
@@ -87,30 +84,16 @@ pub fn check(token: &str, demands: &Demands<'_>) -> Result<Identity, Error> {
     }
     identity.user_id = match &issuer {
         Issuer::Ours { .. } => identity.subject_as_user_id(),
-        Issuer::Trusted {
-            subject: Subject::UserId,
-            ..
-        } => identity.subject_as_user_id(),
-        Issuer::Trusted {
-            subject: Subject::Foreign,
-            ..
-        } => None,
+        Issuer::Trusted { subject: Subject::UserId, .. } => identity.subject_as_user_id(),
+        Issuer::Trusted { subject: Subject::Foreign, .. } => None,
     };
     Ok(identity)
 }
 
 /// What our rows say about an issuer.
 enum Issuer {
-    Ours {
-        name: String,
-    },
-    Trusted {
-        name: String,
-        audience: String,
-        typ: Option<String>,
-        subject: Subject,
-        mapping: Map<String, Value>,
-    },
+    Ours { name: String },
+    Trusted { name: String, audience: String, typ: Option<String>, subject: Subject, mapping: Map<String, Value> },
 }
 
 /// What the subjects of a trusted issuer are.
@@ -123,12 +106,7 @@ enum Subject {
 
 impl Issuer {
     fn find(latest: &Latest, name: Option<&str>, issuers: &Issuers) -> Result<Self, Error> {
-        let unknown = || {
-            Error::new(
-                Code::UnknownIssuer,
-                "the issuer of the token is neither ours nor trusted",
-            )
-        };
+        let unknown = || Error::new(Code::UnknownIssuer, "the issuer of the token is neither ours nor trusted");
         let name = name.ok_or_else(unknown)?;
         let mut configuration = latest.table(c"configuration")?;
         let ours: Option<String> = match configuration.find(&[]) {
@@ -162,12 +140,7 @@ impl Issuer {
 
     /// The key is found by issuer and kid in our rows, brings its algorithm with it, and must have signed the token.
     fn check_signature(&self, latest: &Latest, jws: &Jws<'_>) -> Result<(), Error> {
-        let unknown = || {
-            Error::new(
-                Code::UnknownKey,
-                "the token names no key of its issuer, or a revoked one",
-            )
-        };
+        let unknown = || Error::new(Code::UnknownKey, "the token names no key of its issuer, or a revoked one");
         match (self, jws.kid.as_deref()) {
             // We always name the key.
             (Self::Ours { .. }, None) => Err(unknown()),
@@ -205,22 +178,15 @@ impl Issuer {
             (Purpose::Hint, _) => typ.as_deref() == Some("jwt"),
             // RFC 9068 §4: the resource server MUST verify that the "typ" header value is "at+jwt" or "application/at+jwt".
             (Purpose::Access, Self::Ours { .. }) => typ.as_deref() == Some("at+jwt"),
-            (
-                Purpose::Access,
-                Self::Trusted {
-                    typ: Some(accepted), ..
-                },
-            ) => typ == Some(media_type(accepted)) && !is_other_token(&jws.claims),
+            (Purpose::Access, Self::Trusted { typ: Some(accepted), .. }) => {
+                typ == Some(media_type(accepted)) && !is_other_token(&jws.claims)
+            }
             // An issuer that does not type its access tokens: what other specifications type is refused all the same.
             (Purpose::Access, Self::Trusted { typ: None, .. }) => {
                 matches!(typ.as_deref(), None | Some("jwt" | "at+jwt")) && !is_other_token(&jws.claims)
             }
         };
-        if good {
-            Ok(())
-        } else {
-            Err(Error::new(Code::WrongType, "a token of this type is not accepted here"))
-        }
+        if good { Ok(()) } else { Err(Error::new(Code::WrongType, "a token of this type is not accepted here")) }
     }
 
     fn check_audience(&self, latest: &Latest, jws: &Jws<'_>, audience: &Audience<'_>) -> Result<(), Error> {
@@ -234,11 +200,7 @@ impl Issuer {
             }
             (Audience::Accepted, Self::Trusted { audience, .. }) => of_token.contains(&audience.as_str()),
         };
-        if good {
-            Ok(())
-        } else {
-            Err(Error::new(Code::WrongAudience, "the token is for another audience"))
-        }
+        if good { Ok(()) } else { Err(Error::new(Code::WrongAudience, "the token is for another audience")) }
     }
 
     /// Looks at the times and reads the claims.
@@ -251,9 +213,8 @@ impl Issuer {
         if subject.is_empty() && *purpose != Purpose::Anything {
             return Err(malformed("the token names no subject"));
         }
-        let expires_at = jws
-            .moment("exp", Rounding::Down)?
-            .ok_or_else(|| malformed("the token does not say when it expires"))?;
+        let expires_at =
+            jws.moment("exp", Rounding::Down)?.ok_or_else(|| malformed("the token does not say when it expires"))?;
         let issued_at = jws.moment("iat", Rounding::Down)?;
         let not_before = jws.moment("nbf", Rounding::Up)?;
         let valid_until = expires_at.saturating_add(exp_skew);
@@ -263,22 +224,11 @@ impl Issuer {
             if now >= valid_until {
                 return Err(Error::new(Code::TokenExpired, "the token has expired"));
             }
-            if [issued_at, not_before]
-                .into_iter()
-                .flatten()
-                .any(|moment| moment > now + skew)
-            {
+            if [issued_at, not_before].into_iter().flatten().any(|moment| moment > now + skew) {
                 return Err(Error::new(Code::TokenNotYetValid, "the token is not yet valid"));
             }
         }
         let claims = Identity::read(jws.claims, &source)?;
-        Ok(Identity {
-            issuer: name.clone(),
-            subject,
-            expires_at,
-            valid_until,
-            issued_at,
-            ..claims
-        })
+        Ok(Identity { issuer: name.clone(), subject, expires_at, valid_until, issued_at, ..claims })
     }
 }

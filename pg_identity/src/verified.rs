@@ -153,9 +153,7 @@ impl<'block> Iterator for Texts<'block> {
 
 /// Lays out an identity in memory that PostgreSQL can free; null when there is no memory.
 pub fn allocate(identity: &Identity) -> *mut c_void {
-    let mut tail = Tail {
-        bytes: Vec::with_capacity(2048),
-    };
+    let mut tail = Tail { bytes: Vec::with_capacity(2048) };
     let json = |value: &Value| value.to_string();
     let actors: Vec<Value> = identity.actors.iter().cloned().map(Value::Object).collect();
     let texts = [
@@ -239,8 +237,7 @@ impl Tail {
         let start = u32::try_from(self.bytes.len()).ok()?;
         for text in texts? {
             let text = text.as_ref();
-            self.bytes
-                .extend_from_slice(&u32::try_from(text.len()).ok()?.to_le_bytes());
+            self.bytes.extend_from_slice(&u32::try_from(text.len()).ok()?.to_le_bytes());
             self.bytes.extend_from_slice(text.as_bytes());
         }
         let length = u32::try_from(self.bytes.len()).ok()?.checked_sub(start)?;
@@ -272,10 +269,7 @@ mod tests {
         let verified = unsafe { &*block.cast::<Verified>() };
         assert_eq!(verified.text(Text::Subject), Some(&b"alice"[..]));
         assert_eq!(verified.text(Text::SessionId), None);
-        assert_eq!(
-            verified.list(List::Scopes).unwrap().collect::<Vec<_>>(),
-            [&b"openid"[..], b"", b"notes"]
-        );
+        assert_eq!(verified.list(List::Scopes).unwrap().collect::<Vec<_>>(), [&b"openid"[..], b"", b"notes"]);
         assert!(verified.list(List::Roles).is_none());
         assert_eq!(verified.claim(b"b"), Some(&b"[1]"[..]));
         assert_eq!((verified.claim(b"c"), verified.claim(b"x")), (None, None));

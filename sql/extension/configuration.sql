@@ -1,7 +1,7 @@
 -- Configuration: who this database is (its issuer) and which audiences it accepts. OpenID Connect Discovery 1.0 §3, RFC 9068 §4.
 --
 -- Public: configure(issuer, audiences) for administrators; configured_issuer() for all roles of ours.
--- Rows and not settings: a setting could be changed by the caller (security.md §3).
+-- Rows and not settings: a setting could be changed by the caller (README, decision 4).
 
 create table identity.configuration (
   single boolean primary key default true check (single),

@@ -44,7 +44,7 @@ comment on function identity.opaque_parse(text, text) is
 alter function identity.opaque_parse(text, text) owner to identity_owner;
 revoke all on function identity.opaque_parse(text, text) from public;
 
--- Refresh tokens (security.md §5): a family is one row; its tokens are computed from the generation and the sealed seed.
+-- Refresh tokens (README, decision 9): a family is one row; its tokens are computed from the generation and the sealed seed.
 
 create function identity.refresh_seed_with(id text, key bytea) returns bytea
 language c volatile strict parallel unsafe as 'MODULE_PATHNAME', 'refresh_seed_with_wrapper';

@@ -73,7 +73,7 @@ comment on function identity.revoke(text, text, timestamptz, timestamptz) is
 revoke all on function identity.revoke(text, text, timestamptz, timestamptz) from public;
 grant execute on function identity.revoke(text, text, timestamptz, timestamptz) to identity_owner, identity_admin;
 
--- Security §4: a token minted in the very second of a revocation is dated one second on, or it would be born dead.
+-- README, decision 10: a token minted in the very second of a revocation is dated one second on, or it would be born dead.
 create function identity.issue_second(claims jsonb, moment bigint)
 returns bigint
 language sql stable parallel safe

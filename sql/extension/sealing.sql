@@ -120,7 +120,7 @@ comment on function identity.sealed_key(text) is 'The current key of a purpose: 
 alter function identity.sealed_key(text) owner to identity_owner;
 revoke all on function identity.sealed_key(text) from public;
 
--- The state of an unfinished login travels sealed in the URL (security.md §2).
+-- The state of an unfinished login travels sealed in the URL (README, decision 7).
 
 create function identity.state_seal_with(id text, key bytea, purpose text, issuer text, expires_at bigint, state text)
 returns text
@@ -180,7 +180,7 @@ comment on function identity.state_open(text, text) is
 alter function identity.state_open(text, text) owner to identity_owner;
 revoke all on function identity.state_open(text, text) from public;
 
--- Counters of failed logins are kept under a keyed hash of the name, the same for names that do not exist (security.md §6).
+-- Counters of failed logins are kept under a keyed hash of the name, the same for names that do not exist (README, decision 11).
 
 create function identity.keyed_hash_with(id text, key bytea, purpose text, data text) returns bytea
 language c stable strict parallel safe as 'MODULE_PATHNAME', 'keyed_hash_with_wrapper';

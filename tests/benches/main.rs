@@ -11,14 +11,8 @@ async fn main() {
     let db = Database::new().await;
     let admin = db.admin().await;
     if "hash_password".contains(&chosen) {
-        let statement = admin
-            .prepare("select identity.hash_password('correct horse battery staple')")
-            .await
-            .unwrap();
-        measure("hash_password", 50, async || {
-            drop(admin.query_one(&statement, &[]).await.unwrap())
-        })
-        .await;
+        let statement = admin.prepare("select identity.hash_password('correct horse battery staple')").await.unwrap();
+        measure("hash_password", 50, async || drop(admin.query_one(&statement, &[]).await.unwrap())).await;
     }
     if "user_create".contains(&chosen) {
         let names = std::sync::atomic::AtomicUsize::new(0);
@@ -40,9 +34,5 @@ async fn measure(name: &str, rounds: usize, run: impl AsyncFn()) {
         times.push(start.elapsed());
     }
     times.sort();
-    println!(
-        "{name:<24} median {:>10.3?}   p95 {:>10.3?}",
-        times[rounds / 2],
-        times[rounds * 95 / 100]
-    );
+    println!("{name:<24} median {:>10.3?}   p95 {:>10.3?}", times[rounds / 2], times[rounds * 95 / 100]);
 }

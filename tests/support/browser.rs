@@ -45,8 +45,7 @@ impl Browser {
 
     /// POST of a form.
     pub async fn post(&self, url: impl AsRef<str>, fields: &[(&str, &str)]) -> Page {
-        self.send(self.http.request(Method::POST, url.as_ref()).form(fields))
-            .await
+        self.send(self.http.request(Method::POST, url.as_ref()).form(fields)).await
     }
 
     /// Any request.
@@ -88,17 +87,8 @@ impl Browser {
             .filter(|(name, _)| fields.iter().all(|(other, _)| other != name))
             .collect();
         all.extend_from_slice(fields);
-        all.extend(
-            form.buttons
-                .iter()
-                .filter(|(name, _)| name == button)
-                .map(|(n, v)| (n.as_str(), v.as_str())),
-        );
-        let action = if form.action.is_empty() {
-            page.url.clone()
-        } else {
-            page.url.join(&form.action).unwrap()
-        };
+        all.extend(form.buttons.iter().filter(|(name, _)| name == button).map(|(n, v)| (n.as_str(), v.as_str())));
+        let action = if form.action.is_empty() { page.url.clone() } else { page.url.join(&form.action).unwrap() };
         // What a browser says about the page a form was on; CSRF checks may look at it.
         let request = self
             .http
@@ -112,26 +102,20 @@ impl Browser {
 
     /// Fills in the sign-in page.
     pub async fn sign_in(&self, page: &Page, username: &str, password: &str) -> Page {
-        self.press(page, "sign-in", &[("username", username), ("password", password)])
-            .await
+        self.press(page, "sign-in", &[("username", username), ("password", password)]).await
     }
 }
 
 impl Page {
     /// The address it redirects to.
     pub fn location(&self) -> Option<Url> {
-        self.headers
-            .get(LOCATION)
-            .map(|location| self.url.join(location.to_str().unwrap()).unwrap())
+        self.headers.get(LOCATION).map(|location| self.url.join(location.to_str().unwrap()).unwrap())
     }
 
     /// A query parameter of the address it redirects to.
     pub fn location_parameter(&self, name: &str) -> Option<String> {
         let location = self.location()?;
-        location
-            .query_pairs()
-            .find(|(other, _)| other == name)
-            .map(|(_, value)| value.into_owned())
+        location.query_pairs().find(|(other, _)| other == name).map(|(_, value)| value.into_owned())
     }
 
     /// The form with this button (or field).

@@ -36,27 +36,14 @@ impl Cluster {
             .spawn()
             .expect(".make/throwaway starts");
         let mut line = String::new();
-        BufReader::new(supervisor.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let (dir, port) = line
-            .trim()
-            .split_once(' ')
-            .expect(".make/throwaway made no cluster: its messages are above");
-        Box::leak(Box::new(Cluster {
-            dir: dir.into(),
-            port: port.parse().unwrap(),
-            _supervisor: supervisor,
-        }))
+        BufReader::new(supervisor.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let (dir, port) = line.trim().split_once(' ').expect(".make/throwaway made no cluster: its messages are above");
+        Box::leak(Box::new(Cluster { dir: dir.into(), port: port.parse().unwrap(), _supervisor: supervisor }))
     }
 
     /// Runs `.make/cluster COMMAND DIR`: `stop`, `start`, `restart`.
     pub fn control(&self, command: &str) {
-        let status = Command::new(checkout().join(".make/cluster"))
-            .arg(command)
-            .arg(&self.dir)
-            .status()
-            .unwrap();
+        let status = Command::new(checkout().join(".make/cluster")).arg(command).arg(&self.dir).status().unwrap();
         assert!(status.success(), ".make/cluster {command} failed");
     }
 

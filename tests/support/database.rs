@@ -59,43 +59,23 @@ impl Database {
     pub async fn on(cluster: &'static Cluster) -> Database {
         static NEXT: AtomicUsize = AtomicUsize::new(1);
         let name = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        as_superuser(cluster, &format!("create database {name} template template_identity"))
-            .await
-            .unwrap();
+        as_superuser(cluster, &format!("create database {name} template template_identity")).await.unwrap();
         let http_port = free_port();
-        let lease = Arc::new(Lease {
-            cluster,
-            name: name.clone(),
-        });
-        let db = Database {
-            name,
-            http_port,
-            issuer: format!("http://localhost:{http_port}"),
-            cluster,
-            lease,
-        };
+        let lease = Arc::new(Lease { cluster, name: name.clone() });
+        let db = Database { name, http_port, issuer: format!("http://localhost:{http_port}"), cluster, lease };
         // Privileges on the database itself are not cloned with it.
         db.superuser()
             .await
             .batch_execute(&format!("grant create on database {} to identity_owner", db.name))
             .await
             .unwrap();
-        db.superuser()
-            .await
-            .execute("select identity.configure($1)", &[&db.issuer])
-            .await
-            .unwrap();
+        db.superuser().await.execute("select identity.configure($1)", &[&db.issuer]).await.unwrap();
         db
     }
 
     /// A new connection. The database stays as long as it does.
     pub async fn connect(&self, login: Login) -> Client {
-        let (client, connection) = self
-            .cluster
-            .config(login.role(), &self.name)
-            .connect(NoTls)
-            .await
-            .unwrap();
+        let (client, connection) = self.cluster.config(login.role(), &self.name).connect(NoTls).await.unwrap();
         let lease = self.lease.clone();
         // Ends with the client. An error of the connection reaches the client too.
         tokio::spawn(async move {
@@ -134,12 +114,7 @@ impl Database {
 
     /// The URL of this database for a login.
     pub fn url(&self, login: Login) -> String {
-        format!(
-            "postgres://{}@127.0.0.1:{}/{}",
-            login.role(),
-            self.cluster.port,
-            self.name
-        )
+        format!("postgres://{}@127.0.0.1:{}/{}", login.role(), self.cluster.port, self.name)
     }
 }
 
@@ -158,10 +133,7 @@ impl Drop for Lease {
         let janitor = JANITOR.get_or_init(|| {
             let (old, queue) = mpsc::channel::<Old>();
             std::thread::spawn(move || {
-                let runtime = tokio::runtime::Builder::new_current_thread()
-                    .enable_all()
-                    .build()
-                    .unwrap();
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
                 for (cluster, name) in queue {
                     let drop = format!("drop database {name} with (force)");
                     let _ = runtime.block_on(as_superuser(cluster, &drop));
@@ -169,18 +141,12 @@ impl Drop for Lease {
             });
             Mutex::new(old)
         });
-        let _ = janitor
-            .lock()
-            .unwrap()
-            .send((self.cluster, std::mem::take(&mut self.name)));
+        let _ = janitor.lock().unwrap().send((self.cluster, std::mem::take(&mut self.name)));
     }
 }
 
 async fn as_superuser(cluster: &Cluster, statement: &str) -> Result<(), tokio_postgres::Error> {
-    let (client, connection) = cluster
-        .config(Login::Superuser.role(), "postgres")
-        .connect(NoTls)
-        .await?;
+    let (client, connection) = cluster.config(Login::Superuser.role(), "postgres").connect(NoTls).await?;
     tokio::spawn(connection);
     client.batch_execute(statement).await
 }

@@ -52,9 +52,7 @@ impl Tokens {
     }
 
     fn member(&self, name: &str) -> &str {
-        self.body[name]
-            .as_str()
-            .unwrap_or_else(|| panic!("no {name} in {}", self.body))
+        self.body[name].as_str().unwrap_or_else(|| panic!("no {name} in {}", self.body))
     }
 }
 
@@ -144,8 +142,7 @@ impl Flow {
 
     /// The answer of the token endpoint to this refresh token.
     pub async fn refresh(&self, refresh_token: &str) -> Page {
-        self.token(&[("grant_type", "refresh_token"), ("refresh_token", refresh_token)])
-            .await
+        self.token(&[("grant_type", "refresh_token"), ("refresh_token", refresh_token)]).await
     }
 
     /// A request to the token endpoint with the client's authentication.

@@ -35,11 +35,7 @@ impl Gateway {
             if let Some(status) = gateway.process.try_wait().unwrap() {
                 panic!("the gateway ended at once, {status}:\n{}", gateway.log_text());
             }
-            assert!(
-                Instant::now() < deadline,
-                "the gateway does not listen:\n{}",
-                gateway.log_text()
-            );
+            assert!(Instant::now() < deadline, "the gateway does not listen:\n{}", gateway.log_text());
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         gateway
@@ -52,16 +48,8 @@ impl Gateway {
         let log = folder.join(format!("gateway-{}.log", db.http_port));
         let file = File::create(&log).unwrap();
         let mut command = Gateway::command("serve", db, environment);
-        command
-            .stdin(Stdio::null())
-            .stdout(file.try_clone().unwrap())
-            .stderr(file);
-        Gateway {
-            issuer: db.issuer.clone(),
-            log,
-            process: spawn_for_the_process(command),
-            _lease: db.lease.clone(),
-        }
+        command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file);
+        Gateway { issuer: db.issuer.clone(), log, process: spawn_for_the_process(command), _lease: db.lease.clone() }
     }
 
     /// `gateway COMMAND` with the environment of this database, for tests of the command line.
@@ -105,11 +93,7 @@ impl Gateway {
             if let Some(status) = self.process.try_wait().unwrap() {
                 return status;
             }
-            assert!(
-                Instant::now() < deadline,
-                "the gateway does not end:\n{}",
-                self.log_text()
-            );
+            assert!(Instant::now() < deadline, "the gateway does not end:\n{}", self.log_text());
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }

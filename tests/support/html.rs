@@ -32,9 +32,7 @@ impl Form {
                 ("form", _) => form.action = attribute_of(tag, "action").unwrap_or_default(),
                 ("input" | "textarea", Some(name)) => form.fields.push((name, value())),
                 ("button", Some(name)) => form.buttons.push((name, value())),
-                ("button", None) => form
-                    .buttons
-                    .push((attribute_of(tag, "id").unwrap_or_default(), value())),
+                ("button", None) => form.buttons.push((attribute_of(tag, "id").unwrap_or_default(), value())),
                 _ => {}
             }
         }
@@ -84,23 +82,18 @@ pub fn attribute_of(tag: &str, name: &str) -> Option<String> {
 // Opening tags, from the name up to and without the `>`; line breaks between attributes count as spaces only if the
 // templates indent, which ours do.
 fn tags(html: &str) -> impl Iterator<Item = &str> {
-    html.split('<')
-        .skip(1)
-        .filter(|part| part.starts_with(|c: char| c.is_ascii_alphabetic()))
-        .map(|part| {
-            let mut quoted = false;
-            let end = part.find(|c| {
-                quoted ^= c == '"';
-                c == '>' && !quoted
-            });
-            &part[..end.unwrap_or(part.len())]
-        })
+    html.split('<').skip(1).filter(|part| part.starts_with(|c: char| c.is_ascii_alphabetic())).map(|part| {
+        let mut quoted = false;
+        let end = part.find(|c| {
+            quoted ^= c == '"';
+            c == '>' && !quoted
+        });
+        &part[..end.unwrap_or(part.len())]
+    })
 }
 
 fn tag_name(tag: &str) -> &str {
-    tag.split(|c: char| !c.is_ascii_alphanumeric())
-        .next()
-        .unwrap_or_default()
+    tag.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default()
 }
 
 fn unescape(text: &str) -> String {
@@ -116,11 +109,7 @@ fn unescape(text: &str) -> String {
             "gt" => out.push('>'),
             "quot" => out.push('"'),
             "apos" => out.push('\''),
-            number => match number
-                .strip_prefix('#')
-                .and_then(|digits| digits.parse().ok())
-                .and_then(char::from_u32)
-            {
+            number => match number.strip_prefix('#').and_then(|digits| digits.parse().ok()).and_then(char::from_u32) {
                 Some(character) => out.push(character),
                 None => out.push_str(&rest[..=end]),
             },

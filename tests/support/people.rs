@@ -30,9 +30,7 @@ pub struct Client {
 impl Client {
     /// The first redirect URI.
     pub fn redirect_uri(&self) -> &str {
-        self.metadata["redirect_uris"][0]
-            .as_str()
-            .expect("the client has a redirect URI")
+        self.metadata["redirect_uris"][0].as_str().expect("the client has a redirect URI")
     }
 }
 
@@ -42,18 +40,11 @@ pub async fn user(db: &Database, username: &str) -> User {
     let id = db
         .admin()
         .await
-        .query_one(
-            "select identity.user_create($1, $2)",
-            &[&full_profile(username), &password],
-        )
+        .query_one("select identity.user_create($1, $2)", &[&full_profile(username), &password])
         .await
         .unwrap()
         .get(0);
-    User {
-        id,
-        username: username.into(),
-        password,
-    }
+    User { id, username: username.into(), password }
 }
 
 /// Every standard claim of OpenID Connect Core §5.1.
@@ -90,13 +81,8 @@ pub fn full_profile(username: &str) -> Value {
 
 /// A client with this metadata (RFC 7591).
 pub async fn client(db: &Database, metadata: Value) -> Client {
-    let metadata: Value = db
-        .admin()
-        .await
-        .query_one("select identity.client_create($1)", &[&metadata])
-        .await
-        .unwrap()
-        .get(0);
+    let metadata: Value =
+        db.admin().await.query_one("select identity.client_create($1)", &[&metadata]).await.unwrap().get(0);
     Client {
         id: metadata["client_id"].as_str().unwrap().into(),
         secret: metadata["client_secret"].as_str().map(Into::into),

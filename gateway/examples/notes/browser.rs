@@ -47,13 +47,8 @@ impl<T> Sessions<T> {
 }
 
 fn cookie(headers: &HeaderMap) -> Option<&str> {
-    let cookies = headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|line| line.to_str().ok());
-    cookies
-        .flat_map(|line| line.split("; "))
-        .find_map(|pair| pair.strip_prefix("notes="))
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    cookies.flat_map(|line| line.split("; ")).find_map(|pair| pair.strip_prefix("notes="))
 }
 
 /// Why there is no answer.
@@ -85,10 +80,7 @@ impl IntoResponse for Failure {
 /// A page with this content, which is HTML.
 pub fn page(content: &str) -> Response {
     let policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
-    let headers = [
-        (header::CACHE_CONTROL, "no-store"),
-        (header::CONTENT_SECURITY_POLICY, policy),
-    ];
+    let headers = [(header::CACHE_CONTROL, "no-store"), (header::CONTENT_SECURITY_POLICY, policy)];
     (headers, Html(include_str!("page.html").replace("{content}", content))).into_response()
 }
 
@@ -99,16 +91,10 @@ pub fn welcome() -> Response {
 
 /// Something did not work, for a reason that is text.
 pub fn refused(reason: &str) -> Response {
-    page(&format!(
-        "<h1>Not signed in</h1><p id=error>{}</p><a class=button href=/>Back</a>",
-        escape(reason)
-    ))
+    page(&format!("<h1>Not signed in</h1><p id=error>{}</p><a class=button href=/>Back</a>", escape(reason)))
 }
 
 /// Text as HTML.
 pub fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -41,14 +41,8 @@ pub struct Tokens {
 
 impl Tokens {
     pub fn of(response: CoreTokenResponse) -> Self {
-        let lifetime = response
-            .expires_in()
-            .unwrap_or_default()
-            .saturating_sub(Duration::from_secs(10));
-        Self {
-            response,
-            fresh_until: Instant::now() + lifetime,
-        }
+        let lifetime = response.expires_in().unwrap_or_default().saturating_sub(Duration::from_secs(10));
+        Self { response, fresh_until: Instant::now() + lifetime }
     }
 }
 
@@ -58,11 +52,7 @@ pub struct Http(reqwest::Client);
 impl Http {
     /// Redirects are not followed: a provider could send our requests anywhere.
     pub fn new() -> Result<Self, Error> {
-        Ok(Self(
-            reqwest::Client::builder()
-                .redirect(reqwest::redirect::Policy::none())
-                .build()?,
-        ))
+        Ok(Self(reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?))
     }
 }
 

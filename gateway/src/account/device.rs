@@ -3,27 +3,14 @@
 /// "Firefox on Linux"; what is not recognised by its first word, and nothing as "Unknown device".
 pub fn name(user_agent: &str) -> String {
     let find = |marks: &[(&str, &'static str)]| {
-        marks
-            .iter()
-            .find(|(mark, _)| user_agent.contains(mark))
-            .map(|(_, name)| *name)
+        marks.iter().find(|(mark, _)| user_agent.contains(mark)).map(|(_, name)| *name)
     };
     match (find(BROWSERS), find(SYSTEMS)) {
         (Some(browser), Some(system)) => format!("{browser} on {system}"),
         (Some(name), None) | (None, Some(name)) => name.to_owned(),
         (None, None) => {
-            let word: String = user_agent
-                .split_whitespace()
-                .next()
-                .unwrap_or_default()
-                .chars()
-                .take(40)
-                .collect();
-            if word.is_empty() {
-                "Unknown device".to_owned()
-            } else {
-                word
-            }
+            let word: String = user_agent.split_whitespace().next().unwrap_or_default().chars().take(40).collect();
+            if word.is_empty() { "Unknown device".to_owned() } else { word }
         }
     }
 }

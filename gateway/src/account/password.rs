@@ -68,41 +68,20 @@ async fn change(
     let new = form.one("new_password")?.unwrap_or_default();
     let refuse = |status, problem: String| {
         let username = form.one("username")?.unwrap_or_default();
-        let form = Fields {
-            problem: Some(problem),
-            ..Fields::of(cookies, username)
-        };
-        pages::render(
-            status,
-            &PasswordPage {
-                site: Site::of(state),
-                form,
-            },
-            Forms::Here,
-            [],
-        )
+        let form = Fields { problem: Some(problem), ..Fields::of(cookies, username) };
+        pages::render(status, &PasswordPage { site: Site::of(state), form }, Forms::Here, [])
     };
     if form.one("new_password_again")? != Some(new) {
-        return refuse(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "The two new passwords are not the same.".to_owned(),
-        );
+        return refuse(StatusCode::UNPROCESSABLE_ENTITY, "The two new passwords are not the same.".to_owned());
     }
     let address = source.address.to_string();
-    let answer = state
-        .db
-        .call(&CHANGE, &[&cookies.session(), &old, &new, &address])
-        .await?;
+    let answer = state.db.call(&CHANGE, &[&cookies.session(), &old, &new, &address]).await?;
     match answer.outcome.as_str() {
-        "ok" => Ok(response::see_other(&format!(
-            "{}?done=password-changed",
-            pages::home(state)
-        ))),
+        "ok" => Ok(response::see_other(&format!("{}?done=password-changed", pages::home(state)))),
         "sign_in" => Ok(response::see_other(&state.issuer.local("/login"))),
-        "invalid_credentials" => refuse(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "The current password is not right.".to_owned(),
-        ),
+        "invalid_credentials" => {
+            refuse(StatusCode::UNPROCESSABLE_ENTITY, "The current password is not right.".to_owned())
+        }
         "invalid_password" => {
             let Refused { error_description, .. } = answer.read()?;
             refuse(StatusCode::UNPROCESSABLE_ENTITY, error_description)
@@ -110,9 +89,7 @@ async fn change(
         "slow_down" => {
             let Refused { retry_after, .. } = answer.read()?;
             let mut response = refuse(StatusCode::TOO_MANY_REQUESTS, too_many(retry_after))?;
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from(retry_after));
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after));
             Ok(response)
         }
         _ => Err(answer.into()),
@@ -131,10 +108,6 @@ struct Refused {
 impl<'a> Fields<'a> {
     /// The fields of a form in this session, with nothing said about them yet.
     pub fn of(cookies: &Cookies, username: &'a str) -> Self {
-        Self {
-            csrf: cookies.session().map(csrf::token).unwrap_or_default(),
-            username,
-            problem: None,
-        }
+        Self { csrf: cookies.session().map(csrf::token).unwrap_or_default(), username, problem: None }
     }
 }

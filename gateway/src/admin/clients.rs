@@ -77,24 +77,14 @@ pub struct Metadata {
 pub async fn run(admin: &Admin, command: Command) -> Result<(), Failure> {
     match command {
         Command::List => {
-            let clients = admin
-                .ask("select coalesce(json_agg(c), '[]') from identity.client_list() c", &[])
-                .await?;
+            let clients = admin.ask("select coalesce(json_agg(c), '[]') from identity.client_list() c", &[]).await?;
             admin.print_rows(
                 &clients,
-                &[
-                    "client_id",
-                    "client_name",
-                    "token_endpoint_auth_method",
-                    "grant_types",
-                    "redirect_uris",
-                ],
+                &["client_id", "client_name", "token_endpoint_auth_method", "grant_types", "redirect_uris"],
             );
         }
         Command::Create(metadata) => {
-            let client = admin
-                .ask("select identity.client_create($1)", &[&metadata.read()?])
-                .await?;
+            let client = admin.ask("select identity.client_create($1)", &[&metadata.read()?]).await?;
             admin.print_object(&client);
         }
         Command::Show { client_id } => {
@@ -102,12 +92,7 @@ pub async fn run(admin: &Admin, command: Command) -> Result<(), Failure> {
             admin.print_object(&client);
         }
         Command::Update { client_id, metadata } => {
-            let client = admin
-                .ask(
-                    "select identity.client_update($1, $2)",
-                    &[&client_id, &metadata.read()?],
-                )
-                .await?;
+            let client = admin.ask("select identity.client_update($1, $2)", &[&client_id, &metadata.read()?]).await?;
             admin.print_object(&client);
         }
         Command::RotateSecret { client_id, overlap } => {

@@ -48,9 +48,7 @@ impl PasswordSource {
 pub fn document(path: &Path) -> Result<Map<String, Value>, Failure> {
     let text = if path.as_os_str() == "-" {
         let mut text = Zeroizing::new(String::new());
-        io::stdin()
-            .read_to_string(&mut text)
-            .map_err(|error| Failure::new(format!("standard input: {error}")))?;
+        io::stdin().read_to_string(&mut text).map_err(|error| Failure::new(format!("standard input: {error}")))?;
         text
     } else {
         read(path)?
@@ -63,9 +61,7 @@ pub fn document(path: &Path) -> Result<Map<String, Value>, Failure> {
 }
 
 fn read(path: &Path) -> Result<Zeroizing<String>, Failure> {
-    fs::read_to_string(path)
-        .map(Zeroizing::new)
-        .map_err(|error| Failure::new(format!("{}: {error}", path.display())))
+    fs::read_to_string(path).map(Zeroizing::new).map_err(|error| Failure::new(format!("{}: {error}", path.display())))
 }
 
 fn ask(prompt: &str) -> Result<Zeroizing<String>, Failure> {
@@ -81,10 +77,7 @@ fn ask(prompt: &str) -> Result<Zeroizing<String>, Failure> {
 
 fn input_line() -> Result<Zeroizing<String>, Failure> {
     let mut line = Zeroizing::new(String::new());
-    io::stdin()
-        .lock()
-        .read_line(&mut line)
-        .map_err(|error| Failure::new(format!("standard input: {error}")))?;
+    io::stdin().lock().read_line(&mut line).map_err(|error| Failure::new(format!("standard input: {error}")))?;
     Ok(first_line(&line))
 }
 

@@ -17,12 +17,7 @@ pub struct Configure {
 
 pub async fn run(admin: &Admin, configure: Configure) -> Result<(), Failure> {
     let audiences = (!configure.audiences.is_empty()).then_some(configure.audiences);
-    admin
-        .order(
-            "select identity.configure($1, $2)",
-            &[&configure.issuer.as_str(), &audiences],
-        )
-        .await?;
+    admin.order("select identity.configure($1, $2)", &[&configure.issuer.as_str(), &audiences]).await?;
     admin.print_done(&format!("issuer {}", configure.issuer));
     Ok(())
 }

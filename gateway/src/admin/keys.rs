@@ -28,9 +28,7 @@ pub async fn run(admin: &Admin, command: Command) -> Result<(), Failure> {
             admin.print_rows(&keys, &["kid", "alg", "kty", "use"]);
         }
         Command::Create { algorithm } => {
-            let kid = admin
-                .ask("select to_json(identity.create_signing_key($1))", &[&algorithm])
-                .await?;
+            let kid = admin.ask("select to_json(identity.create_signing_key($1))", &[&algorithm]).await?;
             admin.print_object(&if admin.json { json!({ "kid": kid }) } else { kid });
         }
         Command::Rotate => {

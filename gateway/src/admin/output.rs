@@ -24,24 +24,12 @@ pub fn table(rows: &Value, columns: &[&str]) {
         .iter()
         .enumerate()
         .map(|(index, column)| {
-            let cells = rows
-                .iter()
-                .filter_map(|row| row.get(index))
-                .map(|cell| cell.chars().count());
+            let cells = rows.iter().filter_map(|row| row.get(index)).map(|cell| cell.chars().count());
             cells.chain([column.chars().count()]).max().unwrap_or_default()
         })
         .collect();
-    line(
-        &columns
-            .iter()
-            .map(|column| column.replace('_', " "))
-            .collect::<Vec<_>>(),
-        &widths,
-    );
-    line(
-        &widths.iter().map(|width| "─".repeat(*width)).collect::<Vec<_>>(),
-        &widths,
-    );
+    line(&columns.iter().map(|column| column.replace('_', " ")).collect::<Vec<_>>(), &widths);
+    line(&widths.iter().map(|width| "─".repeat(*width)).collect::<Vec<_>>(), &widths);
     for row in &rows {
         line(row, &widths);
     }
@@ -54,22 +42,14 @@ pub fn object(object: &Value) {
         println!("{}", cell(object));
         return;
     };
-    let width = members
-        .keys()
-        .map(|name| name.chars().count())
-        .max()
-        .unwrap_or_default();
+    let width = members.keys().map(|name| name.chars().count()).max().unwrap_or_default();
     for (name, value) in members {
         println!("{name:width$}  {}", cell(value));
     }
 }
 
 fn line(cells: &[String], widths: &[usize]) {
-    let padded: Vec<String> = cells
-        .iter()
-        .zip(widths)
-        .map(|(cell, width)| format!("{cell:width$}"))
-        .collect();
+    let padded: Vec<String> = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
     println!("{}", padded.join("  ").trim_end());
 }
 
@@ -95,7 +75,5 @@ fn cell(value: &Value) -> String {
 
 /// Names come from strangers: a control character could rewrite what the terminal shows.
 fn printable(text: &str) -> String {
-    text.chars()
-        .map(|character| if character.is_control() { '\u{fffd}' } else { character })
-        .collect()
+    text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
 }

@@ -18,9 +18,7 @@ pub enum Command {
 pub async fn run(admin: &Admin, command: Command) -> Result<(), Failure> {
     match command {
         Command::Revoke { session_id } => {
-            admin
-                .order("select identity.session_revoke($1)", &[&session_id])
-                .await?;
+            admin.order("select identity.session_revoke($1)", &[&session_id]).await?;
             admin.print_done("revoked");
         }
     }

@@ -91,62 +91,33 @@ pub async fn run(admin: &Admin, command: Command) -> Result<(), Failure> {
         Command::List { search, max_rows } => {
             let sql = "select coalesce(json_agg(u), '[]') from identity.user_list($1, $2) u";
             let users = admin.ask(sql, &[&search, &max_rows]).await?;
-            admin.print_rows(
-                &users,
-                &[
-                    "user_id",
-                    "username",
-                    "name",
-                    "email",
-                    "email_verified",
-                    "roles",
-                    "state",
-                ],
-            );
+            admin.print_rows(&users, &["user_id", "username", "name", "email", "email_verified", "roles", "state"]);
         }
         Command::Create(create) => create_user(admin, *create).await?,
         Command::Show(person) => {
-            let user = admin
-                .ask("select identity.user_read($1)", &[&person.id(admin).await?])
-                .await?;
+            let user = admin.ask("select identity.user_read($1)", &[&person.id(admin).await?]).await?;
             admin.print_object(&user);
         }
         Command::Disable(person) => {
-            admin
-                .order("select identity.user_disable($1)", &[&person.id(admin).await?])
-                .await?;
+            admin.order("select identity.user_disable($1)", &[&person.id(admin).await?]).await?;
             admin.print_done("disabled");
         }
         Command::Enable(person) => {
-            admin
-                .order("select identity.user_enable($1)", &[&person.id(admin).await?])
-                .await?;
+            admin.order("select identity.user_enable($1)", &[&person.id(admin).await?]).await?;
             admin.print_done("enabled");
         }
         Command::Delete(person) => {
-            admin
-                .order("select identity.user_delete($1)", &[&person.id(admin).await?])
-                .await?;
+            admin.order("select identity.user_delete($1)", &[&person.id(admin).await?]).await?;
             admin.print_done("deleted");
         }
         Command::SetPassword { person, password } => {
             let user = person.id(admin).await?;
             let password = password.read()?;
-            admin
-                .order(
-                    "select identity.user_set_password($1, $2)",
-                    &[&user, &password.expose_secret()],
-                )
-                .await?;
+            admin.order("select identity.user_set_password($1, $2)", &[&user, &password.expose_secret()]).await?;
             admin.print_done("password set");
         }
         Command::SetRoles { person, roles } => {
-            admin
-                .order(
-                    "select identity.user_set_roles($1, $2)",
-                    &[&person.id(admin).await?, &roles],
-                )
-                .await?;
+            admin.order("select identity.user_set_roles($1, $2)", &[&person.id(admin).await?, &roles]).await?;
             admin.print_done("roles set");
         }
         Command::Sessions(person) => {
@@ -154,14 +125,7 @@ pub async fn run(admin: &Admin, command: Command) -> Result<(), Failure> {
             let sessions = admin.ask(sql, &[&person.id(admin).await?]).await?;
             admin.print_rows(
                 &sessions,
-                &[
-                    "session_id",
-                    "started_at",
-                    "last_seen_at",
-                    "expires_at",
-                    "source",
-                    "user_agent",
-                ],
+                &["session_id", "started_at", "last_seen_at", "expires_at", "source", "user_agent"],
             );
         }
     }
@@ -180,18 +144,10 @@ async fn create_user(admin: &Admin, create: Create) -> Result<(), Failure> {
     set("email", create.email.map(Value::from));
     set("email_verified", create.email_verified.then_some(Value::from(true)));
     set("roles", (!create.roles.is_empty()).then(|| Value::from(create.roles)));
-    let password = if create.no_password {
-        None
-    } else {
-        Some(create.password.read()?)
-    };
+    let password = if create.no_password { None } else { Some(create.password.read()?) };
     let password = password.as_ref().map(SecretString::expose_secret);
-    let id = admin
-        .ask(
-            "select to_json(identity.user_create($1, $2))",
-            &[&Json(Value::Object(profile)), &password],
-        )
-        .await?;
+    let id =
+        admin.ask("select to_json(identity.user_create($1, $2))", &[&Json(Value::Object(profile)), &password]).await?;
     if admin.json {
         admin.print_object(&json!({ "user_id": id }));
     } else {
@@ -205,11 +161,7 @@ impl Person {
         if let Ok(id) = self.user.parse() {
             return Ok(id);
         }
-        let row = admin
-            .client
-            .query_one("select identity.user_find($1)", &[&self.user])
-            .await?;
-        row.try_get::<_, Option<Uuid>>(0)?
-            .ok_or_else(|| Failure::new(format!("there is no user {}", self.user)))
+        let row = admin.client.query_one("select identity.user_find($1)", &[&self.user]).await?;
+        row.try_get::<_, Option<Uuid>>(0)?.ok_or_else(|| Failure::new(format!("there is no user {}", self.user)))
     }
 }

@@ -1,5 +1,5 @@
 //! The role of `serve` must be able to execute the protocol functions and nothing else: whoever takes over a gateway
-//! leaves with what passes through it, not with the tables (security §1).
+//! leaves with what passes through it, not with the tables (README, decision 2).
 
 use tokio_postgres::{Client, Error};
 
@@ -9,26 +9,17 @@ use crate::failure::Failure;
 /// What the login role of this connection may do.
 pub async fn examine(client: &Client) -> Result<Vec<Finding>, Error> {
     let role: String = client.query_one("select session_user::text", &[]).await?.try_get(0)?;
-    let excess: Vec<String> = client
-        .query(EXCESS, &[])
-        .await?
-        .iter()
-        .map(|row| row.try_get(0))
-        .collect::<Result<_, Error>>()?;
+    let excess: Vec<String> =
+        client.query(EXCESS, &[]).await?.iter().map(|row| row.try_get(0)).collect::<Result<_, Error>>()?;
     if !excess.is_empty() {
         return Ok(vec![Finding::Fault(
-            Failure::new(format!(
-                "role {role} can do more than serve needs: {}",
-                excess.join("; ")
-            ))
-            .hint("use a login role that is a member of identity_gateway and of nothing else"),
+            Failure::new(format!("role {role} can do more than serve needs: {}", excess.join("; ")))
+                .hint("use a login role that is a member of identity_gateway and of nothing else"),
         )]);
     }
     let member: Option<bool> = client.query_one(MEMBER, &[]).await?.try_get(0)?;
     Ok(vec![match member {
-        Some(true) => Finding::Good(format!(
-            "role {role} is a member of identity_gateway and can do nothing else"
-        )),
+        Some(true) => Finding::Good(format!("role {role} is a member of identity_gateway and can do nothing else")),
         Some(false) => Finding::Fault(
             Failure::new(format!("role {role} is not a member of identity_gateway"))
                 .hint(format!("as a superuser: grant identity_gateway to {role}")),

@@ -35,59 +35,26 @@ pub struct Database {
     )]
     pub url_file: Option<PathBuf>,
     /// Shared pipelined connections for reads [default: one per core]
-    #[arg(
-        id = "database_readers",
-        long = "database-readers",
-        env = "GATEWAY_DATABASE_READERS",
-        value_name = "COUNT"
-    )]
+    #[arg(id = "database_readers", long = "database-readers", env = "GATEWAY_DATABASE_READERS", value_name = "COUNT")]
     pub readers: usize,
     /// Connections for writes: many, so that commits share a flush [default: 32]
-    #[arg(
-        id = "database_writers",
-        long = "database-writers",
-        env = "GATEWAY_DATABASE_WRITERS",
-        value_name = "COUNT"
-    )]
+    #[arg(id = "database_writers", long = "database-writers", env = "GATEWAY_DATABASE_WRITERS", value_name = "COUNT")]
     pub writers: usize,
     /// Connections for password hashing: as many as the database hashes at once [default: one per core]
-    #[arg(
-        id = "database_hashers",
-        long = "database-hashers",
-        env = "GATEWAY_DATABASE_HASHERS",
-        value_name = "COUNT"
-    )]
+    #[arg(id = "database_hashers", long = "database-hashers", env = "GATEWAY_DATABASE_HASHERS", value_name = "COUNT")]
     pub hashers: usize,
     /// Requests that may wait for a connection, each way for itself; further ones get 503 [default: 512]
-    #[arg(
-        id = "database_queue",
-        long = "database-queue",
-        env = "GATEWAY_DATABASE_QUEUE",
-        value_name = "COUNT"
-    )]
+    #[arg(id = "database_queue", long = "database-queue", env = "GATEWAY_DATABASE_QUEUE", value_name = "COUNT")]
     pub queue: usize,
     /// Milliseconds a request waits for a connection before it gets 503 [default: 3000]
-    #[arg(
-        id = "database_wait",
-        long = "database-wait",
-        env = "GATEWAY_DATABASE_WAIT",
-        value_name = "MILLISECONDS"
-    )]
+    #[arg(id = "database_wait", long = "database-wait", env = "GATEWAY_DATABASE_WAIT", value_name = "MILLISECONDS")]
     pub wait: u64,
 }
 
 impl Default for Database {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(2, NonZero::get);
-        Self {
-            url: None,
-            url_file: None,
-            readers: cores,
-            writers: 32,
-            hashers: cores,
-            queue: 512,
-            wait: 3000,
-        }
+        Self { url: None, url_file: None, readers: cores, writers: 32, hashers: cores, queue: 512, wait: 3000 }
     }
 }
 
@@ -140,36 +107,21 @@ pub struct AdminDatabase {
 impl Database {
     /// The URL, from wherever it comes.
     pub fn url(&self) -> Result<DatabaseUrl, Failure> {
-        resolve(
-            "database.url",
-            "GATEWAY_DATABASE_URL",
-            self.url.as_ref(),
-            self.url_file.as_deref(),
-        )
+        resolve("database.url", "GATEWAY_DATABASE_URL", self.url.as_ref(), self.url_file.as_deref())
     }
 }
 
 impl MigrateDatabase {
     /// The URL, from wherever it comes.
     pub fn url(&self) -> Result<DatabaseUrl, Failure> {
-        resolve(
-            "migrate.url",
-            "GATEWAY_MIGRATE_DATABASE_URL",
-            self.url.as_ref(),
-            self.url_file.as_deref(),
-        )
+        resolve("migrate.url", "GATEWAY_MIGRATE_DATABASE_URL", self.url.as_ref(), self.url_file.as_deref())
     }
 }
 
 impl AdminDatabase {
     /// The URL, from wherever it comes.
     pub fn url(&self) -> Result<DatabaseUrl, Failure> {
-        resolve(
-            "admin.url",
-            "GATEWAY_ADMIN_DATABASE_URL",
-            self.url.as_ref(),
-            self.url_file.as_deref(),
-        )
+        resolve("admin.url", "GATEWAY_ADMIN_DATABASE_URL", self.url.as_ref(), self.url_file.as_deref())
     }
 }
 
@@ -179,9 +131,7 @@ fn resolve(key: &str, variable: &str, url: Option<&DatabaseUrl>, file: Option<&P
         (None, Some(path)) => {
             let text = std::fs::read_to_string(path)
                 .map_err(|error| Failure::new(format!("{key}_file {}: {error}", path.display())))?;
-            text.trim()
-                .parse()
-                .map_err(|error| Failure::new(format!("{key}_file {}: {error}", path.display())))
+            text.trim().parse().map_err(|error| Failure::new(format!("{key}_file {}: {error}", path.display())))
         }
         (Some(_), Some(_)) => Err(Failure::new(format!("{key} and {key}_file are both set")).hint("keep one of them")),
         (None, None) => Err(Failure::new(format!("{key}: not set")).hint(format!("set {variable} or {variable}_FILE"))),
@@ -200,9 +150,7 @@ impl DatabaseUrl {
 
     /// Whether somebody who reads the URL could log in with it.
     pub fn has_password(&self) -> bool {
-        self.expose()
-            .parse::<tokio_postgres::Config>()
-            .is_ok_and(|config| config.get_password().is_some())
+        self.expose().parse::<tokio_postgres::Config>().is_ok_and(|config| config.get_password().is_some())
     }
 }
 
@@ -220,9 +168,7 @@ impl FromStr for DatabaseUrl {
 
 impl<'de> Deserialize<'de> for DatabaseUrl {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -11,12 +11,7 @@ use serde::Deserialize;
 #[serde(default, deny_unknown_fields)]
 pub struct Http {
     /// Address of the public listener [default: 127.0.0.1:8080]
-    #[arg(
-        id = "http_listen",
-        long = "listen",
-        env = "GATEWAY_LISTEN",
-        value_name = "ADDRESS:PORT"
-    )]
+    #[arg(id = "http_listen", long = "listen", env = "GATEWAY_LISTEN", value_name = "ADDRESS:PORT")]
     pub listen: SocketAddr,
     /// Certificate chain (PEM); with it the listener speaks TLS. Read again on SIGHUP
     #[arg(
@@ -27,12 +22,7 @@ pub struct Http {
     )]
     pub tls_certificate: Option<PathBuf>,
     /// Private key of the certificate (PEM)
-    #[arg(
-        id = "http_tls_key",
-        long = "tls-key",
-        env = "GATEWAY_TLS_KEY_FILE",
-        value_name = "FILE"
-    )]
+    #[arg(id = "http_tls_key", long = "tls-key", env = "GATEWAY_TLS_KEY_FILE", value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
     /// Proxies whose Forwarded and X-Forwarded-… headers are believed, comma separated [default: none]
     #[arg(
@@ -44,12 +34,7 @@ pub struct Http {
     )]
     pub trusted_proxies: Vec<IpNet>,
     /// Seconds a client may take to send a request's head [default: 10]
-    #[arg(
-        id = "http_header_timeout",
-        long = "header-timeout",
-        env = "GATEWAY_HEADER_TIMEOUT",
-        value_name = "SECONDS"
-    )]
+    #[arg(id = "http_header_timeout", long = "header-timeout", env = "GATEWAY_HEADER_TIMEOUT", value_name = "SECONDS")]
     pub header_timeout: u64,
     /// Seconds a request may take, its body included [default: 30]
     #[arg(
@@ -68,20 +53,10 @@ pub struct Http {
     )]
     pub shutdown_timeout: u64,
     /// Greatest request body in bytes [default: 65536]
-    #[arg(
-        id = "http_body_limit",
-        long = "body-limit",
-        env = "GATEWAY_BODY_LIMIT",
-        value_name = "BYTES"
-    )]
+    #[arg(id = "http_body_limit", long = "body-limit", env = "GATEWAY_BODY_LIMIT", value_name = "BYTES")]
     pub body_limit: usize,
     /// Connections at once; further ones are closed [default: 4096]
-    #[arg(
-        id = "http_connections",
-        long = "connections",
-        env = "GATEWAY_CONNECTIONS",
-        value_name = "COUNT"
-    )]
+    #[arg(id = "http_connections", long = "connections", env = "GATEWAY_CONNECTIONS", value_name = "COUNT")]
     pub connections: usize,
 }
 
@@ -106,29 +81,16 @@ impl Default for Http {
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Requests per second and source in the long run; 0 = no limit [default: 100]
-    #[arg(
-        id = "limits_per_second",
-        long = "limit-per-second",
-        env = "GATEWAY_LIMIT_PER_SECOND",
-        value_name = "COUNT"
-    )]
+    #[arg(id = "limits_per_second", long = "limit-per-second", env = "GATEWAY_LIMIT_PER_SECOND", value_name = "COUNT")]
     pub per_second: u32,
     /// Requests a source may send at once after a pause [default: 500]
-    #[arg(
-        id = "limits_burst",
-        long = "limit-burst",
-        env = "GATEWAY_LIMIT_BURST",
-        value_name = "COUNT"
-    )]
+    #[arg(id = "limits_burst", long = "limit-burst", env = "GATEWAY_LIMIT_BURST", value_name = "COUNT")]
     pub burst: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            per_second: 100,
-            burst: 500,
-        }
+        Self { per_second: 100, burst: 500 }
     }
 }
 
@@ -157,12 +119,7 @@ impl Default for Maintenance {
 #[serde(default, deny_unknown_fields)]
 pub struct Metrics {
     /// Address of the listener that serves /metrics; keep it private [default: none]
-    #[arg(
-        id = "metrics_listen",
-        long = "metrics-listen",
-        env = "GATEWAY_METRICS_LISTEN",
-        value_name = "ADDRESS:PORT"
-    )]
+    #[arg(id = "metrics_listen", long = "metrics-listen", env = "GATEWAY_METRICS_LISTEN", value_name = "ADDRESS:PORT")]
     pub listen: Option<SocketAddr>,
 }
 
@@ -174,21 +131,13 @@ pub struct Log {
     #[arg(id = "log_format", long = "log-format", env = "GATEWAY_LOG_FORMAT", value_enum)]
     pub format: LogFormat,
     /// What is logged, in tracing's filter language [default: info]
-    #[arg(
-        id = "log_filter",
-        long = "log-filter",
-        env = "GATEWAY_LOG_FILTER",
-        value_name = "FILTER"
-    )]
+    #[arg(id = "log_filter", long = "log-filter", env = "GATEWAY_LOG_FILTER", value_name = "FILTER")]
     pub filter: String,
 }
 
 impl Default for Log {
     fn default() -> Self {
-        Self {
-            format: LogFormat::Text,
-            filter: "info".to_owned(),
-        }
+        Self { format: LogFormat::Text, filter: "info".to_owned() }
     }
 }
 
@@ -226,9 +175,6 @@ pub struct Telemetry {
 
 impl Default for Telemetry {
     fn default() -> Self {
-        Self {
-            endpoint: None,
-            service_name: "pg_identity-gateway".to_owned(),
-        }
+        Self { endpoint: None, service_name: "pg_identity-gateway".to_owned() }
     }
 }

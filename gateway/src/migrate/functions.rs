@@ -12,15 +12,10 @@ use crate::failure::Failure;
 pub async fn replace(client: &mut Client) -> Result<usize, Failure> {
     let transaction = client.transaction().await?;
     // Bodies may name functions of files that come later; they are checked when all are there.
-    transaction
-        .batch_execute("set local check_function_bodies = off")
-        .await?;
+    transaction.batch_execute("set local check_function_bodies = off").await?;
     let mut made = BTreeMap::new();
     for script in FUNCTIONS {
-        transaction
-            .batch_execute(script.sql)
-            .await
-            .map_err(|error| Failure::from(error).during(script.name))?;
+        transaction.batch_execute(script.sql).await.map_err(|error| Failure::from(error).during(script.name))?;
         for row in transaction.query(TOUCHED, &[]).await? {
             made.entry(row.try_get::<_, String>(0)?).or_insert(script.name);
         }
@@ -50,9 +45,7 @@ pub async fn replace(client: &mut Client) -> Result<usize, Failure> {
 /// PostgreSQL's own validators, which `check_function_bodies` postponed: a misspelt column is found now, not by a person
 /// who signs in.
 async fn check_bodies(transaction: &Transaction<'_>, made: &BTreeMap<String, &str>) -> Result<(), Failure> {
-    transaction
-        .batch_execute("set local check_function_bodies = on")
-        .await?;
+    transaction.batch_execute("set local check_function_bodies = on").await?;
     for (signature, file) in made {
         transaction
             .execute(VALIDATE, &[signature])

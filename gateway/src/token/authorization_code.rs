@@ -21,18 +21,7 @@ pub async fn answer(state: &AppState, client: &ClientCredentials, form: &Paramet
     let method = client.method().name();
     Ok(state
         .db
-        .call(
-            &CALL,
-            &[
-                &client.id(),
-                &client.secret(),
-                &method,
-                &code,
-                &redirect_uri,
-                &code_verifier,
-                &resources,
-            ],
-        )
+        .call(&CALL, &[&client.id(), &client.secret(), &method, &code, &redirect_uri, &code_verifier, &resources])
         .await
         .into())
 }

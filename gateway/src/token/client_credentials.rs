@@ -17,9 +17,5 @@ pub async fn answer(state: &AppState, client: &ClientCredentials, form: &Paramet
     let scope = form.one("scope")?;
     let resources = super::resources(form);
     let method = client.method().name();
-    Ok(state
-        .db
-        .call(&CALL, &[&client.id(), &client.secret(), &method, &scope, &resources])
-        .await
-        .into())
+    Ok(state.db.call(&CALL, &[&client.id(), &client.secret(), &method, &scope, &resources]).await.into())
 }

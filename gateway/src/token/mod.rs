@@ -23,11 +23,7 @@ pub fn routes() -> Router<AppState> {
 }
 
 /// The statements of this feature.
-pub static CALLS: &[&Call] = &[
-    &authorization_code::CALL,
-    &refresh_token::CALL,
-    &client_credentials::CALL,
-];
+pub static CALLS: &[&Call] = &[&authorization_code::CALL, &refresh_token::CALL, &client_credentials::CALL];
 
 /// The grants that `answer` knows, for the discovery document.
 pub const GRANT_TYPES: [&str; 3] = ["authorization_code", "refresh_token", "client_credentials"];
@@ -43,10 +39,7 @@ async fn answer(state: &AppState, headers: &HeaderMap, form: &Parameters) -> Res
         Some("authorization_code") => authorization_code::answer(state, &client, form).await,
         Some("refresh_token") => refresh_token::answer(state, &client, form).await,
         Some("client_credentials") => client_credentials::answer(state, &client, form).await,
-        Some(_) => Err(Reply::refusal(
-            Outcome::UnsupportedGrantType,
-            "this grant_type is not supported",
-        )),
+        Some(_) => Err(Reply::refusal(Outcome::UnsupportedGrantType, "this grant_type is not supported")),
         None => Err(Reply::refusal(Outcome::InvalidRequest, "grant_type is missing")),
     }
 }

@@ -20,17 +20,7 @@ pub async fn answer(state: &AppState, client: &ClientCredentials, form: &Paramet
     let method = client.method().name();
     Ok(state
         .db
-        .call(
-            &CALL,
-            &[
-                &client.id(),
-                &client.secret(),
-                &method,
-                &refresh_token,
-                &scope,
-                &resources,
-            ],
-        )
+        .call(&CALL, &[&client.id(), &client.secret(), &method, &refresh_token, &scope, &resources])
         .await
         .into())
 }

@@ -44,12 +44,7 @@ struct Document {
 impl Cached {
     /// A document that nobody has asked for yet.
     pub fn new(call: &'static Call, render: Render) -> Self {
-        Self {
-            call,
-            render,
-            latest: std::sync::RwLock::default(),
-            making: Mutex::default(),
-        }
+        Self { call, render, latest: std::sync::RwLock::default(), making: Mutex::default() }
     }
 
     /// The document as a response with ETag and Cache-Control, or 304 when the client has it (`If-None-Match`).
@@ -63,11 +58,8 @@ impl Cached {
             (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=60")),
         ];
         // RFC 9110 §13.1.2: a list of tags, or `*`. Compared weakly: a proxy that compresses makes the tag weak.
-        let known = request
-            .get_all(header::IF_NONE_MATCH)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .any(|value| {
+        let known =
+            request.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok()).any(|value| {
                 value
                     .split(',')
                     .map(str::trim)
@@ -76,12 +68,7 @@ impl Cached {
         if known {
             return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
         }
-        Ok((
-            headers,
-            [(header::CONTENT_TYPE, "application/json")],
-            document.body.clone(),
-        )
-            .into_response())
+        Ok((headers, [(header::CONTENT_TYPE, "application/json")], document.body.clone()).into_response())
     }
 
     async fn document(&self, state: &AppState) -> Result<Arc<Document>, Unavailable> {
@@ -110,10 +97,7 @@ impl Cached {
 
     fn latest(&self, age: Duration) -> Option<Arc<Document>> {
         let latest = self.latest.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        latest
-            .as_ref()
-            .filter(|document| document.made.elapsed() < age)
-            .cloned()
+        latest.as_ref().filter(|document| document.made.elapsed() < age).cloned()
     }
 
     async fn make(&self, state: &AppState) -> Result<Arc<Document>, Unavailable> {
@@ -123,15 +107,11 @@ impl Cached {
         let tag = BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA256, &body));
         let etag =
             HeaderValue::try_from(format!("\"{tag}\"")).map_err(|error| Unavailable::Unexpected(error.to_string()))?;
-        Ok(Arc::new(Document {
-            body: Bytes::from(body),
-            etag,
-            made: Instant::now(),
-        }))
+        Ok(Arc::new(Document { body: Bytes::from(body), etag, made: Instant::now() }))
     }
 }
 
-/// As old as a new key may be before everybody sees it: keys are published well before they are used (security §5).
+/// As old as a new key may be before everybody sees it: keys are published well before they are used (README, decision 13).
 const FRESH: Duration = Duration::from_secs(5);
 /// How long the last one is good enough while the database is away.
 const STALE: Duration = Duration::from_secs(15 * 60);

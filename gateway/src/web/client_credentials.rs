@@ -68,11 +68,7 @@ impl ClientCredentials {
         let mut authorization = headers.get_all(header::AUTHORIZATION).iter();
         let Some(header) = authorization.next() else {
             let method = if secret.is_some() { Method::Post } else { Method::None };
-            return Ok(Self {
-                id: id.map(str::to_owned),
-                secret: secret.map(SecretString::from),
-                method,
-            });
+            return Ok(Self { id: id.map(str::to_owned), secret: secret.map(SecretString::from), method });
         };
         if secret.is_some() || authorization.next().is_some() {
             return Err(CredentialsError::TwoMethods);
@@ -82,11 +78,7 @@ impl ClientCredentials {
         if id.is_some_and(|id| id != basic_id) {
             return Err(CredentialsError::TwoMethods);
         }
-        Ok(Self {
-            id: Some(basic_id),
-            secret: Some(basic_secret.into()),
-            method: Method::Basic,
-        })
+        Ok(Self { id: Some(basic_id), secret: Some(basic_secret.into()), method: Method::Basic })
     }
 
     /// The client identifier, if the request names one.
@@ -165,11 +157,7 @@ mod tests {
             headers.append(header::AUTHORIZATION, HeaderValue::from_str(value).unwrap());
         }
         let read = ClientCredentials::read(&headers, &Parameters::parse(body.as_bytes()).unwrap())?;
-        Ok((
-            read.id().map(Into::into),
-            read.secret().map(Into::into),
-            read.method().name(),
-        ))
+        Ok((read.id().map(Into::into), read.secret().map(Into::into), read.method().name()))
     }
 
     fn basic(pair: &str) -> String {
@@ -185,10 +173,7 @@ mod tests {
         );
         let expected = Ok((Some("a".into()), Some("b".into()), "client_secret_basic"));
         assert_eq!(read(&[&basic("a:b")], ""), expected);
-        assert_eq!(
-            read(&[&basic("a:b").replace("Basic", "bASIC")], "client_id=a"),
-            expected
-        );
+        assert_eq!(read(&[&basic("a:b").replace("Basic", "bASIC")], "client_id=a"), expected);
         assert_eq!(read(&[], ""), Ok((None, None, "none")));
     }
 
@@ -198,35 +183,19 @@ mod tests {
             read(&[&basic("a%3Ab:c%2B+d")], ""),
             Ok((Some("a:b".into()), Some("c+ d".into()), "client_secret_basic"))
         );
-        assert_eq!(
-            read(&[&basic("a:100%")], ""),
-            Ok((Some("a".into()), Some("100%".into()), "client_secret_basic"))
-        );
+        assert_eq!(read(&[&basic("a:100%")], ""), Ok((Some("a".into()), Some("100%".into()), "client_secret_basic")));
     }
 
     #[test]
     fn two_methods_at_once_are_refused() {
-        assert_eq!(
-            read(&[&basic("a:b")], "client_secret=b"),
-            Err(CredentialsError::TwoMethods)
-        );
-        assert_eq!(
-            read(&[&basic("a:b"), &basic("c:d")], ""),
-            Err(CredentialsError::TwoMethods)
-        );
+        assert_eq!(read(&[&basic("a:b")], "client_secret=b"), Err(CredentialsError::TwoMethods));
+        assert_eq!(read(&[&basic("a:b"), &basic("c:d")], ""), Err(CredentialsError::TwoMethods));
         assert_eq!(read(&[&basic("a:b")], "client_id=c"), Err(CredentialsError::TwoMethods));
     }
 
     #[test]
     fn what_is_no_basic_header_is_not_guessed_at() {
-        for header in [
-            "Bearer abc",
-            "Basic",
-            "Basic !",
-            &basic("nocolon"),
-            &basic(":secret"),
-            &basic("a:\0"),
-        ] {
+        for header in ["Bearer abc", "Basic", "Basic !", &basic("nocolon"), &basic(":secret"), &basic("a:\0")] {
             assert_eq!(read(&[header], ""), Err(CredentialsError::BadBasic), "{header}");
         }
     }

@@ -1,4 +1,4 @@
-//! The three cookies (security.md §9), and the rules of setting them.
+//! The three cookies (README, decision 14), and the rules of setting them.
 //!
 //! | cookie  | holds                                       | lives                  |
 //! |---------|---------------------------------------------|------------------------|
@@ -41,7 +41,7 @@ impl Cookies {
     pub fn read(headers: &HeaderMap, secure: bool) -> Self {
         let names = if secure { HTTPS } else { LOOPBACK };
         // A cross-site POST comes without our Lax cookies although the browser has them: setting new ones would
-        // throw away the person's session and every login that is under way in another window (security.md §2).
+        // throw away the person's session and every login that is under way in another window (README, decision 7).
         let stranger = headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site");
         Self {
             session: value(headers, names.session),
@@ -112,9 +112,7 @@ impl Cookies {
     /// RFC 6265bis §4.1.3.2: a `__Host-` cookie must be Secure, have `Path=/` and no Domain.
     fn put(&mut self, name: &str, value: &str, lifetime: &str) {
         let secure = self.names.secure;
-        self.set.push(format!(
-            "{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{lifetime}"
-        ));
+        self.set.push(format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{lifetime}"));
     }
 }
 
@@ -142,27 +140,16 @@ const HTTPS: Names = Names {
 };
 
 /// For an http issuer on loopback: many clients do not return Secure cookies over http.
-const LOOPBACK: Names = Names {
-    session: "identity_session",
-    browser: "identity_browser",
-    device: "identity_device",
-    secure: "",
-};
+const LOOPBACK: Names =
+    Names { session: "identity_session", browser: "identity_browser", device: "identity_device", secure: "" };
 
 /// The first cookie of that name; what cannot be one of ours counts as absent.
 fn value(headers: &HeaderMap, name: &str) -> Option<String> {
-    let lines = headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|line| line.to_str().ok());
-    let mut pairs = lines
-        .flat_map(|line| line.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='));
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
     let (_, value) = pairs.find(|(found, _)| *found == name)?;
     let ours = (1..=LONGEST).contains(&value.len())
-        && value
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
+        && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
     ours.then(|| value.to_owned())
 }
 
@@ -171,9 +158,8 @@ mod tests {
     use super::*;
 
     fn cookies(pairs: &[(&'static str, &'static str)], secure: bool) -> Cookies {
-        let headers = pairs
-            .iter()
-            .map(|(name, value)| (header::HeaderName::from_static(name), HeaderValue::from_static(value)));
+        let headers =
+            pairs.iter().map(|(name, value)| (header::HeaderName::from_static(name), HeaderValue::from_static(value)));
         Cookies::read(&headers.collect(), secure)
     }
 
@@ -187,16 +173,10 @@ mod tests {
     fn a_session_cookie_is_a_host_cookie_and_ends_with_the_browser() {
         let mut https = cookies(&[], true);
         https.set_session("abc");
-        assert_eq!(
-            set(https),
-            ["__Host-identity_session=abc; Path=/; HttpOnly; SameSite=Lax; Secure"]
-        );
+        assert_eq!(set(https), ["__Host-identity_session=abc; Path=/; HttpOnly; SameSite=Lax; Secure"]);
         let mut loopback = cookies(&[], false);
         loopback.set_device("abc");
-        assert_eq!(
-            set(loopback),
-            ["identity_device=abc; Path=/; HttpOnly; SameSite=Lax; Max-Age=31536000"]
-        );
+        assert_eq!(set(loopback), ["identity_device=abc; Path=/; HttpOnly; SameSite=Lax; Max-Age=31536000"]);
     }
 
     #[test]
@@ -213,22 +193,14 @@ mod tests {
         let mut stranger = cookies(&[("sec-fetch-site", "cross-site")], false);
         assert_eq!(stranger.browser_or_new(), None);
         assert!(set(stranger).is_empty());
-        let mut known = cookies(
-            &[("sec-fetch-site", "cross-site"), ("cookie", "identity_session=a")],
-            false,
-        );
+        let mut known = cookies(&[("sec-fetch-site", "cross-site"), ("cookie", "identity_session=a")], false);
         assert!(known.browser_or_new().is_some());
     }
 
     #[test]
     fn cookies_of_others_are_not_read() {
-        let read = cookies(
-            &[(
-                "cookie",
-                "identity_session=a; __Host-identity_session=b; identity_browser=short",
-            )],
-            true,
-        );
+        let read =
+            cookies(&[("cookie", "identity_session=a; __Host-identity_session=b; identity_browser=short")], true);
         assert_eq!((read.session(), read.browser()), (Some("b"), None));
         let read = cookies(&[("cookie", "identity_session=\"<script>\"")], false);
         assert_eq!(read.session(), None);
@@ -241,9 +213,6 @@ mod tests {
         assert!(set(none).is_empty());
         let mut some = cookies(&[("cookie", "identity_session=a")], false);
         some.end_session();
-        assert_eq!(
-            set(some),
-            ["identity_session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"]
-        );
+        assert_eq!(set(some), ["identity_session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"]);
     }
 }

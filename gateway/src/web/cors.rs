@@ -17,11 +17,7 @@ pub fn cors() -> CorsLayer {
             HeaderName::from_static("dpop"),
             HeaderName::from_static("mcp-protocol-version"),
         ])
-        .expose_headers([
-            header::WWW_AUTHENTICATE,
-            header::RETRY_AFTER,
-            HeaderName::from_static("dpop-nonce"),
-        ])
+        .expose_headers([header::WWW_AUTHENTICATE, header::RETRY_AFTER, HeaderName::from_static("dpop-nonce")])
         // The longest that browsers keep a preflight (Chromium: two hours).
         .max_age(Duration::from_secs(7200))
 }

@@ -65,14 +65,8 @@ mod tests {
     fn a_form_of_this_browser_passes() {
         let token = token("cookie");
         assert!(checked(&[], Some(&token)));
-        assert!(checked(
-            &[("sec-fetch-site", "same-origin"), ("origin", OURS)],
-            Some(&token)
-        ));
-        assert!(checked(
-            &[("sec-fetch-site", "same-origin"), ("origin", "null")],
-            Some(&token)
-        ));
+        assert!(checked(&[("sec-fetch-site", "same-origin"), ("origin", OURS)], Some(&token)));
+        assert!(checked(&[("sec-fetch-site", "same-origin"), ("origin", "null")], Some(&token)));
     }
 
     #[test]

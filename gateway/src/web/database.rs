@@ -39,7 +39,7 @@ use crate::{
     failure::{Failure, chain},
 };
 
-/// Which of the three ways to the database a call takes: they wait for different things (architecture §1).
+/// Which of the three ways to the database a call takes: they wait for different things (README, decision 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pool {
     /// Waits for nothing: a few connections that all requests share, pipelined. No row locks, no flush.
@@ -121,26 +121,12 @@ impl Database {
     pub fn new(target: Target, settings: &config::Database, calls: Vec<&'static Call>) -> Result<Self, Failure> {
         let wait = Duration::from_millis(settings.wait);
         let pooled = |pool, size, limits: Limits| {
-            Pooled::new(
-                &target.limited(limits),
-                &of(&calls, pool),
-                size,
-                settings.queue,
-                wait,
-                limits.statement,
-            )
+            Pooled::new(&target.limited(limits), &of(&calls, pool), size, settings.queue, wait, limits.statement)
         };
         let writes = pooled(Pool::Writes, settings.writers, WRITE_LIMITS)?;
         let hashing = pooled(Pool::Hashing, settings.hashers, HASH_LIMITS)?;
         let reads = Arc::new(Shared::new(settings.readers, settings.queue, wait));
-        Ok(Self(Arc::new(Ways {
-            target,
-            reads,
-            writes,
-            hashing,
-            calls,
-            open: AtomicBool::new(false),
-        })))
+        Ok(Self(Arc::new(Ways { target, reads, writes, hashing, calls, open: AtomicBool::new(false) })))
     }
 
     /// Begins to connect: `serve` does so once it knows that role and store fit.
@@ -198,22 +184,14 @@ impl TryFrom<Row> for Answer {
 
     fn try_from(row: Row) -> Result<Self, Self::Error> {
         let Json(body) = row.try_get::<_, Json<Box<RawValue>>>(2)?;
-        Ok(Self {
-            outcome: row.try_get(0)?,
-            detail: row.try_get(1)?,
-            body,
-        })
+        Ok(Self { outcome: row.try_get(0)?, detail: row.try_get(1)?, body })
     }
 }
 
 impl Call {
     /// The function's name, for logs and metrics.
     pub fn name(&self) -> &'static str {
-        let name = self
-            .sql
-            .split("identity.")
-            .nth(1)
-            .and_then(|rest| rest.split('(').next());
+        let name = self.sql.split("identity.").nth(1).and_then(|rest| rest.split('(').next());
         name.unwrap_or("statement")
     }
 }
@@ -234,17 +212,8 @@ fn measure(call: &Call, started: Instant, answer: &Result<Answer, Unavailable>) 
     histogram!("gateway_call_seconds", "function" => call.name()).record(started.elapsed().as_secs_f64());
 }
 
-// Security §8: nothing on a shared connection waits, or everybody behind it would.
-const READ_LIMITS: Limits = Limits {
-    statement: Duration::from_millis(500),
-    lock: Duration::from_millis(50),
-};
-const WRITE_LIMITS: Limits = Limits {
-    statement: Duration::from_secs(5),
-    lock: Duration::from_secs(2),
-};
+// README, decision 3: nothing on a shared connection waits, or everybody behind it would.
+const READ_LIMITS: Limits = Limits { statement: Duration::from_millis(500), lock: Duration::from_millis(50) };
+const WRITE_LIMITS: Limits = Limits { statement: Duration::from_secs(5), lock: Duration::from_secs(2) };
 // A place to hash is waited for up to pg_identity.hash_wait, then the hash itself.
-const HASH_LIMITS: Limits = Limits {
-    statement: Duration::from_secs(10),
-    lock: Duration::from_secs(2),
-};
+const HASH_LIMITS: Limits = Limits { statement: Duration::from_secs(10), lock: Duration::from_secs(2) };

@@ -96,17 +96,12 @@ impl Parameters {
 
     /// All values of a parameter that may be repeated (`resource`, RFC 8707 §2), empty ones included.
     pub fn many<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0
-            .iter()
-            .filter(move |(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// The same as a query again, for a redirect that carries a form on.
     pub fn encoded(&self) -> String {
-        url::form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(&self.0)
-            .finish()
+        url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.0).finish()
     }
 }
 
@@ -127,10 +122,7 @@ impl Serialize for Parameters {
 /// Names only: values are codes, tokens and passwords.
 impl std::fmt::Debug for Parameters {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_list()
-            .entries(self.0.iter().map(|(name, _)| name))
-            .finish()
+        formatter.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
     }
 }
 
@@ -164,10 +156,7 @@ impl<S: Sync> FromRequest<S> for Form {
 
 /// Whether the body says it is a form; parameters such as `charset=UTF-8` do not matter.
 pub fn is_form(headers: &HeaderMap) -> bool {
-    let content_type = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
@@ -182,9 +171,7 @@ async fn read(body: Body) -> Result<Parameters, Malformed> {
     if !usize::try_from(body.size_hint().lower()).is_ok_and(|announced| announced <= LIMIT) {
         return Err(Malformed::TooLarge);
     }
-    let bytes = axum::body::to_bytes(body, LIMIT)
-        .await
-        .map_err(|_| Malformed::Incomplete)?;
+    let bytes = axum::body::to_bytes(body, LIMIT).await.map_err(|_| Malformed::Incomplete)?;
     Parameters::parse(&bytes)
 }
 
@@ -213,9 +200,7 @@ pub(super) fn decode(encoded: &[u8]) -> Result<String, Malformed> {
 }
 
 fn hexadecimal(digit: u8) -> Option<u8> {
-    char::from(digit)
-        .to_digit(16)
-        .and_then(|value| u8::try_from(value).ok())
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
 #[cfg(test)]
@@ -228,11 +213,7 @@ mod tests {
 
     #[test]
     fn names_and_values_are_decoded() {
-        let expected = vec![
-            ("a b".into(), "ü".into()),
-            ("c".into(), String::new()),
-            ("d".into(), "e=f".into()),
-        ];
+        let expected = vec![("a b".into(), "ü".into()), ("c".into(), String::new()), ("d".into(), "e=f".into())];
         assert_eq!(parse("a+b=%C3%bc&&c&d=e=f"), Ok(expected));
     }
 
@@ -262,9 +243,6 @@ mod tests {
     #[test]
     fn a_request_becomes_one_object_of_arrays() {
         let parameters = Parameters::parse(b"x=1&y=2&x=3").unwrap();
-        assert_eq!(
-            serde_json::to_string(&parameters).unwrap(),
-            r#"{"x":["1","3"],"y":["2"]}"#
-        );
+        assert_eq!(serde_json::to_string(&parameters).unwrap(), r#"{"x":["1","3"],"y":["2"]}"#);
     }
 }

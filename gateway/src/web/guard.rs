@@ -22,12 +22,9 @@ pub async fn guard(State(state): State<AppState>, request: Request, next: Next) 
     let reader = Reader::of(request.headers());
     let limit = Duration::from_secs(state.settings.http.request_timeout);
     match timeout(limit, next.run(request)).await {
-        Ok(response) if response.extensions().get::<Panicked>().is_some() => refuse(
-            &state,
-            reader,
-            Outcome::ServerError,
-            "something went wrong here; it has been written to the log",
-        ),
+        Ok(response) if response.extensions().get::<Panicked>().is_some() => {
+            refuse(&state, reader, Outcome::ServerError, "something went wrong here; it has been written to the log")
+        }
         // tower-http says it in its own words.
         Ok(response) if response.status() == StatusCode::PAYLOAD_TOO_LARGE => {
             let mut response = refuse(&state, reader, Outcome::InvalidRequest, "the request is too large");
@@ -35,12 +32,7 @@ pub async fn guard(State(state): State<AppState>, request: Request, next: Next) 
             response
         }
         Ok(response) => response,
-        Err(_) => refuse(
-            &state,
-            reader,
-            Outcome::TemporarilyUnavailable,
-            "the request took too long",
-        ),
+        Err(_) => refuse(&state, reader, Outcome::TemporarilyUnavailable, "the request took too long"),
     }
 }
 
@@ -49,10 +41,7 @@ struct Panicked;
 
 /// For `CatchPanicLayer`. What the panic says goes to the log only.
 pub fn panicked(panic: Box<dyn Any + Send>) -> Response<Body> {
-    let message = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let message = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     tracing::error!(panic = message, "a request ended in a panic");
     let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
     response.extensions_mut().insert(Panicked);

@@ -78,12 +78,7 @@ impl FromStr for Issuer {
         }
         let path = url.path().trim_end_matches('/').to_owned();
         let origin = url.origin().ascii_serialization();
-        Ok(Self(Arc::new(Inner {
-            text: text.to_owned(),
-            origin,
-            path,
-            https,
-        })))
+        Ok(Self(Arc::new(Inner { text: text.to_owned(), origin, path, https })))
     }
 }
 
@@ -104,8 +99,6 @@ impl fmt::Display for Issuer {
 
 impl<'de> Deserialize<'de> for Issuer {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }

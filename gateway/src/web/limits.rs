@@ -54,20 +54,9 @@ impl SourceLimits {
         let clock = QuantaClock::default();
         let limiter = NonZeroU32::new(settings.per_second).map(|rate| {
             let burst = NonZeroU32::new(settings.burst).unwrap_or(NonZeroU32::MIN);
-            RateLimiter::new(
-                Quota::per_second(rate).allow_burst(burst),
-                Buckets::new(),
-                clock.clone(),
-            )
+            RateLimiter::new(Quota::per_second(rate).allow_burst(burst), Buckets::new(), clock.clone())
         });
-        Self {
-            limiter,
-            clock,
-            refused: Mutex::new(Refused {
-                count: 0,
-                since: Instant::now(),
-            }),
-        }
+        Self { limiter, clock, refused: Mutex::new(Refused { count: 0, since: Instant::now() }) }
     }
 
     /// How long this source has to wait, if it has to.
@@ -82,10 +71,7 @@ impl SourceLimits {
         refused.count += 1;
         if refused.since.elapsed() >= NOTE || refused.count == 1 {
             tracing::warn!(count = refused.count, %source, "sources are over their limit");
-            *refused = Refused {
-                count: 1,
-                since: Instant::now(),
-            };
+            *refused = Refused { count: 1, since: Instant::now() };
         }
     }
 }
@@ -103,9 +89,7 @@ pub async fn limit(
             counter!("gateway_limited_total").increment(1);
             state.limits.note(source.address);
             let mut response = refusal::too_many_requests(&state, Reader::of(request.headers()));
-            response
-                .headers_mut()
-                .insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
             response
         }
     }
@@ -129,10 +113,7 @@ struct Buckets {
 
 impl Buckets {
     fn new() -> Self {
-        Self {
-            buckets: (0..BUCKETS).map(|_| InMemoryState::default()).collect(),
-            hasher: RandomState::new(),
-        }
+        Self { buckets: (0..BUCKETS).map(|_| InMemoryState::default()).collect(), hasher: RandomState::new() }
     }
 }
 
@@ -171,12 +152,7 @@ mod tests {
         let source = "192.0.2.1".parse().unwrap();
         assert!((0..3).all(|_| limits.wait(source).is_none()));
         assert!(limits.wait(source).is_some_and(|wait| wait <= Duration::from_secs(1)));
-        assert!(
-            (2..200)
-                .filter(|n| limits.wait(IpAddr::from([192, 0, 2, *n])).is_some())
-                .count()
-                < 3
-        );
+        assert!((2..200).filter(|n| limits.wait(IpAddr::from([192, 0, 2, *n])).is_some()).count() < 3);
     }
 
     #[test]

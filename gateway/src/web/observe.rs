@@ -25,22 +25,17 @@ pub async fn observe(
     let started = Instant::now();
     let trusted = &state.settings.http.trusted_proxies;
     let source = Source::of(peer.ip(), request.headers(), trusted);
-    let from_proxy = trusted
-        .iter()
-        .any(|network| network.contains(&peer.ip().to_canonical()));
+    let from_proxy = trusted.iter().any(|network| network.contains(&peer.ip().to_canonical()));
     let id = request_id(from_proxy.then(|| request.headers()));
     // The template of the route, not the path: paths are unbounded in number, and a stranger chooses them.
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
+    let route =
+        request.extensions().get::<MatchedPath>().map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
     let method = method(request.method());
 
     let span =
         tracing::info_span!("request", id = %id.to_str().unwrap_or_default(), otel.name = Empty, otel.kind = Empty);
     if state.settings.telemetry.endpoint.is_some() {
-        span.record("otel.name", format!("{method} {route}"))
-            .record("otel.kind", "server");
+        span.record("otel.name", format!("{method} {route}")).record("otel.kind", "server");
     }
     if from_proxy {
         telemetry::continue_trace(&span, request.headers());
@@ -81,21 +76,14 @@ fn request_id(trusted: Option<&HeaderMap>) -> HeaderValue {
     let given = trusted.and_then(|headers| headers.get(REQUEST_ID)).filter(|id| {
         let id = id.as_bytes();
         (1..=64).contains(&id.len())
-            && id
-                .iter()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+            && id.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
     });
     given.cloned().unwrap_or_else(|| {
         let mut random = [0; 16];
         // Without randomness requests cannot be told apart in the log, which is no reason to refuse them.
         let _ = aws_lc_rs::rand::fill(&mut random);
-        HeaderValue::try_from(
-            uuid::Builder::from_random_bytes(random)
-                .into_uuid()
-                .simple()
-                .to_string(),
-        )
-        .unwrap_or(HeaderValue::from_static("none"))
+        HeaderValue::try_from(uuid::Builder::from_random_bytes(random).into_uuid().simple().to_string())
+            .unwrap_or(HeaderValue::from_static("none"))
     })
 }
 

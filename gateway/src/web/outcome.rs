@@ -1,5 +1,5 @@
 //! What the database decided, in the words of HTTP: one enum, and one table from (outcome | SQLSTATE) to (OAuth error,
-//! HTTP status). The labels of outcomes are the OAuth error codes themselves (architecture §5).
+//! HTTP status). The labels of outcomes are the OAuth error codes themselves (README, decision 8).
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -161,10 +161,7 @@ impl Reply {
     /// A refusal of the gateway's own, in the form of the database's.
     pub fn refusal(outcome: Outcome, description: &str) -> Self {
         let body = serde_json::json!({ "error": outcome.label(), "error_description": description });
-        Self {
-            outcome,
-            body: body.to_string(),
-        }
+        Self { outcome, body: body.to_string() }
     }
 
     fn failure(error: &Unavailable) -> Self {
@@ -182,10 +179,7 @@ impl From<Result<Answer, Unavailable>> for Reply {
         match Outcome::named(&answer.outcome) {
             Some(outcome) => {
                 tracing::debug!(outcome = outcome.label(), detail = answer.detail, "answered");
-                Self {
-                    outcome,
-                    body: Box::<str>::from(answer.body).into(),
-                }
+                Self { outcome, body: Box::<str>::from(answer.body).into() }
             }
             None => Self::failure(&unknown(&answer.outcome)),
         }
@@ -203,9 +197,7 @@ impl IntoResponse for Reply {
     fn into_response(self) -> Response {
         let mut response = response::json(self.outcome.status(), self.body);
         if self.outcome == Outcome::TemporarilyUnavailable {
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER));
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER));
         }
         response
     }
@@ -230,12 +222,7 @@ pub fn authorization(state: &AppState, outcome: &str, answer: &RawValue) -> Resp
 /// The page for `error_page`, whose answer is `{error, error_description}`.
 pub fn error_page(state: &AppState, answer: &RawValue) -> Response {
     match read::<Refusal>(answer) {
-        Ok(refusal) => page::error(
-            state,
-            StatusCode::BAD_REQUEST,
-            &refusal.error,
-            &refusal.error_description,
-        ),
+        Ok(refusal) => page::error(state, StatusCode::BAD_REQUEST, &refusal.error, &refusal.error_description),
         Err(error) => unavailable_page(state, &error),
     }
 }

@@ -69,10 +69,7 @@ pub fn render<'a>(
     let html = template.render()?;
     let policy = HeaderValue::try_from(content_security_policy(forms, pictures)).map_err(|_| Trouble::Policy)?;
     let headers = [
-        (
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("text/html; charset=utf-8"),
-        ),
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
         (header::CONTENT_SECURITY_POLICY, policy),
         // For engines that do not know frame-ancestors.
         (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
@@ -114,11 +111,7 @@ mod tests {
 
     #[test]
     fn a_policy_names_each_origin_of_a_picture_once() {
-        let pictures = [
-            "https://b.example/1.png",
-            "https://a.example:8443/2.png",
-            "https://b.example/3.png",
-        ];
+        let pictures = ["https://b.example/1.png", "https://a.example:8443/2.png", "https://b.example/3.png"];
         let pictures = pictures.map(|link| link.parse::<WebLink>().unwrap());
         assert_eq!(
             content_security_policy(Forms::Here, &pictures),

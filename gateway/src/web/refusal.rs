@@ -42,12 +42,7 @@ pub fn refuse(state: &AppState, reader: Reader, outcome: Outcome, description: &
 /// 429: this source asks for too much. The error says that nothing is wrong with what the client holds; `slow_down` has a
 /// meaning of its own (RFC 8628 §3.5).
 pub fn too_many_requests(state: &AppState, reader: Reader) -> Response {
-    let mut response = refuse(
-        state,
-        reader,
-        Outcome::TemporarilyUnavailable,
-        "too many requests, please wait",
-    );
+    let mut response = refuse(state, reader, Outcome::TemporarilyUnavailable, "too many requests, please wait");
     *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
     response
 }

@@ -98,18 +98,9 @@ mod tests {
     #[test]
     fn query_parameters_of_the_registered_uri_are_kept() {
         let added = "code=a%2Bb%20c&state=%C3%BC%26%3D";
-        assert_eq!(
-            location("https://a.example/cb"),
-            format!("https://a.example/cb?{added}")
-        );
-        assert_eq!(
-            location("https://a.example/cb?"),
-            format!("https://a.example/cb?{added}")
-        );
-        assert_eq!(
-            location("https://a.example/cb?x=%7e"),
-            format!("https://a.example/cb?x=%7e&{added}")
-        );
+        assert_eq!(location("https://a.example/cb"), format!("https://a.example/cb?{added}"));
+        assert_eq!(location("https://a.example/cb?"), format!("https://a.example/cb?{added}"));
+        assert_eq!(location("https://a.example/cb?x=%7e"), format!("https://a.example/cb?x=%7e&{added}"));
         assert_eq!(location("com.example.app:/cb"), format!("com.example.app:/cb?{added}"));
     }
 }

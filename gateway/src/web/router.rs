@@ -27,9 +27,7 @@ pub fn router(state: AppState) -> Router {
         "" => features,
         path => Router::new().nest(path, features),
     };
-    let all = features
-        .merge(well_known::routes(&state.issuer))
-        .fallback(page::missing);
+    let all = features.merge(well_known::routes(&state.issuer)).fallback(page::missing);
     // Health is asked by machines inside, over http.
     behind_the_guards(all, &state)
         .merge(health::routes())

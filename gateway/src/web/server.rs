@@ -37,16 +37,13 @@ pub async fn tls(settings: &config::Http) -> Result<Option<RustlsConfig>, Failur
     match (&settings.tls_certificate, &settings.tls_key) {
         (None, None) => Ok(None),
         (Some(certificate), Some(key)) => {
-            RustlsConfig::from_pem_file(certificate, key)
-                .await
-                .map(Some)
-                .map_err(|error| {
-                    Failure::new(format!(
-                        "http.tls_certificate {}, http.tls_key {}: {error}",
-                        certificate.display(),
-                        key.display()
-                    ))
-                })
+            RustlsConfig::from_pem_file(certificate, key).await.map(Some).map_err(|error| {
+                Failure::new(format!(
+                    "http.tls_certificate {}, http.tls_key {}: {error}",
+                    certificate.display(),
+                    key.display()
+                ))
+            })
         }
         _ => Err(Failure::new("http.tls_certificate and http.tls_key: only one is set").hint("set both or neither")),
     }
@@ -62,29 +59,20 @@ pub async fn serve(
 ) -> io::Result<()> {
     let patience = Duration::from_secs(settings.header_timeout);
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let counted = Counted {
-        places: Arc::new(Semaphore::new(settings.connections)),
-    };
-    let mut server = axum_server::from_tcp(listener)?
-        .handle(handle)
-        .first_request_timeout(patience);
+    let counted = Counted { places: Arc::new(Semaphore::new(settings.connections)) };
+    let mut server = axum_server::from_tcp(listener)?.handle(handle).first_request_timeout(patience);
     limit(&mut server, patience);
     match tls {
         None => server.acceptor(counted).serve(service).await,
         Some(tls) => {
-            server
-                .acceptor(RustlsAcceptor::new(tls).handshake_timeout(patience).acceptor(counted))
-                .serve(service)
-                .await
+            server.acceptor(RustlsAcceptor::new(tls).handshake_timeout(patience).acceptor(counted)).serve(service).await
         }
     }
 }
 
 fn limit(server: &mut Server<SocketAddr>, patience: Duration) {
     let mut http = server.http_builder().http1();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(patience)
-        .max_buf_size(HEAD);
+    http.timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(HEAD);
     server
         .http_builder()
         .http2()

@@ -33,17 +33,9 @@ pub async fn require_https(
             let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
             return Redirect::permanent(&format!("{}{path}", state.issuer.origin())).into_response();
         }
-        return refuse(
-            &state,
-            Reader::of(request.headers()),
-            Outcome::InvalidRequest,
-            "https is required",
-        );
+        return refuse(&state, Reader::of(request.headers()), Outcome::InvalidRequest, "https is required");
     }
     let mut response = next.run(request).await;
-    response.headers_mut().insert(
-        header::STRICT_TRANSPORT_SECURITY,
-        HeaderValue::from_static("max-age=31536000"),
-    );
+    response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     response
 }

@@ -6,7 +6,7 @@ use crate::identity::Identity;
 use crate::rows::Latest;
 
 /// The revocation list: absolute for a token, session or grant; for a user, client or agent whatever was issued up to
-/// `issued_before`, in whole seconds (security §4). A token that does not say when it was issued counts as older than that.
+/// `issued_before`, in whole seconds (README, decision 10). A token that does not say when it was issued counts as older than that.
 pub fn check(latest: &Latest, identity: &Identity) -> Result<(), Error> {
     let mut revocations = latest.table(c"revocations")?;
     let now = clock::statement_microseconds();
@@ -21,10 +21,7 @@ pub fn check(latest: &Latest, identity: &Identity) -> Result<(), Error> {
         };
         let issued_at = identity.issued_at.unwrap_or(0);
         if until > now && issued_at <= issued_before.div_euclid(1_000_000) {
-            return Err(Error::new(
-                Code::TokenRevoked,
-                "the token, or something it stands on, is revoked",
-            ));
+            return Err(Error::new(Code::TokenRevoked, "the token, or something it stands on, is revoked"));
         }
     }
     Ok(())

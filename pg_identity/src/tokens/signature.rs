@@ -16,23 +16,14 @@ pub fn check(row: &Row<'_>, jws: &Jws<'_>) -> Result<(), Error> {
     let algorithm = algorithm.ok_or_else(|| Error::internal("a key has an algorithm that is not known"))?;
     // RFC 8725 §3.1: the key says which algorithm, the token only repeats it.
     if jws.algorithm != algorithm.name() {
-        return Err(Error::new(
-            Code::AlgorithmRefused,
-            "the token names another algorithm than its key",
-        ));
+        return Err(Error::new(Code::AlgorithmRefused, "the token names another algorithm than its key"));
     }
     let stored = row.stored(c"public_jwk")?;
     let read = || match row.column::<pgrx::JsonB>(c"public_jwk") {
         Ok(Some(pgrx::JsonB(Value::Object(key)))) => Some(key),
         Ok(_) | Err(_) => None,
     };
-    let made = jwk::with_parsed(&stored, algorithm, read, |key| {
-        key.made(jws.token, jws.signing_input, &jws.signature)
-    })
-    .ok_or_else(|| Error::internal("a stored public key cannot be read"))?;
-    if made {
-        Ok(())
-    } else {
-        Err(Error::new(Code::BadSignature, "the signature of the token is not good"))
-    }
+    let made = jwk::with_parsed(&stored, algorithm, read, |key| key.made(jws.token, jws.signing_input, &jws.signature))
+        .ok_or_else(|| Error::internal("a stored public key cannot be read"))?;
+    if made { Ok(()) } else { Err(Error::new(Code::BadSignature, "the signature of the token is not good")) }
 }

@@ -37,7 +37,7 @@ comment on function identity_store.authorization_received(json) is
   'The request inside {"name": ["value", …]}: {"parameters": those we know with a value, "repeated": the name of one given twice or null}.';
 revoke all on function identity_store.authorization_received(json) from public;
 
--- 6 kB of URL: sealing adds about 100 bytes, base64 a third (security.md §2).
+-- 6 kB of URL: sealing adds about 100 bytes, base64 a third (README, decision 7).
 create or replace function identity_store.authorization_oversized(request jsonb)
 returns boolean
 language sql immutable parallel safe

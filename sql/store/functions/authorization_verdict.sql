@@ -1,5 +1,5 @@
 -- What to do about an authorization request, given who is signed in: the first failed check decides.
--- OpenID Connect Core 1.0 §3.1.2.3, §3.1.2.4, §11; security.md §5, §7.
+-- OpenID Connect Core 1.0 §3.1.2.3, §3.1.2.4, §11; README, decisions 9 and 12.
 --
 --   identity_store.authorization_verdict          authorization_continue, consent_page, consent_decide
 --   identity_store.authorization_person_checks    above

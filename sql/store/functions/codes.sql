@@ -1,4 +1,4 @@
--- Grants and their authorization codes (RFC 6749 §4.1.2, §10.5; security.md §5).
+-- Grants and their authorization codes (RFC 6749 §4.1.2, §10.5; README, decision 9).
 --
 --   identity_store.grant_issue          authorization: a grant and its code, when the person has allowed it
 --   identity_store.grant_end            replay, revocation, withdrawal

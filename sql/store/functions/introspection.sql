@@ -1,4 +1,4 @@
--- Introspection: what a token is worth now, for those who may know (RFC 7662; security.md §7).
+-- Introspection: what a token is worth now, for those who may know (RFC 7662; README, decision 12).
 --
 --   identity.token_introspect             gateway: POST /introspect
 --   identity_store.access_token_claims    also revocation, userinfo
@@ -63,7 +63,7 @@ declare
   verified jsonb;
 begin
   verified := identity.access_token_verify(access_token_claims.token, access_token_claims.audience);
-  -- Disabling is a state, not a revocation (security.md §4).
+  -- Disabling is a state, not a revocation (README, decision 10).
   if verified ->> 'sub' <> verified ->> 'client_id' and not exists (
     select from identity_store.users u
     where u.id = case when verified ->> 'sub' ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then (verified ->> 'sub')::uuid end

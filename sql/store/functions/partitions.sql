@@ -1,4 +1,4 @@
--- Partitions: made ahead, dropped when their time is over. architecture.md §6.
+-- Partitions: made ahead, dropped when their time is over. README, decision 15.
 --
 -- Internal: called by identity.maintenance_run() (maintenance.sql). The tables and widths are rows of partition_settings.
 --

@@ -1,4 +1,4 @@
--- Refresh-token families: making one, and finding the one a token belongs to (RFC 6749 §1.5, §6; security.md §5).
+-- Refresh-token families: making one, and finding the one a token belongs to (RFC 6749 §1.5, §6; README, decision 9).
 --
 --   identity_store.refresh_issue    token_authorization_code
 --   identity_store.refresh_find     token_refresh_token, introspection, revocation
@@ -19,7 +19,7 @@ declare
   seed bytea;
   ends timestamptz;
 begin
-  -- security.md §5: the person allowed offline_access, or it is plain OAuth, or the client's setting says always.
+  -- README, decision 9: the person allowed offline_access, or it is plain OAuth, or the client's setting says always.
   if not 'refresh_token' = any (client.grant_types)
     or not ('offline_access' = any (granted.scope) or not 'openid' = any (granted.scope) or client.refresh_token = 'always') then
     return null;

@@ -1,4 +1,4 @@
--- The state of a pending authorization: sealed, never stored (security.md §2: an unauthenticated request writes nothing).
+-- The state of a pending authorization: sealed, never stored (README, decision 7: an unauthenticated request writes nothing).
 --
 --   identity_store.resume_seal     authorization
 --   identity_store.resume_open     sign-in page, sign-in, consent, authorization_resume
@@ -21,7 +21,7 @@ returns jsonb
 language sql stable parallel safe
 as $$
   -- The link of one browser does nothing in another: what a stranger started, nobody finishes by following a link.
-  -- A first visit from another site must not be given a cookie yet (security.md §2): its request belongs to nobody, as
+  -- A first visit from another site must not be given a cookie yet (README, decision 7): its request belongs to nobody, as
   -- the link it came by, until a browser with a cookie opens it; from then on it is that browser's.
   select s.state || jsonb_build_object('browser', b.hash)
   from identity.state_open('authorization', resume_open.resume) as s (state),

@@ -1,4 +1,4 @@
--- Revocation: a client gives a token back (RFC 7009; security.md §7).
+-- Revocation: a client gives a token back (RFC 7009; README, decision 12).
 --
 --   identity.token_revoke    gateway: POST /revoke
 

@@ -5,7 +5,7 @@
 -- identity_store.session_start(), session_renew()     sign-in
 -- identity_store.session_end()                        sign-out, account page, administration
 
--- security.md §5: 12 hours idle, 30 days absolute.
+-- README, decision 9: 12 hours idle, 30 days absolute.
 create or replace function identity_store.session_idle_lifetime()
 returns interval language sql immutable parallel safe as $$ select interval '12 hours' $$;
 create or replace function identity_store.session_lifetime()

@@ -1,4 +1,4 @@
--- Sign-in by password: the page, and the one call that checks a password and makes a session. security.md §6.
+-- Sign-in by password: the page, and the one call that checks a password and makes a session. README, decision 11.
 --
 -- identity.sign_in_page(), identity.sign_in()    gateway: GET and POST /login
 --

@@ -1,4 +1,4 @@
--- Counting failed guesses, and making the next one wait. security.md §6.
+-- Counting failed guesses, and making the next one wait. README, decision 11.
 --
 -- Internal: called by identity.sign_in() and identity.account_password_change().
 -- A guess is let in by sign_in_admit() and reported by sign_in_failed() or sign_in_succeeded(), in one transaction.

@@ -104,5 +104,5 @@ as $$
   ) c (error, description, detail, failed)
 $$;
 comment on function identity_store.token_code_checks(identity_store.clients, identity_store.authorization_codes, text, text, text, text[]) is
-  'Checks of a code before it is consumed, in the order in which they answer (security.md §5).';
+  'Checks of a code before it is consumed, in the order in which they answer (README, decision 9).';
 revoke all on function identity_store.token_code_checks(identity_store.clients, identity_store.authorization_codes, text, text, text, text[]) from public;

@@ -1,4 +1,4 @@
--- The refresh token grant: a refresh token for new tokens (RFC 6749 §6; RFC 9700 §4.14; security.md §5).
+-- The refresh token grant: a refresh token for new tokens (RFC 6749 §6; RFC 9700 §4.14; README, decision 9).
 --
 --   identity.token_refresh_token    gateway: POST /token
 -- The life of a family is drawn in refresh.sql.
@@ -101,7 +101,7 @@ begin
   select f.generation into head from identity_store.refresh_families f
   where f.id = family.id and f.ended_at is null
     and (f.generation = refresh_advance.shown and not client.refresh_token_rotation
-      -- security.md §5: 120 s, so that racing clients and lost answers do not end the family.
+      -- README, decision 9: 120 s, so that racing clients and lost answers do not end the family.
       or f.generation = refresh_advance.shown + 1 and f.head_since > now() - interval '120 seconds')
   for share;
   return head;

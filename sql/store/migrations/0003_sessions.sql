@@ -1,7 +1,7 @@
 -- Sessions: a browser in which somebody has proved who they are; and the counters that slow guessing down.
 --
 --   live ──▶ ended      by sign-out, by another person signing in, by an administrator, by change of password …
---     └────▶ expired    12 hours unused or 30 days old (security.md §5): nothing is written, the row stops counting
+--     └────▶ expired    12 hours unused or 30 days old (README, decision 9): nothing is written, the row stops counting
 
 -- Partitioned by the UUIDv7 id. last_seen_at is in no index and partitions have fillfactor 80 (partition_settings),
 -- so that noting it stays within the page (HOT).

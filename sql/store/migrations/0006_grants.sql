@@ -1,7 +1,7 @@
 -- What was granted: a grant for each authorization, its code, and the family of its refresh tokens (RFC 6749 §4.1, §6).
 -- Partitioned by the UUIDv7 id; functions/maintenance makes and drops partitions. A grant, its code and its family live
 -- at most 365 days (client setting refresh_token_lifetime), so rows are kept 400 days and dropped together: a spent code
--- and an ended family stay known as long as what they gave (security.md §5).
+-- and an ended family stay known as long as what they gave (README, decision 9).
 
 create table identity_store.grants (
   id uuid primary key,
@@ -73,7 +73,7 @@ create index on identity_store.refresh_families (grant_id);
 create index on identity_store.refresh_families (user_id);
 create index on identity_store.refresh_families (session_id) where session_id is not null;
 comment on table identity_store.refresh_families is
-  'Refresh tokens: one row for all generations of a token (security.md §5). The tokens are computed, never stored.';
+  'Refresh tokens: one row for all generations of a token (README, decision 9). The tokens are computed, never stored.';
 comment on table identity_store.refresh_families_default is 'Catches rows that no partition was made for yet.';
 comment on column identity_store.refresh_families.session_id is 'Browser session the family ends with; NULL: it outlives the session.';
 comment on column identity_store.refresh_families.generation is 'Number of the current token of the family, the head.';

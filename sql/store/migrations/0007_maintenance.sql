@@ -18,7 +18,7 @@ comment on column identity_store.partition_settings.every is 'Width of a partiti
 comment on column identity_store.partition_settings.retention is 'A partition is dropped this long after its end. At least the longest life of a row.';
 comment on column identity_store.partition_settings.fillfactor is 'Fill factor of new partitions: below 100 where rows are updated.';
 
--- A retention is at least the longest life of a row: sessions 30 days (security.md §5); grants, their codes and their
+-- A retention is at least the longest life of a row: sessions 30 days (README, decision 9); grants, their codes and their
 -- refresh families up to 365 days (client setting refresh_token_lifetime), dropped together.
 insert into identity_store.partition_settings (table_name, every, retention, fillfactor) values
   ('audit_events', '30 days', '400 days', 100),

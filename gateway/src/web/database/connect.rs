@@ -24,7 +24,7 @@ pub struct Target {
     tls: MakeRustlsConnect,
 }
 
-/// Greatest times of a statement on a connection, set when it is made (no SET on a shared connection, security §8).
+/// Greatest times of a statement on a connection, set when it is made (no SET on a shared connection, README, decision 3).
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// `statement_timeout`
@@ -37,9 +37,8 @@ impl Target {
     /// Reads the URL. `key` names the setting in errors, which never quote the URL.
     pub fn new(key: &str, url: &DatabaseUrl, application: &str) -> Result<Self, Failure> {
         let (url, tls) = Tls::take_from(url.expose()).map_err(|error| error.during(key))?;
-        let mut config: Config = url
-            .parse()
-            .map_err(|error: tokio_postgres::Error| Failure::new(format!("{key}: {}", chain(&error))))?;
+        let mut config: Config =
+            url.parse().map_err(|error: tokio_postgres::Error| Failure::new(format!("{key}: {}", chain(&error))))?;
         if let Some(mode) = tls.mode {
             config.ssl_mode(mode);
         }
@@ -51,16 +50,13 @@ impl Target {
         if config.get_application_name().is_none() {
             config.application_name(application);
         }
-        Ok(Self {
-            config,
-            tls: MakeRustlsConnect::new(tls.client().map_err(|error| error.during(key))?),
-        })
+        Ok(Self { config, tls: MakeRustlsConnect::new(tls.client().map_err(|error| error.during(key))?) })
     }
 
     /// The same, with time limits in the startup packet.
     pub fn limited(&self, limits: Limits) -> Self {
         let mut target = self.clone();
-        // jit: our statements are short, compiling them never pays (architecture §6).
+        // jit: our statements are short, compiling them never pays (README, decision 15).
         let options = format!(
             "{} -c statement_timeout={} -c lock_timeout={} -c jit=off",
             self.config.get_options().unwrap_or_default(),
@@ -123,14 +119,7 @@ impl Tls {
         if tls.root.is_some() && tls.mode == Some(SslMode::Require) && tls.verify == Verify::Nothing {
             tls.verify = Verify::Authority;
         }
-        Ok((
-            if kept.is_empty() {
-                base.to_owned()
-            } else {
-                format!("{base}?{}", kept.join("&"))
-            },
-            tls,
-        ))
+        Ok((if kept.is_empty() { base.to_owned() } else { format!("{base}?{}", kept.join("&")) }, tls))
     }
 
     fn set_mode(&mut self, mode: &str) -> Result<(), Failure> {
@@ -175,9 +164,7 @@ impl Tls {
                 let fail =
                     |error: &dyn std::fmt::Display| Failure::new(format!("sslrootcert {}: {error}", path.display()));
                 for certificate in CertificateDer::pem_file_iter(path).map_err(|error| fail(&error))? {
-                    roots
-                        .add(certificate.map_err(|error| fail(&error))?)
-                        .map_err(|error| fail(&error))?;
+                    roots.add(certificate.map_err(|error| fail(&error))?).map_err(|error| fail(&error))?;
                 }
             }
             _ => {

@@ -19,27 +19,13 @@ impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         let Some(db) = error.as_db_error() else {
             let lost = error.is_closed() || error.source().is_some_and(|cause| cause.is::<std::io::Error>());
-            let unavailable = if lost {
-                Unavailable::Unreachable
-            } else {
-                Unavailable::Unexpected(chain(&error))
-            };
-            return Self {
-                unavailable,
-                broken: lost,
-            };
+            let unavailable = if lost { Unavailable::Unreachable } else { Unavailable::Unexpected(chain(&error)) };
+            return Self { unavailable, broken: lost };
         };
         let code = db.code();
         if ends_the_connection(code) {
-            tracing::warn!(
-                sqlstate = code.code(),
-                message = db.message(),
-                "the database ended the connection"
-            );
-            return Self {
-                unavailable: Unavailable::Unreachable,
-                broken: true,
-            };
+            tracing::warn!(sqlstate = code.code(), message = db.message(), "the database ended the connection");
+            return Self { unavailable: Unavailable::Unreachable, broken: true };
         }
         if *code == SqlState::QUERY_CANCELED
             || *code == SqlState::LOCK_NOT_AVAILABLE
@@ -47,21 +33,11 @@ impl From<Error> for Fault {
             || *code == SqlState::T_R_DEADLOCK_DETECTED
             || code.code().starts_with("53")
         {
-            tracing::warn!(
-                sqlstate = code.code(),
-                message = db.message(),
-                "the database is too busy"
-            );
-            return Self {
-                unavailable: Unavailable::Busy,
-                broken: false,
-            };
+            tracing::warn!(sqlstate = code.code(), message = db.message(), "the database is too busy");
+            return Self { unavailable: Unavailable::Busy, broken: false };
         }
         let (sqlstate, message) = (code.code().to_owned(), db.message().to_owned());
-        Self {
-            unavailable: Unavailable::Raised { sqlstate, message },
-            broken: false,
-        }
+        Self { unavailable: Unavailable::Raised { sqlstate, message }, broken: false }
     }
 }
 

@@ -32,9 +32,7 @@ impl Pooled {
         let manager = Manager::from_connect(
             target.config().clone(),
             Connector(target.clone()),
-            ManagerConfig {
-                recycling_method: RecyclingMethod::Fast,
-            },
+            ManagerConfig { recycling_method: RecyclingMethod::Fast },
         );
         let calls = Arc::clone(calls);
         let pool = Pool::builder(manager)
@@ -53,11 +51,7 @@ impl Pooled {
             }))
             .build()
             .map_err(|error| Failure::new(error.to_string()))?;
-        Ok(Self {
-            pool,
-            room: Semaphore::new(size.max(1) + queue),
-            answer: statement_timeout + GRACE,
-        })
+        Ok(Self { pool, room: Semaphore::new(size.max(1) + queue), answer: statement_timeout + GRACE })
     }
 
     /// How many connections stand, and how many requests wait for one.
@@ -70,10 +64,7 @@ impl Pooled {
     pub async fn call(&self, call: &Call, parameters: &[&(dyn ToSql + Sync)]) -> Result<Row, Unavailable> {
         let _room = self.room.try_acquire().map_err(|_| Unavailable::Busy)?;
         let client = self.pool.get().await.map_err(unavailable)?;
-        let statement = client
-            .prepare_cached(call.sql)
-            .await
-            .map_err(|error| Fault::from(error).unavailable)?;
+        let statement = client.prepare_cached(call.sql).await.map_err(|error| Fault::from(error).unavailable)?;
         match timeout(self.answer, client.query_one(&statement, parameters)).await {
             Ok(Ok(row)) => Ok(row),
             Ok(Err(error)) => {

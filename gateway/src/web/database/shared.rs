@@ -2,7 +2,7 @@
 //! answer, and PostgreSQL pays one context switch for many of them (measured 1.4–1.7 times a pool).
 //!
 //! Each statement is a transaction of its own with its own Sync, so one that fails harms no other. Nothing here ever sends
-//! a cancel request: it would hit whoever is running (security §8).
+//! a cancel request: it would hit whoever is running (README, decision 3).
 
 use std::{
     collections::HashMap,
@@ -86,9 +86,7 @@ impl Shared {
         parameters: &[&(dyn ToSql + Sync)],
         deadline: Instant,
     ) -> Result<Row, Unavailable> {
-        let live = timeout_at(deadline, self.live())
-            .await
-            .map_err(|_| Unavailable::Unreachable)?;
+        let live = timeout_at(deadline, self.live()).await.map_err(|_| Unavailable::Unreachable)?;
         let statement = live
             .statements
             .get(call.sql)
@@ -114,12 +112,7 @@ impl Shared {
         loop {
             let connected = self.connected.notified();
             let start = self.next.fetch_add(1, Ordering::Relaxed);
-            let turn = self
-                .slots
-                .iter()
-                .cycle()
-                .skip(start % self.slots.len())
-                .take(self.slots.len());
+            let turn = self.slots.iter().cycle().skip(start % self.slots.len()).take(self.slots.len());
             if let Some(live) = turn.filter_map(Slot::get).find(|live| !live.client.is_closed()) {
                 return live;
             }
@@ -169,20 +162,10 @@ impl Live {
         let (client, connection) = target.connect().await?;
         let mut statements = HashMap::with_capacity(calls.len());
         for call in calls {
-            let statement = client
-                .prepare(call.sql)
-                .await
-                .map_err(|error| Failure::from(error).during(call.name()))?;
+            let statement = client.prepare(call.sql).await.map_err(|error| Failure::from(error).during(call.name()))?;
             statements.insert(call.sql, statement);
         }
-        Ok((
-            Self {
-                client,
-                statements,
-                broken: Notify::new(),
-            },
-            connection,
-        ))
+        Ok((Self { client, statements, broken: Notify::new() }, connection))
     }
 }
 

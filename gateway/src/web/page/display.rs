@@ -35,11 +35,7 @@ impl Client {
 
     /// Its name, or its identifier when it registered none.
     pub fn name(&self) -> &str {
-        self.client_name
-            .as_deref()
-            .map(str::trim)
-            .filter(|name| !name.is_empty())
-            .unwrap_or(&self.client_id)
+        self.client_name.as_deref().map(str::trim).filter(|name| !name.is_empty()).unwrap_or(&self.client_id)
     }
 
     /// What stands for it where it has no picture.
@@ -66,10 +62,7 @@ pub struct Scope {
 impl Scope {
     /// In plain words; a scope that nobody described is shown by its name, never left out.
     pub fn words(&self) -> &str {
-        self.description
-            .as_deref()
-            .filter(|words| !words.is_empty())
-            .unwrap_or(&self.name)
+        self.description.as_deref().filter(|words| !words.is_empty()).unwrap_or(&self.name)
     }
 }
 
@@ -97,15 +90,9 @@ impl FromStr for WebLink {
         let scheme = url.scheme() == "https" || (url.scheme() == "http" && loopback);
         // The URL standard lets `;` and `,` into a host; in the policy of a page they would begin a new directive.
         let host = url.host_str().unwrap_or_default().bytes();
-        let plain = host
-            .into_iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || b".-_[]:".contains(&byte));
+        let plain = host.into_iter().all(|byte| byte.is_ascii_alphanumeric() || b".-_[]:".contains(&byte));
         let nobody = url.username().is_empty() && url.password().is_none();
-        if scheme && plain && nobody {
-            Ok(Self(url))
-        } else {
-            Err(NotALink)
-        }
+        if scheme && plain && nobody { Ok(Self(url)) } else { Err(NotALink) }
     }
 }
 
@@ -147,13 +134,7 @@ impl Time {
     /// In the form that HTML and other programs read, to the second.
     pub fn stamp(&self) -> String {
         let moment = self.0.to_offset(time::UtcOffset::UTC);
-        format!(
-            "{}T{:02}:{:02}:{:02}Z",
-            moment.date(),
-            moment.hour(),
-            moment.minute(),
-            moment.second()
-        )
+        format!("{}T{:02}:{:02}:{:02}Z", moment.date(), moment.hour(), moment.minute(), moment.second())
     }
 }
 
@@ -168,11 +149,7 @@ mod tests {
 
     #[test]
     fn only_plain_web_links_are_shown() {
-        for good in [
-            "https://a.example/x?y=1",
-            "http://localhost:4700/logo.png",
-            "http://[::1]/a",
-        ] {
+        for good in ["https://a.example/x?y=1", "http://localhost:4700/logo.png", "http://[::1]/a"] {
             assert!(good.parse::<WebLink>().is_ok(), "{good}");
         }
         let bad = [

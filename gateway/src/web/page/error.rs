@@ -70,9 +70,7 @@ pub fn error(state: &AppState, status: StatusCode, code: &str, description: &str
 /// "Too many people at once": 503 with Retry-After, in seconds.
 pub fn busy(state: &AppState, retry_after: u32) -> Response {
     let mut response = error(state, StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "");
-    response
-        .headers_mut()
-        .insert(header::RETRY_AFTER, HeaderValue::from(retry_after));
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after));
     response
 }
 
@@ -91,12 +89,7 @@ struct ErrorPage<'a> {
 }
 
 fn shown(state: &AppState, status: StatusCode, code: &str, explanation: &Explanation, description: &str) -> Response {
-    let page = ErrorPage {
-        site: Site::of(state),
-        code,
-        explanation,
-        description,
-    };
+    let page = ErrorPage { site: Site::of(state), code, explanation, description };
     render(status, &page, Forms::Here, []).unwrap_or_else(|trouble| {
         tracing::error!(%trouble, "an error page was not rendered");
         StatusCode::INTERNAL_SERVER_ERROR.into_response()
@@ -149,11 +142,8 @@ static FORGED: Explanation = Explanation {
              Go back, reload the page and try again.",
     home: true,
 };
-static MISSING: Explanation = Explanation {
-    heading: "There is no such page",
-    advice: "The address is wrong, or the page is gone.",
-    home: true,
-};
+static MISSING: Explanation =
+    Explanation { heading: "There is no such page", advice: "The address is wrong, or the page is gone.", home: true };
 static BUSY: Explanation = Explanation {
     heading: "One moment, please",
     advice: "Too many people are here at once, or the service is being restarted. Wait a few seconds, then reload the \
