@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::http::{Bench, CLIENT_CREDENTIALS, assert_answer, assert_error, header, secret};
-use crate::support::{Client, Flow, Tokens, client, service_client, user, web_client};
+use crate::support::{Flow, Tokens, client, service_client, user, web_client};
 
 #[tokio::test]
 async fn a_token_answer_has_scope_and_type_and_is_kept_by_nobody() {

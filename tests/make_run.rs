@@ -13,7 +13,7 @@ use crate::support::{Browser, checkout, free_port};
 #[tokio::test]
 async fn starts_stops_and_keeps_the_data() {
     let mut demo = Demo::new();
-    demo.start();
+    demo.start().await;
     let env = demo.env();
     for name in [
         "ISSUER",
@@ -51,7 +51,7 @@ async fn starts_stops_and_keeps_the_data() {
     }
 
     let started = Instant::now();
-    demo.start();
+    demo.start().await;
     assert!(started.elapsed() < Duration::from_secs(60), "the second start took {:?}", started.elapsed());
     assert_eq!(demo.env(), env);
     let kept = sql(&env["DATABASE_URL"], "select count(*) from notes where body = 'kept'");
@@ -89,7 +89,7 @@ impl Demo {
     }
 
     /// Starts it and waits until it says that Ctrl-C stops it.
-    pub fn start(&mut self) {
+    pub async fn start(&mut self) {
         fs::create_dir_all(&self.folder).unwrap();
         let output = fs::File::create(self.folder.join("output")).unwrap();
         let mut command = self.command();
@@ -103,7 +103,7 @@ impl Demo {
                 panic!("make run ended, {status}:\n{}", self.printed());
             }
             assert!(Instant::now() < deadline, "make run (process {id}) does not get ready:\n{}", self.printed());
-            std::thread::sleep(Duration::from_millis(50));
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 

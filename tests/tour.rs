@@ -7,12 +7,12 @@ use std::process::Command;
 use crate::make_run::Demo;
 use crate::support::checkout;
 
-#[test]
-fn every_command_of_the_readme_works() {
+#[tokio::test]
+async fn every_command_of_the_readme_works() {
     let commands = commands(&fs::read_to_string(checkout().join("README.md")).unwrap());
     assert!(!commands.is_empty(), "the README has no tour");
     let mut demo = Demo::new();
-    demo.start();
+    demo.start().await;
     // The reader has the default folder and ports.
     let env = demo.env();
     let commands = commands
@@ -26,6 +26,8 @@ fn every_command_of_the_readme_works() {
     let output = shell.args(["-euxo", "pipefail", "-c", &commands]).output().unwrap();
     let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
     assert!(output.status.success(), "{text}");
+    // The last thing it shows, and nothing before it does.
+    assert!(text.contains("is revoked"), "{text}");
     println!("{text}");
 }
 
