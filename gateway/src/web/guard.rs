@@ -5,7 +5,7 @@ use std::{any::Any, time::Duration};
 use axum::{
     body::Body,
     extract::{Request, State},
-    http::StatusCode,
+    http::{HeaderValue, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -29,6 +29,8 @@ pub async fn guard(State(state): State<AppState>, request: Request, next: Next) 
         Ok(response) if response.status() == StatusCode::PAYLOAD_TOO_LARGE => {
             let mut response = refuse(&state, reader, Outcome::InvalidRequest, "the request is too large");
             *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+            // The rest of the body is not read, so nothing else can be sent on this connection.
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             response
         }
         Ok(response) => response,
