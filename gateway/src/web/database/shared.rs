@@ -8,7 +8,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, PoisonError, RwLock,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -38,7 +38,8 @@ struct Slot(RwLock<Option<Arc<Live>>>);
 struct Live {
     client: Client,
     statements: HashMap<&'static str, Statement>,
-    broken: Notify,
+    lost: AtomicBool,
+    noticed: Notify,
 }
 
 impl Shared {
@@ -96,13 +97,13 @@ impl Shared {
             Ok(Err(error)) => {
                 let fault = Fault::from(error);
                 if fault.broken {
-                    live.broken.notify_one();
+                    live.give_up();
                 }
                 Err(fault.unavailable)
             }
             // PostgreSQL would have ended the statement long ago: the connection hangs, and with it everybody on it.
             Err(_) => {
-                live.broken.notify_one();
+                live.give_up();
                 Err(Unavailable::Unreachable)
             }
         }
@@ -113,7 +114,7 @@ impl Shared {
             let connected = self.connected.notified();
             let start = self.next.fetch_add(1, Ordering::Relaxed);
             let turn = self.slots.iter().cycle().skip(start % self.slots.len()).take(self.slots.len());
-            if let Some(live) = turn.filter_map(Slot::get).find(|live| !live.client.is_closed()) {
+            if let Some(live) = turn.filter_map(Slot::get).find(|live| live.usable()) {
                 return live;
             }
             connected.await;
@@ -132,7 +133,7 @@ impl Shared {
                     self.connected.notify_waiters();
                     tokio::select! {
                         _ = &mut connection => {}
-                        () = live.broken.notified() => connection.abort(),
+                        () = live.noticed.notified() => connection.abort(),
                     }
                     slot.set(None);
                 }
@@ -165,7 +166,19 @@ impl Live {
             let statement = client.prepare(call.sql).await.map_err(|error| Failure::from(error).during(call.name()))?;
             statements.insert(call.sql, statement);
         }
-        Ok((Self { client, statements, broken: Notify::new() }, connection))
+        let (lost, noticed) = (AtomicBool::new(false), Notify::new());
+        Ok((Self { client, statements, lost, noticed }, connection))
+    }
+
+    /// Its keeper needs a moment to see that it is gone. Until then nobody else may try it, or a request would spend all
+    /// its attempts on one loss.
+    fn give_up(&self) {
+        self.lost.store(true, Ordering::Relaxed);
+        self.noticed.notify_one();
+    }
+
+    fn usable(&self) -> bool {
+        !self.lost.load(Ordering::Relaxed) && !self.client.is_closed()
     }
 }
 
