@@ -75,10 +75,14 @@ grant execute on function identity.configure(text, text[]) to identity_admin;
 
 create function identity.configured_issuer()
 returns text
-language sql stable parallel safe security definer
+language plpgsql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
 as $$
-  select issuer from identity.configuration
+begin
+  return (
+    select issuer from identity.configuration
+  );
+end
 $$;
 comment on function identity.configured_issuer() is 'The issuer of this database; NULL before identity.configure. Raises nothing.';
 alter function identity.configured_issuer() owner to identity_owner;

@@ -95,14 +95,19 @@ comment on function identity.refresh_seed() is 'A new random seed for a family o
 alter function identity.refresh_seed() owner to identity_owner;
 revoke all on function identity.refresh_seed() from public;
 
+-- plpgsql, here and where else every token passes: it keeps its plans, a function in SQL is planned at every call.
 create function identity.refresh_token(family uuid, generation integer, seed bytea)
 returns text
-language sql stable strict parallel safe security definer
+language plpgsql stable strict parallel safe security definer
 set search_path = pg_catalog, pg_temp
 as $$
-  select identity.refresh_token_with(key.id, key.sealed, $1, $2, $3)
-  from identity.sealed_keys as key
-  where key.id = identity.sealed_by($3) and key.purpose = 'refresh'
+begin
+  return (
+    select identity.refresh_token_with(key.id, key.sealed, $1, $2, $3)
+    from identity.sealed_keys as key
+    where key.id = identity.sealed_by($3) and key.purpose = 'refresh'
+  );
+end
 $$;
 comment on function identity.refresh_token(uuid, integer, bytea) is
   'The refresh token of that generation of the family, always the same one; NULL when the key of the seed is gone. Raises ID001, ID003, ID005.';
@@ -124,14 +129,18 @@ revoke all on function identity.refresh_parse(text) from public;
 
 create function identity.refresh_matches(token text, seed bytea)
 returns boolean
-language sql stable strict parallel safe security definer
+language plpgsql stable strict parallel safe security definer
 set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce((
-    select identity.refresh_matches_with(key.id, key.sealed, $1, $2)
-    from identity.sealed_keys as key
-    where key.id = identity.sealed_by($2) and key.purpose = 'refresh'
-  ), false)
+begin
+  return (
+    select coalesce((
+      select identity.refresh_matches_with(key.id, key.sealed, $1, $2)
+      from identity.sealed_keys as key
+      where key.id = identity.sealed_by($2) and key.purpose = 'refresh'
+    ), false)
+  );
+end
 $$;
 comment on function identity.refresh_matches(text, bytea) is
   'Whether the refresh token was made from this seed, compared in constant time. Raises ID001, ID003, ID005.';

@@ -76,15 +76,19 @@ grant execute on function identity.revoke(text, text, timestamptz, timestamptz) 
 -- README, decision 10: a token minted in the very second of a revocation is dated one second on, or it would be born dead.
 create function identity.issue_second(claims jsonb, moment bigint)
 returns bigint
-language sql stable parallel safe
+language plpgsql stable parallel safe
 as $$
-  select greatest(moment, max(floor(extract(epoch from r.issued_before)))::bigint + 1)
-  from (
-    values ('user', claims ->> 'sub'), ('client', claims ->> 'client_id'),
-           ('agent', claims #>> '{act,sub}'), ('user', claims #>> '{act,sub}'), ('client', claims #>> '{act,client_id}')
-  ) as ground (kind, id)
-  join identity.revocations r on r.kind = ground.kind and r.id = ground.id
-  where floor(extract(epoch from r.issued_before)) between moment and moment + 2
+begin
+  return (
+    select greatest(moment, max(floor(extract(epoch from r.issued_before)))::bigint + 1)
+    from (
+      values ('user', claims ->> 'sub'), ('client', claims ->> 'client_id'),
+             ('agent', claims #>> '{act,sub}'), ('user', claims #>> '{act,sub}'), ('client', claims #>> '{act,client_id}')
+    ) as ground (kind, id)
+    join identity.revocations r on r.kind = ground.kind and r.id = ground.id
+    where floor(extract(epoch from r.issued_before)) between moment and moment + 2
+  );
+end
 $$;
 comment on function identity.issue_second(jsonb, bigint) is
   'iat for a token with these claims that is minted in this second (since 1970): later by up to 3 when its user, client or agent was revoked just now; internal.';
