@@ -12,12 +12,17 @@ async fn names(db: &Database, sql: &str) -> Vec<String> {
 const OURS: &str = "('identity'::regnamespace, 'identity_store'::regnamespace)";
 
 #[tokio::test]
-async fn every_table_function_and_schema_says_what_it_is() {
+async fn every_table_column_function_and_schema_says_what_it_is() {
     let db = Database::new().await;
     db.admin().await.batch_execute("select identity.maintenance_run()").await.unwrap();
     let silent = format!(
         "select oid::regclass::text from pg_class where relnamespace in {OURS} and relkind in ('r', 'p', 'v', 'm')
            and obj_description(oid, 'pg_class') is null
+         union all
+         -- A partition's columns are those of its table.
+         select format('%s.%I', c.oid::regclass, a.attname) from pg_class c join pg_attribute a on a.attrelid = c.oid
+         where c.relnamespace in {OURS} and c.relkind in ('r', 'p') and not c.relispartition
+           and a.attnum > 0 and not a.attisdropped and col_description(c.oid, a.attnum) is null
          union all
          select oid::regprocedure::text from pg_proc where pronamespace in {OURS} and obj_description(oid, 'pg_proc') is null
          union all
