@@ -76,22 +76,22 @@ async fn wrong_password_unknown_name_and_no_password_answer_alike_after_the_same
     user(&db, "alice").await;
     db.admin().await.execute("select identity.user_create('{\"preferred_username\": \"bob\"}')", &[]).await.unwrap();
     let gateway = db.gateway_role().await;
-    let mut times = Vec::new();
-    for username in ["alice", "nobody", "bob"] {
-        let mut best = f64::MAX;
-        for round in 0..5 {
+    // The best of many, and in turns: whatever else the machine does meanwhile slows all three alike.
+    let names = ["alice", "nobody", "bob"];
+    let mut times = [f64::MAX; 3];
+    for round in 0..12 {
+        for (username, best) in names.iter().zip(&mut times) {
             wait(&db, 3600).await;
             let source = format!("192.0.2.{round}");
             let wrong = Attempt { username, password: "wrong", source: Some(&source), ..Attempt::default() };
             let begun = Instant::now();
             assert_eq!(attempt(&gateway, &wrong).await, ("invalid_credentials".into(), json!({})));
-            best = best.min(begun.elapsed().as_secs_f64());
+            *best = best.min(begun.elapsed().as_secs_f64());
         }
-        times.push(best);
     }
-    // A missing hash would cost a tenth, not four fifths, of the time.
+    // A missing hash would cost a tenth of the time.
     for time in &times {
-        assert!(time * 2.0 > times[0] && *time < times[0] * 2.0, "{times:?}");
+        assert!(time * 2.5 > times[0] && *time < times[0] * 2.5, "{times:?}");
     }
 }
 
