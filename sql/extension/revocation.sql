@@ -91,6 +91,6 @@ begin
 end
 $$;
 comment on function identity.issue_second(jsonb, bigint) is
-  'iat for a token with these claims that is minted in this second (since 1970): later by up to 3 when its user, client or agent was revoked just now; internal.';
+  'iat for a token with these claims that is minted in this second (since 1970): later by up to 3 when its user, client or agent was revoked just now. NULL for a NULL second. Raises nothing; internal.';
 revoke all on function identity.issue_second(jsonb, bigint) from public;
 grant execute on function identity.issue_second(jsonb, bigint) to identity_owner;

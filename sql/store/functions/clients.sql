@@ -143,7 +143,7 @@ as $$
   from identity_store.clients c
   order by c.created_at, c.id
 $$;
-comment on function identity.client_list() is 'All clients, the oldest first.';
+comment on function identity.client_list() is 'All clients, the oldest first, one row each, without their secrets; client_read has the whole of one. Raises nothing; no row before the first client_create.';
 revoke all on function identity.client_list() from public;
 grant execute on function identity.client_list() to identity_admin;
 

@@ -54,7 +54,8 @@ end
 $$;
 comment on function identity.maintenance_run() is
   'Makes partitions ahead and drops expired ones, reaps expired revocations, audits counted sign-in failures, rotates signing keys when due. Idempotent; meant to be called every minute or so. '
-  'Outcome: ok {made, dropped, busy (tables left for the next run), revocations_reaped, failure_buckets}, or ok {running: true} when another run is under way.';
+  'Outcome: ok {made, dropped, busy (tables left for the next run), revocations_reaped, failure_buckets}, or ok {running: true} when another run is under way. '
+  'Keys that cannot be rotated for want of a master key or a lock are a warning. Raises ID001 when keys are due and the library is not preloaded, 55P03 when a table it needs is locked for longer than 200 ms: nothing is done then.';
 revoke all on function identity.maintenance_run() from public;
 grant execute on function identity.maintenance_run() to identity_gateway, identity_admin;
 

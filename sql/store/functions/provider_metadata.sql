@@ -22,6 +22,6 @@ as $$
     'store_version', (select s.version from identity_store.store s)))
 $$;
 comment on function identity.provider_metadata() is
-  'Outcome ok {issuer, scopes_supported, claims_supported, id_token_signing_alg_values_supported, response_modes_supported, build, store_version}.';
+  'Outcome ok {issuer, scopes_supported, claims_supported, id_token_signing_alg_values_supported, response_modes_supported, build, store_version}, always; issuer is absent before identity.configure, id_token_signing_alg_values_supported without a signing key. Raises nothing.';
 revoke all on function identity.provider_metadata() from public;
 grant execute on function identity.provider_metadata() to identity_gateway;

@@ -28,6 +28,7 @@ create table identity_store.audit_events_default partition of identity_store.aud
 comment on table identity_store.audit_events is
   'One row for each thing worth answering for. Partitioned by id; kept as long as partition_settings says.';
 comment on column identity_store.audit_events.id is 'UUIDv7: sorts by time.';
+comment on column identity_store.audit_events.occurred_at is 'When its transaction began.';
 comment on column identity_store.audit_events.kind is 'What happened: one of identity.audit_kinds().';
 comment on column identity_store.audit_events.user_id is 'The person it happened to; NULL when no person is concerned.';
 comment on column identity_store.audit_events.client_id is 'The OAuth client concerned, if any.';

@@ -26,14 +26,19 @@ create table identity_store.sessions_default partition of identity_store.session
 
 comment on table identity_store.sessions is
   'Browser sessions. The cookie is the prefix ids, the id and a secret; a new secret at every sign-in. The id is the `sid` of tokens.';
+comment on column identity_store.sessions.id is 'UUIDv7: sorts by time. In the cookie, and the `sid` of tokens.';
+comment on column identity_store.sessions.user_id is 'Who is signed in.';
 comment on column identity_store.sessions.secret_hash is 'SHA-256 of the secret in the cookie.';
 comment on column identity_store.sessions.auth_time is 'When the person last proved who they are (OpenID Connect Core §2, auth_time).';
 comment on column identity_store.sessions.acr is 'Authentication context class reached; NULL: none claimed.';
 comment on column identity_store.sessions.amr is 'How: RFC 8176 names, such as pwd.';
 comment on column identity_store.sessions.source is 'Address of the browser at sign-in, as the gateway saw it.';
 comment on column identity_store.sessions.user_agent is 'User-Agent at sign-in, shown to the person; first 300 characters.';
+comment on column identity_store.sessions.created_at is
+  'When the person signed in; a later proof in the same browser changes auth_time instead.';
 comment on column identity_store.sessions.last_seen_at is 'Last use, to the minute: the idle lifetime is counted from here.';
 comment on column identity_store.sessions.expires_at is 'Absolute end, fixed at the start.';
+comment on column identity_store.sessions.ended_at is 'When it ended before its time; NULL: not ended, though it may have expired.';
 comment on column identity_store.sessions.end_reason is 'Why it ended before its time; NULL while it has not.';
 comment on table identity_store.sessions_default is 'Catches rows for which maintenance has not made a partition; the next run moves them.';
 
@@ -55,6 +60,8 @@ comment on column identity_store.sign_in_buckets.kind is
   'account: by the name tried. device: by browser and person, for browsers that person has signed in with before. source: by network address.';
 comment on column identity_store.sign_in_buckets.bucket is 'First 16 bits of identity.keyed_hash over kind and name: without the key nobody finds names that meet.';
 comment on column identity_store.sign_in_buckets.failures is 'Failures in a row, forgotten after a quiet while or, but for a source, a success.';
+comment on column identity_store.sign_in_buckets.failed_at is
+  'The last failure, from which the quiet while of 15 minutes is counted; NULL: none yet.';
 comment on column identity_store.sign_in_buckets.blocked_until is 'No guess is checked before. Never more than 30 s away: not a lock that somebody else can keep closed for good.';
 comment on column identity_store.sign_in_buckets.minute is 'The minute that minute_failures counts; NULL: nothing waits to be audited.';
 comment on column identity_store.sign_in_buckets.minute_failures is 'Failures of that minute that are not in the audit yet.';

@@ -52,9 +52,47 @@ create table identity_store.clients (
 comment on table identity_store.clients is
   'Registered applications: one column per client metadata member (RFC 7591 §2, OpenID Connect Registration 1.0 §2) and our settings.';
 comment on column identity_store.clients.id is 'client_id; public, never reused for another application.';
+comment on column identity_store.clients.redirect_uris is
+  'Acted on: where /authorize may send a person back, compared byte for byte but for the port of a native client on loopback (RFC 6749 §3.1.2, RFC 8252 §7.3). Empty: no authorization_code.';
+comment on column identity_store.clients.post_logout_redirect_uris is
+  'Acted on: where a logout may send the browser, compared byte for byte (OpenID Connect RP-Initiated Logout 1.0 §3). Empty: nowhere.';
+comment on column identity_store.clients.token_endpoint_auth_method is
+  'Acted on: how the client proves itself (RFC 7591 §2); none: a public client, without a secret.';
+comment on column identity_store.clients.grant_types is 'Acted on: the grants it may use (RFC 7591 §2).';
+comment on column identity_store.clients.response_types is
+  'Acted on: [code] with the grant type authorization_code, empty without it (RFC 7591 §2.1).';
+comment on column identity_store.clients.application_type is
+  'Acted on: native allows redirect URIs with a scheme of its own and any port on loopback (OpenID Connect Registration 1.0 §2, RFC 8252 §7).';
 comment on column identity_store.clients.scope is
   'Scopes the client may ask for, separated by spaces; NULL: every scope a person consents to, and none for the client itself.';
-comment on column identity_store.clients.localized is 'Members with a language tag, such as client_name#fr (RFC 7591 §2.2).';
+comment on column identity_store.clients.client_name is 'Shown on our pages (RFC 7591 §2); NULL: the id is.';
+comment on column identity_store.clients.client_uri is 'Shown on our pages: the client''s home page (RFC 7591 §2); NULL: none.';
+comment on column identity_store.clients.logo_uri is 'Shown on our pages: its picture, fetched by the browser (RFC 7591 §2); NULL: none.';
+comment on column identity_store.clients.policy_uri is 'Shown on our pages: what it does with personal data (RFC 7591 §2); NULL: none.';
+comment on column identity_store.clients.tos_uri is 'Shown on our pages: its terms of service (RFC 7591 §2); NULL: none.';
+comment on column identity_store.clients.contacts is
+  'Stored and echoed only: who answers for the client, as a rule mail addresses (RFC 7591 §2); NULL: not said.';
+comment on column identity_store.clients.localized is 'Members with a language tag, such as client_name#fr (RFC 7591 §2.2), stored and echoed only; NULL: none.';
+comment on column identity_store.clients.jwks_uri is
+  'Stored and echoed only, never fetched: no method of authentication here uses keys of the client (RFC 7591 §2); NULL: none.';
+comment on column identity_store.clients.jwks is
+  'Stored and echoed only, as jwks_uri, in whose place it stands: a JWK set (RFC 7517 §5); NULL: none.';
+comment on column identity_store.clients.software_id is
+  'Stored and echoed only: the same for every installation of one software (RFC 7591 §2); NULL: not said.';
+comment on column identity_store.clients.software_version is
+  'Stored and echoed only: version of software_id (RFC 7591 §2); NULL: not said.';
+comment on column identity_store.clients.subject_type is
+  'public, the one kind there is: every client sees the same sub (OpenID Connect Core §8). Stored and echoed only.';
+comment on column identity_store.clients.id_token_signed_response_alg is
+  'Acted on: the algorithm that signs its ID tokens (OpenID Connect Registration 1.0 §2); default RS256.';
+comment on column identity_store.clients.default_max_age is
+  'Acted on: seconds after which a sign-in is too old, where the request has no max_age (OpenID Connect Registration 1.0 §2); NULL: never too old.';
+comment on column identity_store.clients.require_auth_time is
+  'Stored and echoed only: auth_time is in every ID token anyway (OpenID Connect Registration 1.0 §2); NULL: not said.';
+comment on column identity_store.clients.default_acr_values is
+  'Stored and echoed only: there is one way to sign in (OpenID Connect Registration 1.0 §2); NULL: not said.';
+comment on column identity_store.clients.initiate_login_uri is
+  'Stored and echoed only: where others may start a sign-in at the client (OpenID Connect Core §4); NULL: nowhere.';
 comment on column identity_store.clients.first_party is 'True: the person is not asked for consent, except where security demands a page.';
 comment on column identity_store.clients.introspect_any is 'True: may introspect every access token, not only its own.';
 comment on column identity_store.clients.refresh_token is
@@ -64,6 +102,8 @@ comment on column identity_store.clients.access_token_lifetime is 'Seconds; defa
 comment on column identity_store.clients.id_token_lifetime is 'Seconds; default 300.';
 comment on column identity_store.clients.refresh_token_idle_lifetime is 'Seconds without use after which a refresh token ends; default 14 days.';
 comment on column identity_store.clients.refresh_token_lifetime is 'Seconds after which a refresh token ends in any case; default 90 days.';
+comment on column identity_store.clients.created_at is 'When it was registered; not part of its document.';
+comment on column identity_store.clients.updated_at is 'When its metadata were last written; not part of its document.';
 
 create table identity_store.client_secrets (
   id uuid primary key,
@@ -75,4 +115,8 @@ create table identity_store.client_secrets (
 create index on identity_store.client_secrets (client_id);
 comment on table identity_store.client_secrets is
   'SHA-256 of the secrets we minted for confidential clients; several are good while one replaces the other.';
+comment on column identity_store.client_secrets.id is 'UUID inside the secret, by which it is found.';
+comment on column identity_store.client_secrets.client_id is 'The client that proves itself with it.';
+comment on column identity_store.client_secrets.secret_hash is 'SHA-256 of the secret, 32 bytes.';
+comment on column identity_store.client_secrets.created_at is 'When it was minted.';
 comment on column identity_store.client_secrets.expires_at is 'End of the overlap after a rotation; NULL: good until replaced.';

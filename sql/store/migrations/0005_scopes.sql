@@ -9,8 +9,10 @@ create table identity_store.scopes (
   created_at timestamptz not null default now()
 );
 comment on table identity_store.scopes is 'Every scope there is; a request for another one is answered without it.';
+comment on column identity_store.scopes.name is 'The scope-token of RFC 6749 §3.3, at most 255 characters; compared as written.';
 comment on column identity_store.scopes.description is 'The sentence the consent page shows, in plain words, to the person.';
 comment on column identity_store.scopes.claims is 'Claims about the person that this scope lets the client read.';
+comment on column identity_store.scopes.created_at is 'When it was added; discovery lists scopes in this order.';
 
 insert into identity_store.scopes (name, description, claims) values
   ('openid', 'Know that it is you', array['sub']),
@@ -31,6 +33,7 @@ comment on table identity_store.resources is 'Protected resources (APIs, databas
 comment on column identity_store.resources.identifier is
   'Canonical URI: scheme and host in lower case, no default port, no slash at the end. It is the aud of the token.';
 comment on column identity_store.resources.name is 'What the consent page calls it.';
+comment on column identity_store.resources.created_at is 'When it was added.';
 
 create table identity_store.resource_scopes (
   resource text not null references identity_store.resources (identifier) on update cascade on delete cascade,
@@ -40,6 +43,8 @@ create table identity_store.resource_scopes (
 create index on identity_store.resource_scopes (scope);
 comment on table identity_store.resource_scopes is
   'Scopes that mean something at this resource only; a scope without a row here means the same everywhere.';
+comment on column identity_store.resource_scopes.resource is 'The resource it belongs to.';
+comment on column identity_store.resource_scopes.scope is 'A scope that belongs to a resource; it may belong to several.';
 
 -- A row per resource, because allowing `write` at one of them and `read` at another allows nothing more than that.
 create table identity_store.consents (
@@ -52,4 +57,8 @@ create table identity_store.consents (
 );
 create index on identity_store.consents (client_id);
 comment on table identity_store.consents is 'What a person allowed an application on the consent page, until withdrawn.';
+comment on column identity_store.consents.user_id is 'Who allowed it.';
+comment on column identity_store.consents.client_id is 'The application it was allowed.';
 comment on column identity_store.consents.resource is 'Canonical resource, or the empty string where none was asked for.';
+comment on column identity_store.consents.scope is 'Scopes allowed there so far; what is allowed later is added.';
+comment on column identity_store.consents.granted_at is 'When the person last said yes.';
