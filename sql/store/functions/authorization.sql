@@ -134,13 +134,3 @@ $$;
 comment on function identity_store.authorization_redirect(jsonb, identity_store.clients, text, json) is
   'The redirect that carries code or error, with state and iss.';
 revoke all on function identity_store.authorization_redirect(jsonb, identity_store.clients, text, json) from public;
-
-create or replace function identity_store.resume_refuse()
-returns table (outcome text, detail text, answer json)
-language sql immutable parallel safe
-as $$
-  select 'error_page', 'resume is malformed, expired or of another browser', r.answer
-  from identity_store.refuse('invalid_request', 'this sign-in took too long or began in another browser: go back to the application and start again') r
-$$;
-comment on function identity_store.resume_refuse() is 'The error page for a pending request that cannot be opened.';
-revoke all on function identity_store.resume_refuse() from public;

@@ -2,6 +2,7 @@
 --
 --   identity_store.resume_seal     authorization
 --   identity_store.resume_open     sign-in page, sign-in, consent, authorization_resume
+--   identity_store.resume_refuse   the same and logout_confirm: what they answer when it cannot be opened
 --   identity_store.browser_hash    what binds it to the browser
 --
 -- State: {"browser": hash of the browser cookie, "parameters": {name: value, "resource": [value, …]}, "started_at": seconds}.
@@ -31,6 +32,16 @@ $$;
 comment on function identity_store.resume_open(text, text) is
   'The pending authorization inside resume; NULL when it is malformed, expired or of another browser.';
 revoke all on function identity_store.resume_open(text, text) from public;
+
+create or replace function identity_store.resume_refuse()
+returns table (outcome text, detail text, answer json)
+language sql immutable parallel safe
+as $$
+  select 'error_page', 'resume is malformed, expired or of another browser', r.answer
+  from identity_store.refuse('invalid_request', 'this sign-in took too long or began in another browser: go back to the application and start again') r
+$$;
+comment on function identity_store.resume_refuse() is 'The error page for a pending request that cannot be opened.';
+revoke all on function identity_store.resume_refuse() from public;
 
 create or replace function identity_store.browser_hash(browser_cookie text)
 returns text

@@ -17,7 +17,7 @@ begin
   if sign_in_page.resume is not null then
     request := identity_store.resume_open(sign_in_page.resume, sign_in_page.browser_cookie);
     if request is null then
-      return query select * from identity_store.sign_in_lost();
+      return query select * from identity_store.resume_refuse();
       return;
     end if;
   end if;
@@ -32,17 +32,6 @@ comment on function identity.sign_in_page(text, text, text) is
   'What the sign-in page shows. resume: the sealed authorization request, NULL for the account page. Outcomes: page {client?, login_hint?, username? (who is signed in and is asked again)}, error_page {error, error_description}.';
 revoke all on function identity.sign_in_page(text, text, text) from public;
 grant execute on function identity.sign_in_page(text, text, text) to identity_gateway;
-
-create or replace function identity_store.sign_in_lost()
-returns table (outcome text, detail text, answer json)
-language sql immutable parallel safe
-as $$
-  select 'error_page', 'resume is malformed, expired or of another browser', json_build_object(
-    'error', 'invalid_request',
-    'error_description', 'This sign-in has expired or was started in another browser. Go back to the application and start again.')
-$$;
-comment on function identity_store.sign_in_lost() is 'The answer to a sealed request that cannot be opened.';
-revoke all on function identity_store.sign_in_lost() from public;
 
 create or replace function identity.sign_in(
   resume text, browser_cookie text, username text, password text,
@@ -66,7 +55,7 @@ begin
   if sign_in.resume is not null then
     request := identity_store.resume_open(sign_in.resume, sign_in.browser_cookie);
     if request is null then
-      return query select * from identity_store.sign_in_lost();
+      return query select * from identity_store.resume_refuse();
       return;
     end if;
     client := identity_store.client_display(request -> 'parameters' ->> 'client_id');
