@@ -89,6 +89,8 @@ begin
   if rotate_sealed_key.purpose is null or rotate_sealed_key.purpose not in ('state', 'refresh', 'pepper') then
     raise exception using errcode = 'ID005', message = 'purpose must be state, refresh or pepper';
   end if;
+  -- Two at once would both retire the same key; the second waits, and retires the first one's.
+  lock table identity.sealed_keys in share row exclusive mode;
   update identity.sealed_keys as key set state = 'retired'
   where key.purpose = rotate_sealed_key.purpose and key.state = 'current';
   insert into identity.sealed_keys (id, purpose, sealed, state, created_at)
