@@ -1,4 +1,4 @@
-//! Errors of the extension: SQLSTATE class `ID`, the mirror of `sql/extension/errors.sql`.
+//! Errors of the library: SQLSTATE class `ID`. The registry, with those that only SQL raises, is `sql/extension/errors.sql`.
 //!
 //! A message never contains a secret, a token or bytes of the caller: it reaches logs.
 
@@ -6,22 +6,15 @@ use std::borrow::Cow;
 
 /// Why a function refuses. The numbers are explained by `select * from identity.errors()`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(dead_code, reason = "the registry is whole, and some of it is raised by SQL only")]
 pub enum Code {
     /// ID001
     NotPreloaded,
-    /// ID002
-    NotConfigured,
     /// ID003
     MasterKeyUnavailable,
     /// ID004, worth a retry
     HashingBusy,
     /// ID005
     InvalidParameter,
-    /// ID006
-    NotFound,
-    /// ID007
-    AlreadyExists,
     /// ID008
     Unsupported,
     /// ID009
@@ -48,10 +41,6 @@ pub enum Code {
     AlgorithmRefused,
     /// ID201
     SecondSubject,
-    /// ID202
-    NotSignedIn,
-    /// ID301
-    BuildMismatch,
     /// XX000: a bug of ours
     Internal,
 }
@@ -61,12 +50,9 @@ impl Code {
     pub const fn sqlstate(self) -> &'static [u8; 5] {
         match self {
             Code::NotPreloaded => b"ID001",
-            Code::NotConfigured => b"ID002",
             Code::MasterKeyUnavailable => b"ID003",
             Code::HashingBusy => b"ID004",
             Code::InvalidParameter => b"ID005",
-            Code::NotFound => b"ID006",
-            Code::AlreadyExists => b"ID007",
             Code::Unsupported => b"ID008",
             Code::HashUnacceptable => b"ID009",
             Code::TokenMalformed => b"ID101",
@@ -80,8 +66,6 @@ impl Code {
             Code::UnknownIssuer => b"ID109",
             Code::AlgorithmRefused => b"ID110",
             Code::SecondSubject => b"ID201",
-            Code::NotSignedIn => b"ID202",
-            Code::BuildMismatch => b"ID301",
             Code::Internal => b"XX000",
         }
     }

@@ -1,4 +1,4 @@
--- Errors: the registry of SQLSTATE class ID. Mirror: pg_identity/src/errors.rs.
+-- Errors: the registry of SQLSTATE class ID. What the library raises is in pg_identity/src/errors.rs too.
 --
 -- Public: errors(), for everybody who handles our errors.
 
@@ -27,7 +27,6 @@ as $$
     ('ID109', 'unknown_issuer', 'iss is neither this database''s issuer nor a trusted one.'),
     ('ID110', 'algorithm_refused', 'alg is not the algorithm of the key or not allowed for the issuer.'),
     ('ID201', 'second_subject', 'Another subject was already verified in this transaction.'),
-    ('ID202', 'not_signed_in', 'Nobody is signed in.'),
     ('ID301', 'build_mismatch', 'Library and installed SQL are of different builds.')
   ) as registry (sqlstate, name, meaning)
 $$;
