@@ -95,8 +95,8 @@ alter function identity.create_signing_key(text, integer) owner to identity_owne
 revoke all on function identity.create_signing_key(text, integer) from public;
 grant execute on function identity.create_signing_key(text, integer) to identity_admin;
 
--- Security.md §5: the next key is published at least as long as clients may cache the key set before it signs. May be called as
--- often as one likes: it only does what is due.
+-- README, decision 13: the next key is published at least as long as clients may cache the key set before it signs. May be
+-- called as often as one likes: it only does what is due.
 create function identity.rotate_signing_keys(
   older_than interval default interval '0', published_for interval default interval '1 hour'
 )
