@@ -26,8 +26,8 @@ enum Key {
     Rsa(RsaKeyPair),
 }
 
-const ISSUER: &str = "https://tenant.elsewhere.example/";
-const API: &str = "https://api.example";
+pub const ISSUER: &str = "https://tenant.elsewhere.example/";
+pub const API: &str = "https://api.example";
 
 impl Foreign {
     pub fn new(algorithm: &str) -> Self {

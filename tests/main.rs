@@ -40,6 +40,8 @@ mod pages;
 mod pages_account;
 mod pages_login;
 mod passwords;
+mod preload;
+mod privileges;
 mod protect;
 mod real_clients;
 mod refresh;

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::jwt::{ALICE, access_token, authenticate, sqlstate};
+use crate::issuers::{API, Foreign, ISSUER};
+use crate::jwt::{ALICE, access_token, authenticate, merged, sqlstate};
 use crate::support::Database;
 
 const REVOKED: &str = "ID107";
@@ -89,10 +90,16 @@ async fn a_person_who_was_revoked_signs_in_again_at_once() {
 async fn a_token_without_iat_counts_as_issued_before() {
     let db = Database::new().await;
     let (app, admin) = (db.app().await, db.admin().await);
-    let token = access_token(&db, json!({ "iat": 0 })).await;
-    admin.execute("select identity.revoke('user', $1, issued_before => '2020-01-01')", &[&ALICE]).await.unwrap();
-    assert_eq!(sqlstate(authenticate(&app, &token).await), REVOKED);
-    assert_eq!(sqlstate(authenticate(&app, &access_token(&db, json!({})).await).await), "accepted");
+    // Ours always have one (sign_jwt); RFC 9068 §2.2 demands it of access tokens, but other issuers leave it out.
+    let elsewhere = Foreign::new("ES256");
+    admin.execute("select identity.trust_issuer($1, $2, $3)", &[&ISSUER, &API, &elsewhere.jwks()]).await.unwrap();
+    let claims = json!({ "iss": ISSUER, "aud": API, "sub": "auth0|alice", "exp": 4_000_000_000_i64 });
+    let bare = elsewhere.sign(json!({}), claims.clone());
+    let dated = elsewhere.sign(json!({}), merged(claims, json!({ "iat": 1_700_000_000 })));
+    assert_eq!(sqlstate(authenticate(&app, &bare).await), "accepted");
+    admin.execute("select identity.revoke('user', 'auth0|alice', issued_before => '2020-01-01')", &[]).await.unwrap();
+    assert_eq!(sqlstate(authenticate(&app, &bare).await), REVOKED);
+    assert_eq!(sqlstate(authenticate(&app, &dated).await), "accepted");
 }
 
 #[tokio::test]
