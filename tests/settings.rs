@@ -95,6 +95,41 @@ async fn an_unknown_key_of_the_file_is_an_error_that_names_it() {
 }
 
 #[tokio::test]
+async fn an_unknown_variable_of_the_environment_is_an_error_that_names_the_nearest() {
+    let db = Database::new().await;
+    for (variable, nearest) in [
+        ("GATEWAY_LISSTEN", "GATEWAY_LISTEN"),
+        ("GATEWAY_ISSUER_URL", "GATEWAY_ISSUER"),
+        ("GATEWAY_DATABASE_URLFILE", "GATEWAY_DATABASE_URL_FILE"),
+        ("GATEWAY_ADMIN_DATABSE_URL", "GATEWAY_ADMIN_DATABASE_URL"),
+        ("GATEWAY_CONFIG", "GATEWAY_CONFIG_FILE"),
+    ] {
+        for name in ["check", "serve", "migrate"] {
+            let (success, _, err) = run(Gateway::command(name, &db, &[(variable, "postgres://a:hunter2@127.0.0.1/x")]));
+            let expected = format!(
+                "gateway: environment variable {variable}: there is no such setting\n  hint: the nearest is {nearest}\n"
+            );
+            assert!(!success && err == expected, "{name}: {err}");
+        }
+    }
+    // Kubernetes speaks of a service of this name to every pod; PORT alone, without the rest, is somebody's mistake.
+    let mut of_kubernetes = vec![
+        ("GATEWAY_SERVICE_HOST", "10.0.0.7"),
+        ("GATEWAY_SERVICE_PORT", "80"),
+        ("GATEWAY_SERVICE_PORT_HTTP", "80"),
+        ("GATEWAY_PORT", "tcp://10.0.0.7:80"),
+        ("GATEWAY_PORT_80_TCP_ADDR", "10.0.0.7"),
+        ("GATEWAY_ADMIN_SERVICE_HOST", "10.0.0.8"),
+        ("GATEWAY_ADMIN_PORT", "tcp://10.0.0.8:80"),
+    ];
+    let (success, out, err) = run(Gateway::command("check", &db, &of_kubernetes));
+    assert!(success, "{out}{err}");
+    of_kubernetes.retain(|(name, _)| *name != "GATEWAY_SERVICE_HOST");
+    let (success, _, err) = run(Gateway::command("check", &db, &of_kubernetes));
+    assert!(!success && err.contains("GATEWAY_PORT: there is no such setting"), "{err}");
+}
+
+#[tokio::test]
 async fn flags_win_over_the_environment_and_that_over_the_file() {
     let db = Database::new().await;
     let path = file(&db, "order.toml", "issuer = \"https://from.file\"\n[database]\nwriters = 3\n");

@@ -6,7 +6,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::{
     admin, check,
-    config::{AdminDatabase, MigrateDatabase, Settings},
+    config::{AdminDatabase, MigrateDatabase, Settings, refuse_unknown_variables},
     failure::Failure,
     migrate, serve, telemetry,
     web::database::connect,
@@ -66,6 +66,7 @@ fn takes<S: clap::Args>(command: clap::Command) -> clap::Command {
 }
 
 fn start(matches: &ArgMatches) -> Result<(), Failure> {
+    refuse_unknown_variables(&command())?;
     let cli = Cli::from_arg_matches(matches).map_err(|error| Failure::new(error.to_string()))?;
     let arguments = innermost(matches);
     let mut settings = Settings::load(cli.config.as_deref(), arguments)?;

@@ -5,6 +5,7 @@
 //! environment or from a file (`…_FILE`).
 
 mod database;
+mod environment;
 mod sections;
 
 use std::path::Path;
@@ -13,6 +14,7 @@ use clap::{ArgMatches, Args, FromArgMatches, parser::ValueSource};
 use serde::Deserialize;
 
 pub use database::{AdminDatabase, Database, DatabaseUrl, MigrateDatabase};
+pub use environment::refuse_unknown_variables;
 pub use sections::{Http, Limits, Log, LogFormat, Maintenance, Metrics, Telemetry};
 
 use crate::{failure::Failure, web::issuer::Issuer};
