@@ -1,11 +1,13 @@
 //! `gateway admin`: what an administrator does from a shell.
 
+use std::fs::Permissions;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::support::{Browser, Database, Flow, Gateway, Login, public_client, user};
+use crate::support::{Browser, Cluster, Database, Flow, Gateway, Login, public_client, user};
 
 /// Runs `gateway admin ARGUMENTS` with this standard input: whether it succeeded, what it printed, what it complained of.
 fn admin(db: &Database, arguments: &[&str], input: &str) -> (bool, String, String) {
@@ -89,6 +91,49 @@ async fn a_profile_comes_from_a_file_or_standard_input() {
 }
 
 #[tokio::test]
+async fn a_profile_is_changed_by_merge_patch() {
+    let db = Database::new().await;
+    let profile =
+        json!({ "preferred_username": "bob", "name": "Bob", "nickname": "b", "birthdate": "1990" }).to_string();
+    done(&db, &["users", "create", "--no-password", "--profile", "-"], &profile);
+    let patch = json!({ "name": "Robert", "nickname": null }).to_string();
+    assert_eq!(done(&db, &["users", "update", "bob", "--profile", "-"], &patch), "updated\n");
+    let shown = done_json(&db, &["users", "show", "bob"], "");
+    assert_eq!(
+        (&shown["name"], shown.get("nickname"), &shown["birthdate"], &shown["preferred_username"]),
+        (&json!("Robert"), None, &json!("1990"), &json!("bob"))
+    );
+    refused(&db, &["users", "update", "bob", "--profile", "-"], "[1]", "is not a JSON object");
+    refused(&db, &["users", "update", "bob", "--profile", "-"], "{\"shoe\": 43}", "profile: shoe is not known");
+    refused(&db, &["users", "update", "eve", "--profile", "-"], "{}", "there is no user eve");
+}
+
+#[tokio::test]
+async fn a_person_was_created_at_the_same_time_in_list_and_show() {
+    let db = Database::new().await;
+    done(&db, &["users", "create", "--no-password", "--username", "alice"], "");
+    let seconds = |user: &Value| user["created_at"].as_str().unwrap()[..19].to_owned();
+    let listed = seconds(&done_json(&db, &["users", "list"], "")[0]);
+    assert_eq!(seconds(&done_json(&db, &["users", "show", "alice"], "")), listed);
+    let time = listed.replace('T', " ");
+    assert!(done(&db, &["users", "list"], "").contains(&time));
+    let shown = done(&db, &["users", "show", "alice"], "");
+    for member in ["created_at", "updated_at"] {
+        let line = shown.lines().find(|line| line.starts_with(member)).unwrap();
+        assert!(
+            line.contains(&time[..10]) && line.ends_with(|end: char| end == 'Z' || end.is_ascii_digit()),
+            "{shown}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_person_without_a_user_name_is_refused_before_the_password() {
+    let db = Database::new().await;
+    refused(&db, &["users", "create", "--name", "Alice"], "", "the user name is missing");
+}
+
+#[tokio::test]
 async fn a_password_is_read_and_never_an_argument() {
     let db = Database::new().await;
     let alice = user(&db, "alice").await;
@@ -141,17 +186,102 @@ async fn a_client_is_registered_changed_and_deleted() {
     refused(&db, &["clients", "create", "--redirect-uri", "javascript:alert(1)"], "", "SQLSTATE ID005");
 }
 
+/// The keys of `keys list` or `keys rotate` with this algorithm, as kid and state.
+fn states<'a>(keys: &'a Value, algorithm: &str) -> Vec<(&'a str, &'a str)> {
+    let of_it = keys.as_array().unwrap().iter().filter(|key| key["algorithm"] == algorithm);
+    of_it.map(|key| (key["kid"].as_str().unwrap(), key["state"].as_str().unwrap())).collect()
+}
+
+fn in_state<'a>(keys: &'a Value, algorithm: &str, state: &str) -> &'a str {
+    states(keys, algorithm).iter().find(|key| key.1 == state).unwrap().0
+}
+
 #[tokio::test]
-async fn keys_are_listed_made_and_rotated() {
+async fn keys_are_made_and_listed_with_their_states() {
     let db = Database::new().await;
-    let kid = done_json(&db, &["keys", "create", "--algorithm", "EdDSA"], "")["kid"].as_str().unwrap().to_owned();
-    assert!(done(&db, &["keys", "list"], "").contains(&kid));
-    let kids = |keys: Value| keys.as_array().unwrap().iter().map(|key| key["kid"].to_string()).collect::<Vec<_>>();
-    let before = kids(done_json(&db, &["keys", "list"], ""));
-    done(&db, &["keys", "rotate"], "");
-    let after = kids(done_json(&db, &["keys", "list"], ""));
-    assert!(before.iter().any(|kid| after.contains(kid)), "{before:?} {after:?}");
-    refused(&db, &["keys", "create", "--algorithm", "none"], "", "SQLSTATE ID0");
+    let current = done_json(&db, &["keys", "create", "--algorithm", "EdDSA"], "")["kid"].as_str().unwrap().to_owned();
+    let next = done(&db, &["keys", "create", "--algorithm", "EdDSA"], "").trim().to_owned();
+    let listed = done_json(&db, &["keys", "list"], "");
+    assert_eq!(states(&listed, "EdDSA"), [(current.as_str(), "current"), (next.as_str(), "next")]);
+    let table = done(&db, &["keys", "list"], "");
+    for (kid, state) in [(&current, "current"), (&next, "next")] {
+        assert!(table.lines().any(|line| line.starts_with(&format!("{kid}  EdDSA      {state} "))), "{table}");
+    }
+    refused(&db, &["keys", "create", "--algorithm", "none"], "", "SQLSTATE ID008");
+}
+
+#[tokio::test]
+async fn a_rotation_says_what_moved_on_and_what_was_not_due() {
+    let db = Database::new().await;
+    let superuser = db.superuser().await;
+    superuser.batch_execute("update identity.signing_keys set created_at = now()").await.unwrap();
+    let before = done_json(&db, &["keys", "list"], "");
+    let (current, next) = (in_state(&before, "ES256", "current"), in_state(&before, "ES256", "next"));
+
+    let answer = done_json(&db, &["keys", "rotate"], "");
+    assert_eq!(states(&answer, "ES256"), [(current, "current"), (next, "next")]);
+    assert!(answer.as_array().unwrap().iter().all(|key| key["rotated"] == json!(false)), "{answer}");
+    let text = done(&db, &["keys", "rotate"], "");
+    let due: String = superuser
+        .query_one(
+            "select to_char(created_at + interval '1 hour', 'YYYY-MM-DD HH24:MI:SS') from identity.signing_keys \
+             where kid = $1",
+            &[&next],
+        )
+        .await
+        .unwrap()
+        .get(0);
+    let reason = format!("ES256: nothing was due; the next key is not published long enough to sign before {due}");
+    assert!(text.contains(&reason), "{reason}\n{text}");
+    assert_eq!(done_json(&db, &["keys", "list"], ""), before);
+
+    superuser
+        .batch_execute(
+            "update identity.signing_keys set created_at = now() - interval '61 minutes' where algorithm = 'ES256'",
+        )
+        .await
+        .unwrap();
+    let answer = done_json(&db, &["keys", "rotate"], "");
+    let rotated = |algorithm: &str| {
+        answer.as_array().unwrap().iter().filter(|key| key["algorithm"] == algorithm).all(|key| key["rotated"] == true)
+    };
+    assert!(rotated("ES256") && !rotated("RS256"), "{answer}");
+    assert_eq!(in_state(&answer, "ES256", "current"), next);
+    let after = done_json(&db, &["keys", "list"], "");
+    assert_eq!((in_state(&after, "ES256", "retired"), in_state(&after, "ES256", "current")), (current, next));
+    assert_eq!(in_state(&after, "ES256", "next"), in_state(&answer, "ES256", "next"));
+    assert_eq!(states(&after, "RS256"), states(&before, "RS256"));
+}
+
+#[tokio::test]
+async fn a_revoked_key_is_succeeded_at_once() {
+    let db = Database::new().await;
+    let before = done_json(&db, &["keys", "list"], "");
+    let (current, next) = (in_state(&before, "ES256", "current"), in_state(&before, "ES256", "next"));
+    assert_eq!(done(&db, &["keys", "revoke", current], ""), "revoked\n");
+    let after = done_json(&db, &["keys", "list"], "");
+    let mut found = states(&after, "ES256");
+    found.sort_unstable();
+    let mut expected = [(current, "revoked"), (next, "current")];
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+    refused(&db, &["keys", "revoke", "nobody"], "", "SQLSTATE ID006");
+}
+
+#[tokio::test]
+async fn keys_are_sealed_anew_under_the_first_master_key() {
+    let db = Database::on(Cluster::start()).await;
+    assert_eq!(done(&db, &["keys", "rewrap"], ""), "sealed anew: 0\n");
+    let file = db.cluster.dir.join("master.key");
+    let old = std::fs::read_to_string(&file).unwrap();
+    std::fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+    std::fs::write(&file, format!("2 {}\n{old}", "0123456789abcdef".repeat(4))).unwrap();
+    std::fs::set_permissions(&file, Permissions::from_mode(0o400)).unwrap();
+    let sealed =
+        "select (select count(*) from identity.sealed_keys) + count(private_sealed) from identity.signing_keys";
+    let count: i64 = db.superuser().await.query_one(sealed, &[]).await.unwrap().get(0);
+    assert_eq!(done_json(&db, &["keys", "rewrap"], ""), json!({ "rewrapped": count }));
+    assert_eq!(done_json(&db, &["keys", "rewrap"], ""), json!({ "rewrapped": 0 }));
 }
 
 #[tokio::test]
@@ -166,10 +296,13 @@ async fn the_issuer_is_configured() {
 #[tokio::test]
 async fn the_role_of_serve_administers_nothing() {
     let db = Database::new().await;
-    let mut command = Gateway::command("admin", &db, &[("GATEWAY_ADMIN_DATABASE_URL", &db.url(Login::Gateway))]);
-    let output = command.args(["users", "list"]).output().unwrap();
-    let err = String::from_utf8(output.stderr).unwrap();
-    assert!(!output.status.success() && err.contains("permission denied for function user_list"), "{err}");
+    for (what, function) in [("users", "user_list"), ("keys", "signing_key_list")] {
+        let mut command = Gateway::command("admin", &db, &[("GATEWAY_ADMIN_DATABASE_URL", &db.url(Login::Gateway))]);
+        let output = command.args([what, "list"]).output().unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        let expected = format!("permission denied for function {function}");
+        assert!(!output.status.success() && err.contains(&expected), "{err}");
+    }
 }
 
 #[tokio::test]

@@ -43,7 +43,7 @@ enum Command {
     /// Signing keys
     #[command(subcommand)]
     Keys(keys::Command),
-    /// Browser sessions
+    /// Browser sessions; `users sessions` lists those of a person
     #[command(subcommand)]
     Sessions(sessions::Command),
     /// Says who this database is: issuer and audiences; makes what keys are missing

@@ -1,6 +1,7 @@
 -- Signing keys: which key signs, which are published. RFC 7517 (JWK), RFC 7638 (kid). The cryptography is pg_identity/src/keys.rs.
 --
--- Public: create_signing_key, rotate_signing_keys, revoke_signing_key, rewrap_keys for administrators; jwks for all of ours.
+-- Public: create_signing_key, rotate_signing_keys, revoke_signing_key, rewrap_keys, signing_key_list for administrators; jwks for
+-- all of ours.
 --
 --   next ------> current ------> retired      rotate_signing_keys
 --     `------------'----------------'-------> revoked      revoke_signing_key
@@ -100,12 +101,13 @@ grant execute on function identity.create_signing_key(text, integer) to identity
 create function identity.rotate_signing_keys(
   older_than interval default interval '0', published_for interval default interval '1 hour'
 )
-returns table (algorithm text, kid text, state text)
+returns table (algorithm text, kid text, state text, rotated boolean, due_at timestamptz)
 language plpgsql volatile strict parallel unsafe security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   due record;
+  moved_on text[] := '{}';
 begin
   lock table identity.signing_keys in share row exclusive mode;
   for due in
@@ -125,6 +127,7 @@ begin
       update identity.signing_keys as key
       set state = 'current', activated_at = statement_timestamp()
       where key.kid = due.next_kid;
+      moved_on := moved_on || due.algorithm;
     elsif due.next_kid is not null then
       raise notice 'the next % key is not published long enough to sign', due.algorithm
         using hint = 'Call again later, or with published_for => ''0'' if no client caches the key set.';
@@ -134,14 +137,16 @@ begin
     end if;
   end loop;
   return query
-    select key.algorithm, key.kid, key.state
+    select key.algorithm, key.kid, key.state, key.algorithm = any (moved_on),
+      max(case key.state when 'current' then key.activated_at + older_than else key.created_at + published_for end)
+        over (partition by key.algorithm)
     from identity.signing_keys as key
     where key.state in ('next', 'current')
     order by key.algorithm, key.state;
 end
 $$;
 comment on function identity.rotate_signing_keys(interval, interval) is
-  'For every algorithm whose current key signs since at least older_than: the next key becomes current if it is published since at least published_for, the current one retires, and a new next key is made. Does only what is due, so a timer may call it with older_than => ''90 days''. Returns the current and next keys. Raises ID001, ID003.';
+  'For every algorithm whose current key signs since at least older_than: the next key becomes current if it is published since at least published_for, the current one retires, and a new next key is made. Does only what is due, so a timer may call it with older_than => ''90 days''. Returns the current and next keys; rotated: whether the algorithm''s keys moved on; due_at: when they would at the earliest, by the same arguments. Raises ID001, ID003.';
 alter function identity.rotate_signing_keys(interval, interval) owner to identity_owner;
 revoke all on function identity.rotate_signing_keys(interval, interval) from public;
 grant execute on function identity.rotate_signing_keys(interval, interval) to identity_admin;
@@ -210,6 +215,24 @@ comment on function identity.rewrap_keys() is
 alter function identity.rewrap_keys() owner to identity_owner;
 revoke all on function identity.rewrap_keys() from public;
 grant execute on function identity.rewrap_keys() to identity_admin;
+
+create function identity.signing_key_list()
+returns table (
+  kid text, algorithm text, state text, created_at timestamptz, activated_at timestamptz, retired_at timestamptz,
+  revoked_at timestamptz
+)
+language sql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select key.kid, key.algorithm, key.state, key.created_at, key.activated_at, key.retired_at, key.revoked_at
+  from identity.signing_keys as key
+  order by key.algorithm, key.created_at, key.kid
+$$;
+comment on function identity.signing_key_list() is
+  'Every signing key there was, with its state and the times at which it came into them; by algorithm, the oldest first. Raises nothing.';
+alter function identity.signing_key_list() owner to identity_owner;
+revoke all on function identity.signing_key_list() from public;
+grant execute on function identity.signing_key_list() to identity_admin;
 
 -- Retired keys stay published for a day, longer than any access or ID token lives.
 create function identity.jwks()

@@ -1,6 +1,7 @@
 //! Tables for people, JSON for scripts.
 
 use serde_json::Value;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// As the database answered.
 pub fn json(value: &Value) {
@@ -44,7 +45,7 @@ pub fn object(object: &Value) {
     };
     let width = members.keys().map(|name| name.chars().count()).max().unwrap_or_default();
     for (name, value) in members {
-        println!("{name:width$}  {}", cell(value));
+        println!("{name:width$}  {}", shown(name, value));
     }
 }
 
@@ -53,13 +54,23 @@ fn line(cells: &[String], widths: &[usize]) {
     println!("{}", padded.join("  ").trim_end());
 }
 
-/// A time to the second: people do not read microseconds.
-fn shown(column: &str, value: &Value) -> String {
-    let text = cell(value);
-    match text.split_once('.') {
-        Some((seconds, _)) if column.ends_with("_at") => seconds.replace('T', " "),
-        _ => text,
+/// A time to the second: people do not read microseconds, nor seconds since 1970.
+pub fn time(value: &Value) -> String {
+    let text = match value.as_i64().map(OffsetDateTime::from_unix_timestamp) {
+        Some(Ok(time)) => time.format(&Rfc3339).unwrap_or_default(),
+        Some(Err(_)) | None => cell(value),
+    };
+    match text.split_at_checked("2000-01-01T00:00:00".len()) {
+        Some((seconds, rest)) => {
+            let zone = rest.trim_start_matches(|character: char| character == '.' || character.is_ascii_digit());
+            format!("{}{}", seconds.replace('T', " "), zone.replace("+00:00", "Z"))
+        }
+        None => text,
     }
+}
+
+fn shown(name: &str, value: &Value) -> String {
+    if name.ends_with("_at") { time(value) } else { cell(value) }
 }
 
 fn cell(value: &Value) -> String {

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Ends a browser session and what was issued in it
+    /// Ends a browser session and what was issued in it; `users sessions` lists those of a person
     Revoke {
         /// The session
         session_id: Uuid,

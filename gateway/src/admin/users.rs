@@ -29,6 +29,14 @@ pub enum Command {
     Create(Box<Create>),
     /// Shows all of a person
     Show(Person),
+    /// Changes the profile; what is not named stays
+    Update {
+        #[command(flatten)]
+        person: Person,
+        /// JSON merge patch (RFC 7396) of the profile, null removes a member; - is standard input
+        #[arg(long, value_name = "FILE")]
+        profile: PathBuf,
+    },
     /// Refuses the person's logins and tokens until enabled again
     Disable(Person),
     /// Lets a disabled person in again
@@ -91,12 +99,23 @@ pub async fn run(admin: &Admin, command: Command) -> Result<(), Failure> {
         Command::List { search, max_rows } => {
             let sql = "select coalesce(json_agg(u), '[]') from identity.user_list($1, $2) u";
             let users = admin.ask(sql, &[&search, &max_rows]).await?;
-            admin.print_rows(&users, &["user_id", "username", "name", "email", "email_verified", "roles", "state"]);
+            admin.print_rows(
+                &users,
+                &["user_id", "username", "name", "email", "email_verified", "roles", "state", "created_at"],
+            );
         }
         Command::Create(create) => create_user(admin, *create).await?,
         Command::Show(person) => {
-            let user = admin.ask("select identity.user_read($1)", &[&person.id(admin).await?]).await?;
+            // user_list has a date here.
+            let sql = "select jsonb_set(u, '{created_at}', to_jsonb(to_timestamp((u ->> 'created_at')::bigint))) \
+                       from identity.user_read($1) u";
+            let user = admin.ask(sql, &[&person.id(admin).await?]).await?;
             admin.print_object(&user);
+        }
+        Command::Update { person, profile } => {
+            let patch = Json(Value::Object(document(&profile)?));
+            admin.order("select identity.user_update($1, $2)", &[&person.id(admin).await?, &patch]).await?;
+            admin.print_done("updated");
         }
         Command::Disable(person) => {
             admin.order("select identity.user_disable($1)", &[&person.id(admin).await?]).await?;
@@ -144,6 +163,11 @@ async fn create_user(admin: &Admin, create: Create) -> Result<(), Failure> {
     set("email", create.email.map(Value::from));
     set("email_verified", create.email_verified.then_some(Value::from(true)));
     set("roles", (!create.roles.is_empty()).then(|| Value::from(create.roles)));
+    // Nobody types a password, twice, to hear of this afterwards.
+    if profile.get("preferred_username").is_none_or(Value::is_null) {
+        return Err(Failure::new("the user name is missing")
+            .hint("give --username, or preferred_username in the file of --profile"));
+    }
     let password = if create.no_password { None } else { Some(create.password.read()?) };
     let password = password.as_ref().map(SecretString::expose_secret);
     let id =
