@@ -4,11 +4,14 @@ use std::collections::HashMap;
 use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::{Browser, checkout, free_port};
+use serde_json::{Value, json};
+
+use crate::support::{Browser, Client, Flow, User, checkout, free_port};
 
 #[tokio::test]
 async fn starts_stops_and_keeps_the_data() {
@@ -40,12 +43,17 @@ async fn starts_stops_and_keeps_the_data() {
     let seen = sql(&env["APP_DATABASE_URL"], "select count(*), identity.user_id() is null from notes");
     assert_eq!(String::from_utf8_lossy(&seen.stdout).trim(), "0|t", "{seen:?}");
 
+    assert_every_standard_claim(&env).await;
+
     // A second one in the same folder would write over the first.
     let second = demo.command().output().unwrap();
     assert!(!second.status.success());
     assert!(text(&second).contains("already running"), "{}", text(&second));
 
-    demo.interrupt();
+    let status = demo.interrupt();
+    // make ends by the signal it was sent, after its recipe has ended in order.
+    assert_eq!(status.signal(), Some(2), "{status}: {}", demo.printed());
+    assert!(demo.printed().contains("stopping"), "{}", demo.printed());
     for port in demo.ports() {
         assert!(TcpStream::connect(("127.0.0.1", port)).is_err(), "somebody still listens on {port}");
     }
@@ -68,6 +76,57 @@ fn names_a_taken_port_and_what_to_do() {
     assert!(!output.status.success());
     let text = text(&output);
     assert!(text.contains(&format!("port {} is taken", demo.app_port)) && text.contains("APP_PORT="), "{text}");
+}
+
+/// OpenID Connect Core §5.1 and §5.1.1, for the scopes of §5.4: nothing is missing, and nothing is there but empty.
+async fn assert_every_standard_claim(env: &HashMap<String, String>) {
+    let client = Client {
+        id: env["DEMO_WEB_CLIENT_ID"].clone(),
+        secret: Some(env["DEMO_WEB_CLIENT_SECRET"].clone()),
+        metadata: json!({ "redirect_uris": ["http://127.0.0.1:4700/cb"] }),
+    };
+    let person =
+        User { id: uuid::Uuid::nil(), username: env["DEMO_USERNAME"].clone(), password: env["DEMO_PASSWORD"].clone() };
+    let flow = Flow::at(&env["ISSUER"], &client).with("scope", "openid profile email address phone");
+    let tokens = flow.tokens(&person).await;
+    let url = format!("{}/userinfo", env["ISSUER"]);
+    let page = flow.browser.send(flow.browser.http.get(url).bearer_auth(tokens.access())).await;
+    assert_eq!(page.status, 200, "{}", page.body);
+    let claims = page.json();
+    let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    let (mut of_person, mut of_address) = (names(&claims), names(&claims["address"]));
+    of_person.sort();
+    of_address.sort();
+    assert_eq!(
+        of_person,
+        [
+            "address",
+            "birthdate",
+            "email",
+            "email_verified",
+            "family_name",
+            "gender",
+            "given_name",
+            "locale",
+            "middle_name",
+            "name",
+            "nickname",
+            "phone_number",
+            "phone_number_verified",
+            "picture",
+            "preferred_username",
+            "profile",
+            "sub",
+            "updated_at",
+            "website",
+            "zoneinfo"
+        ]
+    );
+    assert_eq!(of_address, ["country", "formatted", "locality", "postal_code", "region", "street_address"]);
+    assert_eq!(claims["preferred_username"], json!(person.username));
+    for value in claims.as_object().unwrap().values().chain(claims["address"].as_object().unwrap().values()) {
+        assert!(!value.is_null() && *value != json!("") && *value != json!(false), "{claims}");
+    }
 }
 
 /// A `make run` with everything of its own. Stopped and forgotten when dropped.
@@ -150,11 +209,11 @@ impl Demo {
     }
 
     // Ctrl-C is a signal to every process of the terminal's foreground group.
-    fn interrupt(&mut self) {
+    fn interrupt(&mut self) -> ExitStatus {
         let mut process = self.process.take().unwrap();
         let group = format!("-{}", process.id());
         assert!(Command::new("kill").args(["-INT", "--", &group]).status().unwrap().success());
-        process.wait().unwrap();
+        process.wait().unwrap()
     }
 }
 

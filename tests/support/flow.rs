@@ -59,6 +59,11 @@ impl Tokens {
 impl Flow {
     /// A request for `openid profile email offline_access` with PKCE, nonce and state, in a new browser.
     pub fn new(gateway: &Gateway, client: &Client) -> Flow {
+        Flow::at(&gateway.issuer, client)
+    }
+
+    /// The same at an issuer whose gateway somebody else started.
+    pub fn at(issuer: &str, client: &Client) -> Flow {
         let (code_verifier, code_challenge) = pkce();
         let parameters = [
             ("response_type", "code"),
@@ -74,7 +79,7 @@ impl Flow {
             browser: Browser::new(),
             parameters: parameters.map(|(name, value)| (name.into(), value.into())).into(),
             code_verifier,
-            issuer: gateway.issuer.clone(),
+            issuer: issuer.into(),
             client: client.clone(),
         }
     }
