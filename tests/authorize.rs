@@ -233,6 +233,8 @@ async fn a_request_goes_from_sign_in_over_consent_to_a_code_and_is_remembered() 
     let consent = &next["answer"];
     let page = call(&sql, "consent_page", &[&consent["resume"].as_str(), &cookie, &"browser"]).await;
     let shown = json!({
+        // Bound to this browser already, so it is the same one.
+        "resume": consent["resume"],
         "client": {"client_id": app.id, "client_name": "Notes on the web"},
         "redirect_host": "notes.example",
         "scopes": [

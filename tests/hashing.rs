@@ -16,9 +16,9 @@ async fn at_most_two_attempts_of_an_account_are_in_flight() {
     let db = Database::new().await;
     let holders = [db.owner().await, db.owner().await];
     for holder in &holders {
-        // Twice in one transaction is one attempt, and a savepoint does not give it back.
+        // Twice in one transaction is one attempt.
         holder
-            .batch_execute("begin; select identity.sign_in_slot('bob'); savepoint s; select identity.sign_in_slot('bob'); rollback to s")
+            .batch_execute("begin; select identity.sign_in_slot('bob'); select identity.sign_in_slot('bob')")
             .await
             .unwrap();
     }
@@ -32,7 +32,7 @@ async fn at_most_two_attempts_of_an_account_are_in_flight() {
     let (waited, _) = tokio::join!(waiting, async { holders[0].batch_execute("commit").await.unwrap() });
     waited.unwrap();
     holders[0].batch_execute("begin; select identity.sign_in_slot('bob')").await.unwrap();
-    holders[1].batch_execute("rollback to s; release s; select 1 / 0").await.unwrap_err();
+    holders[1].batch_execute("select 1 / 0").await.unwrap_err();
     superuser.batch_execute("set pg_identity.hash_wait = 0; select identity.sign_in_slot('bob')").await.unwrap();
 }
 
@@ -144,10 +144,19 @@ async fn a_guess_that_is_rolled_back_still_counts() {
     let db = Database::new().await;
     let guess = "select identity.sign_in_slot('mallory'), identity.argon2_spend('sign_in')";
     let thief = db.owner().await;
-    // A savepoint gives no second guess.
-    thief.batch_execute(&format!("begin; savepoint s; {guess}; rollback to s")).await.unwrap();
+    // A transaction gives no second guess, whether of the same account or of another.
+    thief.batch_execute(&format!("begin; {guess}")).await.unwrap();
     assert_eq!(refusal(&thief, guess).await, "ID004");
+    thief.batch_execute("rollback; begin; select identity.sign_in_slot('bob')").await.unwrap();
+    assert_eq!(refusal(&thief, guess).await, "ID005");
+    // A subtransaction gives none: it could be rolled back alone, and the answer kept.
+    thief.batch_execute("rollback; begin; savepoint s").await.unwrap();
+    assert_eq!(refusal(&thief, guess).await, "ID005");
     thief.batch_execute("rollback").await.unwrap();
+    let caught = format!(
+        "do $$ begin perform from ({guess}) g; exception when others then raise exception using errcode = sqlstate; end $$"
+    );
+    assert_eq!(refusal(&thief, &caught).await, "ID005");
     // Nor does ending the connection in the middle.
     let second = db.owner().await;
     second.batch_execute(&format!("begin; {guess}")).await.unwrap();

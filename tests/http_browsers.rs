@@ -128,7 +128,45 @@ async fn a_first_visit_from_another_site_can_sign_in() {
     let request = flow.browser.http.get(page.url.join(&next).unwrap()).header("Sec-Fetch-Site", "same-origin");
     let page = flow.browser.send(request).await;
     assert!(page.has("sign-in"), "{}", page.body);
+    // From here on it is this browser's: neither the link nor the form is good for a sign-in anywhere else.
+    let bound = page.form("sign-in").fields.into_iter().find(|(name, _)| name == "resume").unwrap().1;
+    let link = page.url.query_pairs().find(|(name, _)| name == "resume").unwrap().1.into_owned();
+    assert_ne!(bound, link);
+    let stranger = Browser::new();
+    let own = stranger.open(site.flow().url()).await;
+    for resume in [bound.as_str(), link.as_str()] {
+        let fields = [("resume", resume), ("username", &site.alice.username), ("password", &site.alice.password)];
+        assert_error_page(&stranger.press(&own, "sign-in", &fields).await, "invalid_request");
+    }
     let page = flow.browser.sign_in(&page, &site.alice.username, &site.alice.password).await;
     let page = flow.browser.press(&page, "allow", &[]).await;
     assert!(page.location_parameter("code").is_some(), "{}", page.body);
+}
+
+/// A HEAD that did what GET does would issue codes and end sessions unseen.
+#[tokio::test]
+async fn a_wrong_method_is_told_and_does_nothing() {
+    let site = Site::new().await;
+    for (method, path, allowed) in [
+        ("HEAD", "/authorize", None),
+        ("HEAD", "/consent", None),
+        ("HEAD", "/logout", None),
+        ("GET", "/token", Some("POST")),
+        ("GET", "/logout/confirm", Some("POST")),
+        ("PUT", "/login", Some("GET,HEAD,POST")),
+    ] {
+        let browser = Browser::new();
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        let request = browser.http.request(method.clone(), site.gateway.url(path)).header("Accept", "text/html");
+        let page = browser.send(request).await;
+        assert_eq!(page.status, 405, "{method} {path}");
+        assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
+        if let Some(allowed) = allowed {
+            assert_eq!(page.headers["allow"], allowed);
+            assert!(page.has("error"), "{}", page.body);
+        }
+        let page = browser.send(browser.http.request(method.clone(), site.gateway.url(path))).await;
+        assert_eq!(page.headers["content-type"], "application/json", "{method} {path}");
+        assert_eq!(page.headers["access-control-allow-origin"], "*");
+    }
 }

@@ -156,7 +156,7 @@ async fn the_synchroniser_writes_keys_of_trusted_issuers_and_is_refused_everythi
         .execute("select identity.trust_issuer($1, $2, $3)", &[&ISSUER, &API, &before.jwks()])
         .await
         .unwrap();
-    assert_ne!(sqlstate(authenticate(&app, &token).await), "accepted");
+    assert_eq!(sqlstate(authenticate(&app, &token).await), "ID106");
     sync.execute(replace, &[&ISSUER, &after.jwks()]).await.unwrap();
     assert_eq!(sqlstate(authenticate(&app, &token).await), "accepted");
     for refused in [

@@ -147,3 +147,18 @@ async fn a_cookie_that_is_not_ours_is_nobody() {
         db.gateway_role().await.query_one("select outcome from identity.account_page(null)", &[]).await.unwrap();
     assert_eq!(nothing.get::<_, String>(0), "sign_in");
 }
+
+#[tokio::test]
+async fn a_transaction_that_may_see_the_past_is_refused() {
+    let db = Database::new().await;
+    let alice = user(&db, "alice").await;
+    let cookie = cookie(&db, &alice, None).await;
+    let gateway = db.gateway_role().await;
+    for level in ["repeatable read", "serializable"] {
+        gateway.batch_execute(&format!("begin isolation level {level}")).await.unwrap();
+        let refused = gateway.query("select identity.account_page($1)", &[&cookie]).await.unwrap_err();
+        assert_eq!(refusal(&refused).0, "ID005", "{level}");
+        gateway.batch_execute("rollback").await.unwrap();
+    }
+    assert_eq!(page(&db, &cookie).await.0, "page");
+}

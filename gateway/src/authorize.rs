@@ -12,12 +12,12 @@ use tokio_postgres::types::{Json, ToSql};
 use crate::web::cookies::Cookies;
 use crate::web::database::{Call, Pool};
 use crate::web::form::{Form, Malformed, Parameters};
-use crate::web::outcome;
 use crate::web::state::AppState;
+use crate::web::{outcome, refusal};
 
 /// The endpoints of this feature. No CORS: a person's browser comes here as a whole, with its cookies.
 pub fn routes() -> Router<AppState> {
-    Router::new().route("/authorize", get(authorize).post(defer))
+    Router::new().route("/authorize", get(authorize).head(refusal::no_head).post(defer))
 }
 
 /// The statements of this feature.

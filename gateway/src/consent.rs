@@ -13,11 +13,11 @@ use crate::web::database::{Call, Pool};
 use crate::web::form::{Form, Malformed, Query};
 use crate::web::page::{self, Client, Forms, Scope, Site, Trouble};
 use crate::web::state::AppState;
-use crate::web::{csrf, outcome};
+use crate::web::{csrf, outcome, refusal};
 
 /// The endpoints of this feature.
 pub fn routes() -> Router<AppState> {
-    Router::new().route("/consent", get(show).post(submit))
+    Router::new().route("/consent", get(show).head(refusal::no_head).post(submit))
 }
 
 /// The statements of this feature.
@@ -40,6 +40,8 @@ struct ConsentPage<'a> {
 
 #[derive(Deserialize)]
 struct PageAnswer {
+    /// The request, bound to this browser.
+    resume: String,
     client: Client,
     /// Where the browser goes afterwards: the one thing here that a stranger cannot choose freely.
     redirect_host: String,
@@ -90,7 +92,7 @@ async fn show_page(state: &AppState, cookies: &Cookies, query: Result<Query, Mal
     let consent = ConsentPage {
         site: Site::of(state),
         page: &answer,
-        resume: resume.unwrap_or_default(),
+        resume: &answer.resume,
         // Bound to the session: after somebody else has signed in, this page allows nothing any more.
         csrf: cookies.session().map(csrf::token).unwrap_or_default(),
     };

@@ -65,6 +65,8 @@ struct MomentPage {
 
 #[derive(Deserialize)]
 struct PageAnswer {
+    /// The request, bound to this browser.
+    resume: Option<String>,
     client: Option<Client>,
     login_hint: Option<String>,
     username: Option<String>,
@@ -112,9 +114,11 @@ async fn show_page(
         return Err(answer.into());
     }
     let answer: PageAnswer = answer.read()?;
-    let again = answer.username.is_some();
-    let username = answer.username.or(answer.login_hint).unwrap_or_default();
-    LoginPage { client: answer.client, again, ..LoginPage::of(state, cookies, resume, &username) }
+    // A hint at somebody else than who is signed in: it is not the same person again.
+    let again = answer.username.is_some()
+        && answer.login_hint.as_ref().is_none_or(|hint| answer.username.as_ref() == Some(hint));
+    let username = answer.login_hint.or(answer.username).unwrap_or_default();
+    LoginPage { client: answer.client, again, ..LoginPage::of(state, cookies, answer.resume.as_deref(), &username) }
         .respond(StatusCode::OK)
 }
 

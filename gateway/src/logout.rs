@@ -23,12 +23,13 @@ use crate::web::form::{Form, Malformed, Query};
 use crate::web::page::{self, Client, Forms, Site, Trouble};
 use crate::web::response::Redirection;
 use crate::web::state::AppState;
-use crate::web::{csrf, response};
+use crate::web::{csrf, refusal, response};
 
 /// The endpoints of this feature.
 pub fn routes() -> Router<AppState> {
     Router::new()
-        .route("/logout", get(show).post(repeat))
+        // A HEAD that did what GET does would end sessions unseen.
+        .route("/logout", get(show).head(refusal::no_head).post(repeat))
         .route("/logout/confirm", post(submit))
         .route("/logout/done", get(done))
 }

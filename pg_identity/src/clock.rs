@@ -21,7 +21,12 @@ pub fn statement_seconds() -> i64 {
     statement_microseconds().div_euclid(1_000_000)
 }
 
-/// Microseconds since 1970 now, by the system's clock; for making ids, not for expiry.
+/// Whole seconds since 1970 now, by the system's clock.
+pub fn wall_seconds() -> i64 {
+    wall_microseconds().div_euclid(1_000_000)
+}
+
+/// Microseconds since 1970 now, by the system's clock. Readers never ask it: it moves within a statement.
 pub fn wall_microseconds() -> i64 {
     std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)

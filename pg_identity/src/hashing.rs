@@ -14,13 +14,11 @@ use pgrx::{pg_guard, pg_sys};
 
 use crate::errors::{Code, Error};
 pub use crate::places::Budget;
-use crate::places::{Account, Places, Queue, condition, wake, with_places};
+use crate::places::{Account, COOLING, Places, Queue, condition, wake, with_places};
 use crate::settings;
 
 /// README, decision 11.
 const PER_ACCOUNT: usize = 2;
-/// Microseconds that an attempt counts when its transaction did not: the longest delay of `identity_store.sign_in_delay`.
-const COOLING: i64 = 30_000_000;
 /// A waiter looks again after this long even if nobody woke it: a wake-up can be lost to a waiter that gives up.
 const LONGEST_NAP: Duration = Duration::from_millis(50);
 
@@ -61,9 +59,22 @@ pub fn turn(budget: Budget) -> Result<Turn, Error> {
 /// Waits until fewer than two sign-ins of the account are in flight, and counts this one until the transaction ends.
 ///
 /// # Errors
-/// As [`turn`]; ID004 also for a second attempt after a hash in the same transaction, which a savepoint could have undone.
+/// As [`turn`]; ID004 also for a second attempt after a hash in the same transaction; ID005 in a subtransaction, whose end
+/// would undo the count and not the answer, and for another account in the same transaction.
 pub fn enter_account(key: [u8; 16]) -> Result<(), Error> {
+    settings::require_preload()?;
+    // SAFETY: reads the state of this backend's transaction.
+    if unsafe { pg_sys::GetCurrentTransactionNestLevel() } > 1 {
+        return Err(Error::new(Code::InvalidParameter, "a sign-in cannot run in a subtransaction")
+            .with_hint("Call it without savepoints and outside blocks with an exception handler."));
+    }
     let me = process();
+    // One transaction that holds many accounts would keep all of their owners out.
+    if HOLDING.load(Ordering::Relaxed) && with_places(|places| places.accounts_of(me).any(|account| account.key != key))
+    {
+        return Err(Error::new(Code::InvalidParameter, "this transaction has a sign-in of another account in flight")
+            .with_hint("Commit first."));
+    }
     let mut spent = false;
     wait(Queue::Account, |places| {
         if let Some(mine) = places.accounts_of(me).find(|account| account.key == key) {
@@ -76,7 +87,7 @@ pub fn enter_account(key: [u8; 16]) -> Result<(), Error> {
             return None;
         }
         let place = places.free_account(now)?;
-        *place = Account { process: me, key, ..Account::NOBODY };
+        *place = Account { process: me, key, since: now, ..Account::NOBODY };
         Some(())
     })?;
     if spent {

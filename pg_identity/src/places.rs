@@ -12,6 +12,9 @@ pub const MOST_PLACES: i32 = 256;
 const PLACES: usize = MOST_PLACES as usize;
 /// Sign-ins in flight in the whole server, waiting ones not counted.
 const ACCOUNTS: usize = 1024;
+/// Microseconds that an attempt counts when its transaction does not, or goes on: the longest delay of
+/// `identity_store.sign_in_delay`.
+pub const COOLING: i64 = 30_000_000;
 const LOCK: &CStr = c"pg_identity_hashing";
 
 /// Whose turn it is.
@@ -70,6 +73,8 @@ pub struct Account {
     pub process: i32,
     /// Whether a hash was computed: then a rollback would undo the count of a guess that has been answered.
     pub spent: bool,
+    /// When it began. A transaction that goes on for longer than an attempt counts keeps nobody out any more.
+    pub since: i64,
     /// Taken until then, though by no process any more (microseconds since 2000, as `GetCurrentTimestamp`).
     pub cooling_until: i64,
     /// Digest of the account: no names in shared memory.
@@ -78,11 +83,11 @@ pub struct Account {
 
 impl Account {
     /// A free place.
-    pub const NOBODY: Self = Self { process: 0, spent: false, cooling_until: 0, key: [0; 16] };
+    pub const NOBODY: Self = Self { process: 0, spent: false, since: 0, cooling_until: 0, key: [0; 16] };
 
     /// Whether it counts for its account.
     pub fn taken(&self, now: i64) -> bool {
-        self.process != 0 || self.cooling_until > now
+        (self.process != 0 && self.since.saturating_add(COOLING) > now) || self.cooling_until > now
     }
 }
 
@@ -96,10 +101,9 @@ impl Places {
         holders.get_mut(..limit).unwrap_or_default()
     }
 
-    /// A place for another sign-in; when there is none, the one that has cooled longest.
+    /// A place for another sign-in.
     pub fn free_account(&mut self, now: i64) -> Option<&mut Account> {
-        let idle = self.accounts.iter_mut().filter(|account| account.process == 0);
-        idle.min_by_key(|account| account.cooling_until.max(now))
+        self.accounts.iter_mut().find(|account| account.process == 0 && account.cooling_until <= now)
     }
 
     /// The sign-ins that the process has in flight.

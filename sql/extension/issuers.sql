@@ -1,7 +1,8 @@
 -- Trusted issuers: other OpenID providers whose tokens this database believes, and their public keys (RFC 7517).
 --
---   trust_issuer(issuer, audience, jwks, …)   administrators, the synchroniser of keys
---   distrust_issuer(issuer)                   the same
+--   trust_issuer(issuer, audience, jwks, …)   administrators
+--   distrust_issuer(issuer)                   administrators
+--   trusted_keys_replace(issuer, jwks)        identity_sync: whoever fetches the keys of issuers that are trusted
 --
 -- Every key carries the one algorithm that its signatures are checked with; a token only repeats it (RFC 8725 §3.1).
 
@@ -10,6 +11,7 @@ create table identity.trusted_issuers (
   audience text not null check (audience <> ''),
   typ text check (typ <> ''),
   claims jsonb not null check (jsonb_typeof(claims) = 'object'),
+  algorithms text[] not null,
   subject_is_user_id boolean not null,
   trusted_at timestamptz not null,
   keys_written_at timestamptz not null
@@ -22,6 +24,7 @@ comment on column identity.trusted_issuers.issuer is 'iss of its tokens, byte fo
 comment on column identity.trusted_issuers.audience is 'The audience that its tokens must name';
 comment on column identity.trusted_issuers.typ is 'typ of its access tokens; NULL: JWT, at+jwt or none, and no claim that only ID or logout tokens have';
 comment on column identity.trusted_issuers.claims is 'Claim mapping: reader to name of a claim, path, or null';
+comment on column identity.trusted_issuers.algorithms is 'Algorithms that its keys may have, first choice first';
 comment on column identity.trusted_issuers.subject_is_user_id is 'Its subjects are ids of our users; at most one issuer may say so';
 comment on column identity.trusted_issuers.trusted_at is 'When it was first trusted';
 comment on column identity.trusted_issuers.keys_written_at is 'When its keys were last written';
@@ -71,8 +74,6 @@ create function identity.trust_issuer(
 ) returns void
 language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
 as $$
-declare
-  keys jsonb;
 begin
   if issuer is null or length(issuer) not between 1 and 2048 then
     raise exception using errcode = 'ID005', message = 'issuer is not a text of 1 to 2048 characters';
@@ -91,7 +92,6 @@ begin
     raise exception using errcode = 'ID005', message = 'jwks, claims, algorithms or subject_is_user_id is null, or typ is empty';
   end if;
   perform identity.claim_mapping_check(claims);
-  keys := identity.jwks_read(jwks, to_jsonb(algorithms));
   if subject_is_user_id then
     -- Of two at once the second waits, and sees the first.
     lock table identity.trusted_issuers in share row exclusive mode;
@@ -101,15 +101,13 @@ begin
         hint = 'At most one trusted issuer may name our users.';
     end if;
   end if;
-  insert into identity.trusted_issuers as t (issuer, audience, typ, claims, subject_is_user_id, trusted_at, keys_written_at)
-  values (trust_issuer.issuer, trust_issuer.audience, trust_issuer.typ, trust_issuer.claims, trust_issuer.subject_is_user_id, now(), now())
+  insert into identity.trusted_issuers as t (issuer, audience, typ, claims, algorithms, subject_is_user_id, trusted_at, keys_written_at)
+  values (trust_issuer.issuer, trust_issuer.audience, trust_issuer.typ, trust_issuer.claims, trust_issuer.algorithms,
+    trust_issuer.subject_is_user_id, now(), now())
   on conflict on constraint trusted_issuers_pkey do update
-    set audience = excluded.audience, typ = excluded.typ, claims = excluded.claims,
+    set audience = excluded.audience, typ = excluded.typ, claims = excluded.claims, algorithms = excluded.algorithms,
         subject_is_user_id = excluded.subject_is_user_id, keys_written_at = excluded.keys_written_at;
-  delete from identity.trusted_keys k where k.issuer = trust_issuer.issuer;
-  insert into identity.trusted_keys (issuer, kid, algorithm, public_jwk)
-  select trust_issuer.issuer, key ->> 'kid', key ->> 'algorithm', key -> 'jwk'
-  from jsonb_array_elements(keys) as key;
+  perform identity.trusted_keys_replace(trust_issuer.issuer, trust_issuer.jwks);
 end
 $$;
 alter function identity.trust_issuer(text, text, jsonb, jsonb, text, text[], boolean) owner to identity_owner;
@@ -117,7 +115,39 @@ comment on function identity.trust_issuer(text, text, jsonb, jsonb, text, text[]
   'Believes the tokens of an issuer for one audience, or replaces what was said about it, keys included. claims maps readers (session_id, client_id, grant_id, organization_id, token_id, acr, auth_time, amr, scopes, roles, permissions, actor) to the name of a claim, to a path as a list of names, or to null; roles, permissions, organization_id and grant_id are taken only where mapped. typ: that of its access tokens. algorithms: which are allowed; a key without alg gets the first that fits. subject_is_user_id: user_id() answers with its subjects. Raises ID005, changing nothing.';
 revoke all on function identity.trust_issuer(text, text, jsonb, jsonb, text, text[], boolean) from public;
 grant execute on function identity.trust_issuer(text, text, jsonb, jsonb, text, text[], boolean)
-  to identity_owner, identity_admin, identity_sync;
+  to identity_owner, identity_admin;
+
+-- For whoever fetches keys: whom to trust, and for what, is an administrator's decision.
+create function identity.trusted_keys_replace(issuer text, jwks jsonb)
+returns void
+language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  keys jsonb;
+  allowed text[];
+begin
+  update identity.trusted_issuers t set keys_written_at = now()
+  where t.issuer = trusted_keys_replace.issuer returning t.algorithms into allowed;
+  if not found then
+    raise exception using errcode = 'ID006',
+      message = 'issuer is not trusted',
+      hint = 'An administrator trusts it first, with identity.trust_issuer().';
+  end if;
+  if jwks is null then
+    raise exception using errcode = 'ID005', message = 'jwks is null';
+  end if;
+  keys := identity.jwks_read(jwks, to_jsonb(allowed));
+  delete from identity.trusted_keys k where k.issuer = trusted_keys_replace.issuer;
+  insert into identity.trusted_keys (issuer, kid, algorithm, public_jwk)
+  select trusted_keys_replace.issuer, key ->> 'kid', key ->> 'algorithm', key -> 'jwk'
+  from jsonb_array_elements(keys) as key;
+end
+$$;
+alter function identity.trusted_keys_replace(text, jsonb) owner to identity_owner;
+comment on function identity.trusted_keys_replace(text, jsonb) is
+  'Replaces the keys of an issuer that is trusted already; nothing else about it changes. Raises ID005 for a set that cannot be used, ID006 when the issuer is not trusted, changing nothing.';
+revoke all on function identity.trusted_keys_replace(text, jsonb) from public;
+grant execute on function identity.trusted_keys_replace(text, jsonb) to identity_owner, identity_admin, identity_sync;
 
 create function identity.distrust_issuer(issuer text)
 returns void
@@ -134,4 +164,4 @@ alter function identity.distrust_issuer(text) owner to identity_owner;
 comment on function identity.distrust_issuer(text) is
   'Believes no token of this issuer any more, from the next authenticate on, and forgets its keys. Raises ID006 when it is not trusted.';
 revoke all on function identity.distrust_issuer(text) from public;
-grant execute on function identity.distrust_issuer(text) to identity_owner, identity_admin, identity_sync;
+grant execute on function identity.distrust_issuer(text) to identity_owner, identity_admin;

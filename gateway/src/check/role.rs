@@ -59,8 +59,8 @@ const EXCESS: &str = "
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     where n.nspname in ('identity', 'identity_store')
       and case when c.relkind in ('r', 'p', 'v', 'm', 'f')
-            then pg_catalog.has_table_privilege(session_user, c.oid, 'select, insert, update, delete, truncate, trigger')
-              or pg_catalog.has_any_column_privilege(session_user, c.oid, 'select, insert, update')
+            then pg_catalog.has_table_privilege(session_user, c.oid, 'select, insert, update, delete, truncate, references, trigger')
+              or pg_catalog.has_any_column_privilege(session_user, c.oid, 'select, insert, update, references')
             when c.relkind = 'S' then pg_catalog.has_sequence_privilege(session_user, c.oid, 'usage, select, update')
             else false end
     having count(*) > 0

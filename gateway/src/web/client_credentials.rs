@@ -139,7 +139,7 @@ fn form_decoded(bytes: &[u8]) -> Option<String> {
     match super::form::decode(bytes) {
         Ok(text) => Some(text),
         // Not encoded by the client: a `%` that stands for itself.
-        Err(Malformed::Encoding) => String::from_utf8(bytes.to_vec()).ok(),
+        Err(Malformed::Encoding) => String::from_utf8(bytes.to_vec()).ok().filter(|text| !text.contains('\0')),
         Err(_) => None,
     }
 }
@@ -195,7 +195,16 @@ mod tests {
 
     #[test]
     fn what_is_no_basic_header_is_not_guessed_at() {
-        for header in ["Bearer abc", "Basic", "Basic !", &basic("nocolon"), &basic(":secret"), &basic("a:\0")] {
+        for header in [
+            "Bearer abc",
+            "Basic",
+            "Basic !",
+            &basic("nocolon"),
+            &basic(":secret"),
+            &basic("a:\0"),
+            &basic("a%\0:b"),
+            &basic("a:%\0"),
+        ] {
             assert_eq!(read(&[header], ""), Err(CredentialsError::BadBasic), "{header}");
         }
     }

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::{
     outcome::Outcome,
-    refusal::{Reader, refuse},
+    refusal::{Reader, refuse, wrong_method},
     state::AppState,
 };
 
@@ -32,6 +32,17 @@ pub async fn guard(State(state): State<AppState>, request: Request, next: Next) 
             // The rest of the body is not read, so nothing else can be sent on this connection.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             response
+        }
+        // The router's own 405 is empty.
+        Ok(response)
+            if response.status() == StatusCode::METHOD_NOT_ALLOWED
+                && !response.headers().contains_key(header::CONTENT_TYPE) =>
+        {
+            let mut refusal = wrong_method(&state, reader);
+            if let Some(allowed) = response.headers().get(header::ALLOW) {
+                refusal.headers_mut().insert(header::ALLOW, allowed.clone());
+            }
+            refusal
         }
         Ok(response) => response,
         Err(_) => refuse(&state, reader, Outcome::TemporarilyUnavailable, "the request took too long"),

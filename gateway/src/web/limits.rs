@@ -14,8 +14,8 @@ use std::{
 use axum::{
     Extension,
     extract::{Request, State},
-    http::HeaderValue,
     http::header::RETRY_AFTER,
+    http::{HeaderValue, Method},
     middleware::Next,
     response::Response,
 };
@@ -83,7 +83,9 @@ pub async fn limit(
     request: Request,
     next: Next,
 ) -> Response {
-    match state.limits.wait(source.address) {
+    // A preflight costs as little as its refusal, which a browser would take for a broken server.
+    let wait = if request.method() == Method::OPTIONS { None } else { state.limits.wait(source.address) };
+    match wait {
         None => next.run(request).await,
         Some(wait) => {
             counter!("gateway_limited_total").increment(1);

@@ -1,7 +1,11 @@
 //! What plumbing answers when no handler is reached: a page to a browser, an OAuth error to a client.
 
 use axum::{
-    http::{HeaderMap, StatusCode, header::ACCEPT},
+    extract::State,
+    http::{
+        HeaderMap, HeaderValue, StatusCode,
+        header::{ACCEPT, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS},
+    },
     response::{IntoResponse, Response},
 };
 
@@ -35,8 +39,29 @@ impl Reader {
 pub fn refuse(state: &AppState, reader: Reader, outcome: Outcome, description: &str) -> Response {
     match reader {
         Reader::Person => page::error(state, outcome.status(), outcome.label(), description),
-        Reader::Client => Reply::refusal(outcome, description).into_response(),
+        Reader::Client => {
+            let mut response = Reply::refusal(outcome, description).into_response();
+            // An application in a browser must be able to read when to come back. Refused requests do not reach the layer
+            // that answers for the endpoints themselves (cors.rs), and there is nothing in here to keep from anybody.
+            let headers = response.headers_mut();
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("retry-after"));
+            response
+        }
     }
+}
+
+/// 405: the address is right and the method is not.
+pub fn wrong_method(state: &AppState, reader: Reader) -> Response {
+    let description = "this address does not take requests of this method";
+    let mut response = refuse(state, reader, Outcome::InvalidRequest, description);
+    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+    response
+}
+
+/// For `.head(…)` where a GET changes something: it would issue codes and end sessions unseen.
+pub async fn no_head(State(state): State<AppState>, headers: HeaderMap) -> Response {
+    wrong_method(&state, Reader::of(&headers))
 }
 
 /// 429: this source asks for too much. The error says that nothing is wrong with what the client holds; `slow_down` has a

@@ -8,10 +8,13 @@ returns table (outcome text, detail text, answer json)
 language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-  request jsonb := identity_store.resume_open(consent_page.resume, consent_page.browser_cookie);
+  request jsonb;
+  bound text;
   session identity_store.sessions;
   v record;
 begin
+  select a.request, a.resume into request, bound
+  from identity_store.resume_adopt(consent_page.resume, consent_page.browser_cookie) a;
   if request is null then
     return query select * from identity_store.resume_refuse();
     return;
@@ -24,6 +27,7 @@ begin
     return query select 'sign_in', v.rule, json_build_object('resume', identity_store.resume_seal(request));
   else
     return query select 'page', null::text, json_build_object(
+      'resume', bound,
       'client', identity_store.client_display((v.client).id),
       -- Who registered a client chose its name and logo; the host is what a person can check.
       'redirect_host', (select coalesce(substring(uri from '^https?://(\[[^]]*\]|[^/?:]+)'), substring(uri from '^[^:]+'))
@@ -39,7 +43,7 @@ end
 $$;
 comment on function identity.consent_page(text, text, text) is
   'What the consent page shows. Evidence: resume, bound to the browser cookie, and the session cookie. '
-  'Outcomes: page {client, redirect_host, scopes, resources, user}; sign_in {resume}; error_page {error, error_description}.';
+  'Outcomes: page {resume (for the form), client, redirect_host, scopes, resources, user}; sign_in {resume}; error_page {error, error_description}.';
 revoke all on function identity.consent_page(text, text, text) from public;
 grant execute on function identity.consent_page(text, text, text) to identity_gateway;
 

@@ -21,8 +21,9 @@ declare
   failures integer;
   reaped integer;
 begin
-  -- One runner at a time; who comes second has nothing to do. The number is of this function alone.
-  if not pg_try_advisory_xact_lock(hashtextextended('identity.maintenance_run', 0)) then
+  -- One runner at a time; who comes second has nothing to do. A row, because anybody who can connect can take an advisory lock.
+  perform from identity_store.partition_settings s where s.table_name = 'audit_events' for update skip locked;
+  if not found then
     return query select 'ok', 'another run is under way', json_build_object('running', true);
     return;
   end if;

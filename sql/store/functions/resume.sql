@@ -1,7 +1,8 @@
 -- The state of a pending authorization: sealed, never stored (README, decision 7: an unauthenticated request writes nothing).
 --
 --   identity_store.resume_seal     authorization
---   identity_store.resume_open     sign-in page, sign-in, consent, authorization_resume
+--   identity_store.resume_open     sign-in, consent: what a form brings back
+--   identity_store.resume_adopt    sign-in page, consent page, authorization_resume: what a link brings
 --   identity_store.resume_refuse   the same and logout_confirm: what they answer when it cannot be opened
 --   identity_store.browser_hash    what binds it to the browser
 --
@@ -22,16 +23,31 @@ returns jsonb
 language sql stable parallel safe
 as $$
   -- The link of one browser does nothing in another: what a stranger started, nobody finishes by following a link.
-  -- A first visit from another site must not be given a cookie yet (README, decision 7): its request belongs to nobody, as
-  -- the link it came by, until a browser with a cookie opens it; from then on it is that browser's.
-  select s.state || jsonb_build_object('browser', b.hash)
-  from identity.state_open('authorization', resume_open.resume) as s (state),
-    identity_store.browser_hash(resume_open.browser_cookie) as b (hash)
-  where coalesce(s.state ->> 'browser', b.hash) = b.hash
+  select s.state
+  from identity.state_open('authorization', resume_open.resume) as s (state)
+  where s.state ->> 'browser' = identity_store.browser_hash(resume_open.browser_cookie)
 $$;
 comment on function identity_store.resume_open(text, text) is
-  'The pending authorization inside resume; NULL when it is malformed, expired or of another browser.';
+  'The pending authorization inside resume; NULL when it is malformed, expired, of another browser or of none.';
 revoke all on function identity_store.resume_open(text, text) from public;
+
+create or replace function identity_store.resume_adopt(resume text, browser_cookie text)
+returns table (request jsonb, resume text)
+language sql volatile parallel unsafe
+as $$
+  -- A first visit from another site must not be given a cookie yet (README, decision 7): its request belongs to nobody, as
+  -- the link it came by. The first page binds it to the browser that sees it, and only that form can be sent.
+  select o.request, $1 from identity_store.resume_open($1, $2) as o (request) where o.request is not null
+  union all
+  select n.request, identity_store.resume_seal(n.request)
+  from identity.state_open('authorization', $1) as s (state),
+    identity_store.browser_hash($2) as b (hash),
+    jsonb_set(s.state, '{browser}', to_jsonb(b.hash)) as n (request)
+  where s.state ->> 'browser' is null and b.hash is not null
+$$;
+comment on function identity_store.resume_adopt(text, text) is
+  'For pages: the pending authorization, and its seal from now on, which binds a request that belonged to no browser to this one. No row when it is malformed, expired or of another browser.';
+revoke all on function identity_store.resume_adopt(text, text) from public;
 
 create or replace function identity_store.resume_refuse()
 returns table (outcome text, detail text, answer json)

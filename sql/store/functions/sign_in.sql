@@ -7,15 +7,17 @@
 
 create or replace function identity.sign_in_page(resume text, session_cookie text, browser_cookie text)
 returns table (outcome text, detail text, answer json)
-language plpgsql stable parallel safe security definer
+language plpgsql volatile parallel unsafe security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   request jsonb;
+  bound text;
   present identity_store.sessions;
 begin
   if sign_in_page.resume is not null then
-    request := identity_store.resume_open(sign_in_page.resume, sign_in_page.browser_cookie);
+    select a.request, a.resume into request, bound
+    from identity_store.resume_adopt(sign_in_page.resume, sign_in_page.browser_cookie) a;
     if request is null then
       return query select * from identity_store.resume_refuse();
       return;
@@ -23,13 +25,14 @@ begin
   end if;
   present := identity_store.session_read(sign_in_page.session_cookie);
   return query select 'page', null::text, json_strip_nulls(json_build_object(
+    'resume', bound,
     'client', identity_store.client_display(request -> 'parameters' ->> 'client_id'),
     'login_hint', request -> 'parameters' ->> 'login_hint',
     'username', (select u.username from identity_store.users u where u.id = present.user_id)));
 end
 $$;
 comment on function identity.sign_in_page(text, text, text) is
-  'What the sign-in page shows. resume: the sealed authorization request, NULL for the account page. Outcomes: page {client?, login_hint?, username? (who is signed in and is asked again)}, error_page {error, error_description}.';
+  'What the sign-in page shows. resume: the sealed authorization request, NULL for the account page. Outcomes: page {resume? (for the form), client?, login_hint?, username? (who is signed in and is asked again)}, error_page {error, error_description}.';
 revoke all on function identity.sign_in_page(text, text, text) from public;
 grant execute on function identity.sign_in_page(text, text, text) to identity_gateway;
 

@@ -63,9 +63,7 @@ as $$
 declare
   seconds integer;
 begin
-  if current_setting('transaction_isolation') <> 'read committed' then
-    raise exception using errcode = 'ID005', message = 'signing in needs a read committed transaction';
-  end if;
+  perform identity_store.require_present();
   perform identity.sign_in_slot(sign_in_admit.key);
   select max(ceil(extract(epoch from b.blocked_until - clock_timestamp())))::integer into seconds
   from identity_store.sign_in_buckets b

@@ -87,6 +87,5 @@ comment on table identity_store.user_roles is 'Roles of people: the claim `roles
 comment on column identity_store.user_roles.user_id is 'Who has the role.';
 comment on column identity_store.user_roles.role is 'Compared as written, 1 to 100 characters.';
 
--- Application tables may point at people. That takes the schema's usage as well; rows stay unreadable without select.
-grant usage on schema identity_store to identity_app;
-grant references (id) on identity_store.users to identity_app;
+-- No REFERENCES for applications: PostgreSQL checks a foreign key as the owner of the table it points at, and casts that the
+-- application wrote for its own column would run there as identity_owner. Their tables hold the id without a foreign key.
