@@ -136,7 +136,13 @@ async fn a_first_visit_from_another_site_can_sign_in() {
     let own = stranger.open(site.flow().url()).await;
     for resume in [bound.as_str(), link.as_str()] {
         let fields = [("resume", resume), ("username", &site.alice.username), ("password", &site.alice.password)];
-        assert_error_page(&stranger.press(&own, "sign-in", &fields).await, "invalid_request");
+        let page = stranger.press(&own, "sign-in", &fields).await;
+        assert_eq!(
+            (page.status.as_u16(), page.text("error").as_deref()),
+            (400, Some("invalid_request")),
+            "{}",
+            page.body
+        );
     }
     let page = flow.browser.sign_in(&page, &site.alice.username, &site.alice.password).await;
     let page = flow.browser.press(&page, "allow", &[]).await;
@@ -167,6 +173,6 @@ async fn a_wrong_method_is_told_and_does_nothing() {
         }
         let page = browser.send(browser.http.request(method.clone(), site.gateway.url(path))).await;
         assert_eq!(page.headers["content-type"], "application/json", "{method} {path}");
-        assert_eq!(page.headers["access-control-allow-origin"], "*");
+        assert!(page.headers.get("access-control-allow-origin").is_none());
     }
 }

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::{
     outcome::Outcome,
-    refusal::{Reader, refuse, wrong_method},
+    refusal::{Reader, refuse, turn_away, wrong_method},
     state::AppState,
 };
 
@@ -27,7 +27,7 @@ pub async fn guard(State(state): State<AppState>, request: Request, next: Next) 
         }
         // tower-http says it in its own words.
         Ok(response) if response.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            let mut response = refuse(&state, reader, Outcome::InvalidRequest, "the request is too large");
+            let mut response = turn_away(&state, reader, Outcome::InvalidRequest, "the request is too large");
             *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
             // The rest of the body is not read, so nothing else can be sent on this connection.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -45,7 +45,7 @@ pub async fn guard(State(state): State<AppState>, request: Request, next: Next) 
             refusal
         }
         Ok(response) => response,
-        Err(_) => refuse(&state, reader, Outcome::TemporarilyUnavailable, "the request took too long"),
+        Err(_) => turn_away(&state, reader, Outcome::TemporarilyUnavailable, "the request took too long"),
     }
 }
 

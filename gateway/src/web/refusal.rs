@@ -39,16 +39,20 @@ impl Reader {
 pub fn refuse(state: &AppState, reader: Reader, outcome: Outcome, description: &str) -> Response {
     match reader {
         Reader::Person => page::error(state, outcome.status(), outcome.label(), description),
-        Reader::Client => {
-            let mut response = Reply::refusal(outcome, description).into_response();
-            // An application in a browser must be able to read when to come back. Refused requests do not reach the layer
-            // that answers for the endpoints themselves (cors.rs), and there is nothing in here to keep from anybody.
-            let headers = response.headers_mut();
-            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("retry-after"));
-            response
-        }
+        Reader::Client => Reply::refusal(outcome, description).into_response(),
     }
+}
+
+/// The answer to a request that is turned away before its endpoint sees it: for now, or because it is too large. An
+/// application in a browser must be able to read when to come back, and the layer that lets it (cors.rs) stands behind this.
+pub fn turn_away(state: &AppState, reader: Reader, outcome: Outcome, description: &str) -> Response {
+    let mut response = refuse(state, reader, outcome, description);
+    if reader == Reader::Client {
+        let headers = response.headers_mut();
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("retry-after"));
+    }
+    response
 }
 
 /// 405: the address is right and the method is not.
@@ -67,7 +71,7 @@ pub async fn no_head(State(state): State<AppState>, headers: HeaderMap) -> Respo
 /// 429: this source asks for too much. The error says that nothing is wrong with what the client holds; `slow_down` has a
 /// meaning of its own (RFC 8628 §3.5).
 pub fn too_many_requests(state: &AppState, reader: Reader) -> Response {
-    let mut response = refuse(state, reader, Outcome::TemporarilyUnavailable, "too many requests, please wait");
+    let mut response = turn_away(state, reader, Outcome::TemporarilyUnavailable, "too many requests, please wait");
     *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
     response
 }
