@@ -39,8 +39,10 @@ pub async fn guard(State(state): State<AppState>, request: Request, next: Next) 
                 && !response.headers().contains_key(header::CONTENT_TYPE) =>
         {
             let mut refusal = wrong_method(&state, reader);
-            if let Some(allowed) = response.headers().get(header::ALLOW) {
-                refusal.headers_mut().insert(header::ALLOW, allowed.clone());
+            for name in [header::ALLOW, header::VARY, header::ACCESS_CONTROL_ALLOW_ORIGIN] {
+                if let Some(value) = response.headers().get(&name) {
+                    refusal.headers_mut().insert(name, value.clone());
+                }
             }
             refusal
         }
