@@ -30,8 +30,10 @@ comment on column identity.trusted_issuers.trusted_at is 'When it was first trus
 comment on column identity.trusted_issuers.keys_written_at is 'When its keys were last written';
 select pg_catalog.pg_extension_config_dump('identity.trusted_issuers', '');
 
+-- No foreign key: rows of an extension's tables are restored in any order, in parallel ones at once. A key without its issuer
+-- opens nothing, because the issuer is looked up first.
 create table identity.trusted_keys (
-  issuer text collate "C" not null references identity.trusted_issuers on delete cascade,
+  issuer text collate "C" not null,
   kid text collate "C" not null,
   algorithm text not null check (algorithm in ('ES256', 'ES384', 'ES512', 'EdDSA', 'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512')),
   public_jwk jsonb not null,
@@ -154,6 +156,7 @@ returns void
 language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
+  delete from identity.trusted_keys k where k.issuer = distrust_issuer.issuer;
   delete from identity.trusted_issuers t where t.issuer = distrust_issuer.issuer;
   if not found then
     raise exception using errcode = 'ID006', message = 'issuer is not trusted';
