@@ -20,7 +20,8 @@ pub enum Command {
     Rotate,
     /// Ends a compromised key at once: nothing that it signed is accepted any more
     Revoke {
-        /// The key
+        /// The key; one in sixty-four begins with a hyphen
+        #[arg(allow_hyphen_values = true)]
         kid: String,
     },
     /// Seals every key anew under the first key of the master key file
