@@ -1,7 +1,7 @@
 # Thin on purpose: each target is one script of .make, where the reasons are.
 #   PG=16 make test                 another major version of PostgreSQL (15 to 18)
 #   make run GATEWAY_PORT=9080      other ports: GATEWAY_PORT, APP_PORT, PG_PORT
-#   make test T=refresh             only tests whose names contain this
+#   make test T=refresh             only tests, or measures of make bench, whose names contain this
 export PG GATEWAY_PORT APP_PORT PG_PORT
 
 .PHONY: help run clean-run psql test lint bench format
@@ -24,7 +24,7 @@ test: ## every test, on throw-away clusters
 lint: ## formatting, clippy, dependencies, scripts
 	@.make/lint
 
-bench: ## measure
+bench: ## measure everything against a primitive, a floor or a peer; prints a table
 	@.make/bench $(T)
 
 format: ## format the Rust code

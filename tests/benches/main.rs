@@ -1,38 +1,39 @@
-//! `make bench`: what one request costs, on a throw-away cluster. `make bench T=authenticate` runs one of them.
+//! `make bench`: what things cost, on a throw-away cluster, each against something measured in the same run: a primitive, a
+//! floor, or a peer. `make bench T=refresh` makes the measures whose names contain that. Ends with a table in Markdown.
+//!
+//! Processor time is what counts wherever it can: it says the same on a busy machine. What is compared runs in turns.
+#![allow(dead_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::time::Instant;
+mod cpu;
+mod floors;
+mod load;
+mod peer;
+mod report;
+mod signatures;
+mod world;
 
-use tests::{Database, user};
+use tokio::sync::OnceCell;
 
-#[tokio::main]
-async fn main() {
-    let chosen = std::env::args().nth(1).unwrap_or_default();
-    let db = Database::new().await;
-    let admin = db.admin().await;
-    if "hash_password".contains(&chosen) {
-        let statement = admin.prepare("select identity.hash_password('correct horse battery staple')").await.unwrap();
-        measure("hash_password", 50, async || drop(admin.query_one(&statement, &[]).await.unwrap())).await;
-    }
-    if "user_create".contains(&chosen) {
-        let names = std::sync::atomic::AtomicUsize::new(0);
-        measure("user_create", 50, async || {
-            let next = names.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            user(&db, &format!("person{next}")).await;
-        })
-        .await;
+use crate::report::Report;
+use crate::world::World;
+
+/// The one world, made when the first measure asks for it. Its gateway is killed with this process; it is not dropped
+/// before, because a gateway prints its log when a measure fails, a line for each of a million requests.
+#[derive(Default)]
+pub struct Worlds(OnceCell<&'static World>);
+
+impl Worlds {
+    async fn get(&self) -> &'static World {
+        self.0.get_or_init(async || Box::leak(Box::new(World::new().await)) as &World).await
     }
 }
 
-// The median says more than the mean on a machine that does other things too.
-async fn measure(name: &str, rounds: usize, run: impl AsyncFn()) {
-    run().await;
-    let mut times = Vec::with_capacity(rounds);
-    for _ in 0..rounds {
-        let start = Instant::now();
-        run().await;
-        times.push(start.elapsed());
-    }
-    times.sort();
-    println!("{name:<24} median {:>10.3?}   p95 {:>10.3?}", times[rounds / 2], times[rounds * 95 / 100]);
+#[tokio::main]
+async fn main() {
+    let report = Report::new(std::env::args().nth(1).unwrap_or_default());
+    let worlds = Worlds::default();
+    floors::run(&report, &worlds).await;
+    peer::run(&report, &worlds).await;
+    report.print();
 }
