@@ -2,15 +2,20 @@
 //! floor, or a peer. `make bench T=refresh` makes the measures whose names contain that. Ends with a table in Markdown.
 //!
 //! Processor time is what counts wherever it can: it says the same on a busy machine. What is compared runs in turns.
-#![allow(dead_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod backend;
 mod cpu;
+mod crypto;
 mod floors;
 mod load;
+mod logins;
 mod peer;
+mod process;
 mod report;
+mod rls;
 mod signatures;
+mod well_known;
 mod world;
 
 use tokio::sync::OnceCell;
@@ -33,6 +38,11 @@ impl Worlds {
 async fn main() {
     let report = Report::new(std::env::args().nth(1).unwrap_or_default());
     let worlds = Worlds::default();
+    crypto::run(&report).await;
+    rls::run(&report).await;
+    well_known::run(&report, &worlds).await;
+    logins::run(&report, &worlds).await;
+    process::run(&report, &worlds).await;
     floors::run(&report, &worlds).await;
     peer::run(&report, &worlds).await;
     report.print();

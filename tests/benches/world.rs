@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
-use tests::{Client, Database, Gateway, Login, client, free_port, service_client, user};
+use tests::{Client, Database, Gateway, client, free_port, service_client, user};
 
 use crate::cpu::Tree;
 use crate::load::Load;
@@ -102,13 +102,6 @@ pub async fn web_client(db: &Database) -> Client {
         "scope": "openid profile email offline_access"
     });
     client(db, metadata).await
-}
-
-/// The database of a login, for measures that need a connection of their own.
-pub async fn backend(db: &Database, login: Login) -> (tokio_postgres::Client, u32) {
-    let client = db.connect(login).await;
-    let pid: i32 = client.query_one("select pg_backend_pid()", &[]).await.unwrap().get(0);
-    (client, pid as u32)
 }
 
 /// People like the one called model, each with names, an address and a session. The password is the same: its hash is
