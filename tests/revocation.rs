@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::issuers::{API, Foreign, ISSUER};
-use crate::jwt::{ALICE, access_token, authenticate, merged, sqlstate};
+use crate::jwt::{ALICE, BOB, access_token, authenticate, merged, sqlstate};
 use crate::support::Database;
 
 const REVOKED: &str = "ID107";
@@ -157,18 +157,79 @@ async fn a_bad_argument_is_named() {
 }
 
 #[tokio::test]
-async fn a_second_revocation_in_the_same_second_reaches_what_was_minted_in_between() {
+async fn every_revocation_of_a_second_reaches_what_was_minted_before_it() {
     let db = Database::new().await;
     let (app, owner) = (db.app().await, db.owner().await);
-    let claims = json!({ "sub": ALICE, "aud": db.issuer, "client_id": "app" });
+    let claims = json!({ "sub": ALICE, "aud": db.issuer, "client_id": "app", "act": { "sub": "agent-1" } });
     let mint = async || -> String {
         let sql = "select identity.mint_access_token($1, '5 minutes')";
         owner.query_one(sql, &[&claims]).await.unwrap().get(0)
     };
-    for (kind, id) in [("user", ALICE), ("user", ALICE), ("client", "app")] {
-        let before = mint().await;
-        owner.execute("select identity.revoke($1, $2)", &[&kind, &id]).await.unwrap();
-        assert_eq!(sqlstate(authenticate(&app, &before).await), REVOKED, "{kind}");
-        assert_eq!(sqlstate(authenticate(&app, &mint().await).await), "accepted", "{kind}");
+    // Far more than a second holds of whole seconds, in every order of the grounds.
+    let grounds = [("user", ALICE), ("user", ALICE), ("client", "app"), ("agent", "agent-1"), ("user", ALICE)];
+    for round in 0..4 {
+        for (kind, id) in grounds {
+            let before = mint().await;
+            owner.execute("select identity.revoke($1, $2)", &[&kind, &id]).await.unwrap();
+            assert_eq!(sqlstate(authenticate(&app, &before).await), REVOKED, "{kind}, round {round}");
+            let after = mint().await;
+            assert_eq!(sqlstate(authenticate(&app, &after).await), "accepted", "{kind}, round {round}");
+            // Other people's clocks refuse what is dated far ahead.
+            let ahead: i64 = owner
+                .query_one(
+                    "select (identity.decode_jwt_unverified($1) #>> '{claims,iat}')::bigint - floor(extract(epoch from clock_timestamp()))::bigint",
+                    &[&after],
+                )
+                .await
+                .unwrap()
+                .get(0);
+            assert!(ahead <= 1, "{ahead} s ahead, round {round}");
+        }
     }
+}
+
+#[tokio::test]
+async fn many_people_revoked_in_one_second_do_not_reach_each_other() {
+    let db = Database::new().await;
+    let (app, owner) = (db.app().await, db.owner().await);
+    let bob = access_token(&db, json!({ "sub": BOB })).await;
+    for number in 0..20 {
+        let other = format!("somebody-{number}");
+        owner.execute("select identity.revoke('user', $1)", &[&other]).await.unwrap();
+    }
+    assert_eq!(sqlstate(authenticate(&app, &bob).await), "accepted");
+    let ahead: i64 = owner
+        .query_one("select count(*) from identity.revocations where issued_before > clock_timestamp()", &[])
+        .await
+        .unwrap()
+        .get(0);
+    assert_eq!(ahead, 0);
+}
+
+#[tokio::test]
+async fn a_token_a_session_and_a_grant_stay_dead_for_tokens_minted_later_too() {
+    let db = Database::new().await;
+    let (app, owner) = (db.app().await, db.owner().await);
+    for (kind, id) in [("token", "t-9"), ("session", "s-9"), ("grant", "g-9")] {
+        owner.execute("select identity.revoke($1, $2, issued_before => '2020-01-01')", &[&kind, &id]).await.unwrap();
+        let later = json!({ "jti": if kind == "token" { id } else { "t-1" }, "sid": if kind == "session" { id } else { "s-1" },
+            "grant_id": if kind == "grant" { id } else { "g-1" } });
+        assert_eq!(sqlstate(authenticate(&app, &access_token(&db, later).await).await), REVOKED, "{kind}");
+    }
+    assert_eq!(sqlstate(authenticate(&app, &access_token(&db, json!({ "sid": "s-1" })).await).await), "accepted");
+}
+
+#[tokio::test]
+async fn a_revocation_counts_from_the_next_transaction() {
+    let db = Database::new().await;
+    let (app, admin) = (db.app().await, db.admin().await);
+    let token = access_token(&db, json!({})).await;
+    app.batch_execute("begin").await.unwrap();
+    authenticate(&app, &token).await.unwrap();
+    admin.execute("select identity.revoke('user', $1)", &[&ALICE]).await.unwrap();
+    // What has begun is finished by the person it began with.
+    let person: Option<String> = app.query_one("select identity.subject()", &[]).await.unwrap().get(0);
+    assert_eq!(person.as_deref(), Some(ALICE));
+    app.batch_execute("commit; begin").await.unwrap();
+    assert_eq!(sqlstate(authenticate(&app, &token).await), REVOKED);
 }

@@ -26,8 +26,16 @@ fn floor(steps: i64) -> [u8; 16] {
     bytes
 }
 
-fn steps(microseconds: i64) -> i64 {
+/// Steps of 1/4096 ms since 1970: the resolution of our ids.
+pub fn steps(microseconds: i64) -> i64 {
     ((microseconds.div_euclid(1_000)) << 12) | (microseconds.rem_euclid(1_000) * 4_096 / 1_000)
+}
+
+/// When an id was made, in [`steps`]; `None` when it is not a UUID of version 7.
+pub fn made_at(id: &str) -> Option<i64> {
+    let high = u64::from_be_bytes(*uuid::Uuid::try_parse(id).ok()?.as_bytes().first_chunk()?);
+    // 48 bits of time shifted by 12 leave the sign alone.
+    ((high >> 12) & 0xf == 7).then_some(((high >> 16) << 12 | high & 0xfff) as i64)
 }
 
 sql_function! {
@@ -84,5 +92,14 @@ mod tests {
         let id = floor(steps(1_645_557_742_000_000));
         assert_eq!(id[..7], [0x01, 0x7f, 0x22, 0xe2, 0x79, 0xb0, 0x70]);
         assert_eq!(id[8], 0x80);
+    }
+
+    #[test]
+    fn an_id_says_when_it_was_made_and_other_versions_do_not() {
+        let moment = steps(1_645_557_742_000_123);
+        assert_eq!(made_at(&uuid::Uuid::from_bytes(floor(moment)).to_string()), Some(moment));
+        for id in ["919108f7-52d1-4320-9bac-f847db4148a8", "017f22e2-79b0", "t-1", ""] {
+            assert_eq!(made_at(id), None);
+        }
     }
 }

@@ -18,7 +18,7 @@ comment on table identity.revocations is 'What no token may stand on any more';
 comment on column identity.revocations.kind is 'token (jti), session (sid), grant (grant_id), client (client_id), user (sub), agent (sub of an actor)';
 comment on column identity.revocations.id is 'Which one, as the token names it, whoever issued it';
 comment on column identity.revocations.until is 'After this no token that stands on it is alive, and the row may go';
-comment on column identity.revocations.issued_before is 'For user, client and agent: only tokens issued up to this second are dead. For the others without meaning';
+comment on column identity.revocations.issued_before is 'For user, client and agent: only tokens issued up to this moment are dead; by iat the whole second is, by a jti of UUID version 7 the moment. For the others without meaning';
 select pg_catalog.pg_extension_config_dump('identity.revocations', '');
 
 create function identity.revoke(kind text, id text, until timestamptz default null, issued_before timestamptz default now())
@@ -41,20 +41,6 @@ begin
   if issued_before is null then
     raise exception using errcode = 'ID005', message = 'issued_before is null';
   end if;
-  -- Tokens minted since another revocation of this very second are dated ahead of it (issue_second below), so this one must reach ahead
-  -- of them. Not within one transaction, where nothing is minted in between; at most 2 s, or many revocations in a row would reach into
-  -- the time when people sign in again.
-  if kind in ('user', 'client', 'agent') then
-    select least(
-      greatest(revoke.issued_before, date_trunc('second', max(r.issued_before)) + interval '1 second'),
-      greatest(revoke.issued_before, statement_timestamp() + interval '2 seconds'))
-    into issued_before
-    from identity.revocations r
-    where r.kind in ('user', 'client', 'agent')
-      and r.issued_before >= date_trunc('second', revoke.issued_before)
-      and r.issued_before < statement_timestamp() + interval '3 seconds'
-      and r.xmin <> pg_current_xact_id()::xid;
-  end if;
   insert into identity.revocations as r (kind, id, until, issued_before)
   values (revoke.kind, revoke.id, forgotten_at, revoke.issued_before)
   on conflict on constraint revocations_pkey do update
@@ -69,28 +55,29 @@ end
 $$;
 alter function identity.revoke(text, text, timestamptz, timestamptz) owner to identity_owner;
 comment on function identity.revoke(text, text, timestamptz, timestamptz) is
-  'Ends every token that stands on this token (jti), session (sid), grant, client, user (sub) or agent (sub of an actor), at its next authenticate. For user, client and agent: tokens issued up to the second of issued_before, so that signing in again works at once; the others for good. until: when the row may be forgotten; NULL: 1 day (31 days where issuers are trusted). Raises ID005.';
+  'Ends every token that stands on this token (jti), session (sid), grant, client, user (sub) or agent (sub of an actor), at its next authenticate. For user, client and agent: tokens issued up to issued_before, so that signing in again works at once; the others for good. until: when the row may be forgotten; NULL: 1 day (31 days where issuers are trusted). Raises ID005.';
 revoke all on function identity.revoke(text, text, timestamptz, timestamptz) from public;
 grant execute on function identity.revoke(text, text, timestamptz, timestamptz) to identity_owner, identity_admin;
 
--- README, decision 10: a token minted in the very second of a revocation is dated one second on, or it would be born dead.
+-- README, decision 10: a token minted in the very second of a revocation is dated one second on, or it would be born dead. Never more
+-- than one: iat in the future is refused elsewhere. The next revocation of that second knows it by the moment in its jti.
 create function identity.issue_second(claims jsonb, moment bigint)
 returns bigint
 language plpgsql stable parallel safe
 as $$
 begin
   return (
-    select greatest(moment, max(floor(extract(epoch from r.issued_before)))::bigint + 1)
+    select case when count(*) = 0 then moment else moment + 1 end
     from (
       values ('user', claims ->> 'sub'), ('client', claims ->> 'client_id'),
              ('agent', claims #>> '{act,sub}'), ('user', claims #>> '{act,sub}'), ('client', claims #>> '{act,client_id}')
     ) as ground (kind, id)
     join identity.revocations r on r.kind = ground.kind and r.id = ground.id
-    where floor(extract(epoch from r.issued_before)) between moment and moment + 2
+    where floor(extract(epoch from r.issued_before)) = moment
   );
 end
 $$;
 comment on function identity.issue_second(jsonb, bigint) is
-  'iat for a token with these claims that is minted in this second (since 1970): later by up to 3 when its user, client or agent was revoked just now. NULL for a NULL second. Raises nothing; internal.';
+  'iat for a token with these claims that is minted in this second (since 1970): one later when its user, client or agent was revoked within it. NULL for a NULL second. Raises nothing; internal.';
 revoke all on function identity.issue_second(jsonb, bigint) from public;
 grant execute on function identity.issue_second(jsonb, bigint) to identity_owner;

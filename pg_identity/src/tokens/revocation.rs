@@ -4,9 +4,10 @@ use crate::clock;
 use crate::errors::{Code, Error};
 use crate::identity::Identity;
 use crate::rows::Latest;
+use crate::uuid_v7;
 
 /// The revocation list: absolute for a token, session or grant; for a user, client or agent whatever was issued up to
-/// `issued_before`, in whole seconds (README, decision 10). A token that does not say when it was issued counts as older than that.
+/// `issued_before` (README, decision 10). A token that does not say when it was issued counts as older than that.
 pub fn check(latest: &Latest, identity: &Identity) -> Result<(), Error> {
     let mut revocations = latest.table(c"revocations")?;
     let now = clock::statement_microseconds();
@@ -15,14 +16,21 @@ pub fn check(latest: &Latest, identity: &Identity) -> Result<(), Error> {
             continue;
         };
         let until = row.microseconds(c"until")?.unwrap_or(i64::MAX);
-        let issued_before = match kind {
-            "user" | "client" | "agent" => row.microseconds(c"issued_before")?.unwrap_or(i64::MAX),
-            _ => i64::MAX,
+        let dead = match kind {
+            "user" | "client" | "agent" => issued_by(identity, row.microseconds(c"issued_before")?.unwrap_or(i64::MAX)),
+            _ => true,
         };
-        let issued_at = identity.issued_at.unwrap_or(0);
-        if until > now && issued_at <= issued_before.div_euclid(1_000_000) {
+        if until > now && dead {
             return Err(Error::new(Code::TokenRevoked, "the token, or something it stands on, is revoked"));
         }
     }
     Ok(())
+}
+
+/// Whether the token was issued up to that moment. `iat` says it in whole seconds, and one that was minted in the second of a
+/// revocation is dated one second on; whether the next revocation of that second came later, our `jti` alone knows.
+fn issued_by(identity: &Identity, moment: i64) -> bool {
+    let jti_made_at = || identity.token_id.as_deref().and_then(uuid_v7::made_at);
+    identity.issued_at.unwrap_or(0) <= moment.div_euclid(1_000_000)
+        || jti_made_at().is_some_and(|made_at| made_at <= uuid_v7::steps(moment))
 }

@@ -125,7 +125,8 @@ begin
   where g.client_id = client.id and g.ended_at is null;
   update identity_store.refresh_families f set ended_at = now(), end_reason = 'client_deleted'
   where f.client_id = client.id and f.ended_at is null;
-  perform identity.revoke('client', client.id);
+  -- clock_timestamp(): tokens were issued while this transaction waited for the client's row.
+  perform identity.revoke('client', client.id, null, clock_timestamp());
   perform identity_store.audit('client_deleted', null, client.id, null);
 end
 $$;
