@@ -139,7 +139,7 @@ fn store(value: &CStr) -> Result<(), Error> {
 unsafe extern "C-unwind" fn check(
     value: *mut *mut c_char,
     extra: *mut *mut c_void,
-    _source: pg_sys::GucSource::Type,
+    source: pg_sys::GucSource::Type,
 ) -> bool {
     // SAFETY: PostgreSQL gives a pointer to a NUL-terminated string or to null, and a place for the extra.
     unsafe {
@@ -147,7 +147,9 @@ unsafe extern "C-unwind" fn check(
         if (*value).is_null() || **value == 0 {
             return true;
         }
-        if !WRITING.get() && !pg_sys::InitializingParallelWorker {
+        // A worker starts with what ALTER ROLE … SET left in the catalog, before it takes over its leader's settings.
+        let from_leader = pg_sys::InitializingParallelWorker && source == pg_sys::GucSource::PGC_S_SESSION;
+        if !WRITING.get() && !from_leader {
             pg_sys::GUC_check_errdetail_string = "Only identity.authenticate() writes it.".as_pg_cstr();
             return false;
         }

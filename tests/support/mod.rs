@@ -17,6 +17,7 @@ mod flow;
 mod gateway;
 mod html;
 mod people;
+mod pooler;
 
 pub use browser::{Browser, Page};
 pub use cluster::{Cluster, checkout, free_port};
@@ -25,3 +26,4 @@ pub use flow::{Flow, Tokens, pkce};
 pub use gateway::Gateway;
 pub use html::{Form, attribute_of, element};
 pub use people::{Client, User, client, full_profile, public_client, service_client, user, web_client};
+pub use pooler::Pooler;
