@@ -1,11 +1,13 @@
-//! Clients that ask for too much, too slowly, or at too great a length.
+//! Clients that ask for too much, from too many connections, or at too great a length.
 
-use std::io::{Read, Write};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
 
-use crate::operations::{becomes, dial, header, read_all};
+use crate::operations::{becomes, header};
 use crate::support::{Browser, Database, Gateway};
 
 #[tokio::test]
@@ -53,38 +55,6 @@ async fn a_stranger_s_forwarded_header_is_not_believed() {
 }
 
 #[tokio::test]
-async fn clients_that_are_slow_on_purpose_are_cut_off() {
-    let db = Database::new().await;
-    let gateway = Gateway::start_with(&db, &[("GATEWAY_HEADER_TIMEOUT", "1"), ("GATEWAY_REQUEST_TIMEOUT", "2")]).await;
-    let streams: Vec<_> = [
-        "",
-        "PRI * HT",
-        "GET /healthz HTTP/1.1\r\nHost: localhost\r\n",
-        "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    ]
-    .iter()
-    .map(|sent| {
-        let mut stream = dial(&db);
-        stream.write_all(sent.as_bytes()).unwrap();
-        stream
-    })
-    .collect();
-    let mut body = dial(&db);
-    body.write_all(b"POST /token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\ngrant")
-        .unwrap();
-    let started = Instant::now();
-    let answers: Vec<_> =
-        tokio::task::spawn_blocking(move || streams.into_iter().map(read_all).collect()).await.unwrap();
-    assert!(started.elapsed() < Duration::from_secs(5));
-    let statuses: Vec<_> = answers.iter().map(|answer: &String| answer.lines().next().unwrap_or_default()).collect();
-    assert_eq!(statuses, ["", "", "", "HTTP/1.1 200 OK"]);
-    let mut head = [0; 12];
-    body.read_exact(&mut head).unwrap();
-    assert_eq!(&head, b"HTTP/1.1 503");
-    assert_eq!(Browser::new().get(gateway.url("/healthz")).await.status, 200);
-}
-
-#[tokio::test]
 async fn what_is_too_large_is_refused() {
     let db = Database::new().await;
     let gateway = Gateway::start_with(&db, &[("GATEWAY_CONNECTIONS", "20")]).await;
@@ -93,13 +63,110 @@ async fn what_is_too_large_is_refused() {
     assert_eq!((page.status.as_u16(), page.json()["error"].clone()), (413, json!("invalid_request")));
     let page = browser.get(gateway.url(&format!("/authorize?state={}", "x".repeat(40_000)))).await;
     assert!(matches!(page.status.as_u16(), 414 | 431), "{}", page.status);
-    // The connection that is one too many is closed; the next one, when there is room again, is not.
-    let held: Vec<_> = (0..40).map(|_| dial(&db)).collect();
-    let closed = held.into_iter().map(|stream| {
-        stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
-        let mut stream = stream;
-        matches!(stream.read(&mut [0; 1]), Ok(0) | Err(_)) && stream.peek(&mut [0; 1]).is_ok_and(|read| read == 0)
-    });
-    assert!(closed.filter(|closed| *closed).count() >= 20);
+}
+
+/// Opens so many connections from this address, and says how many of them were kept.
+async fn kept(db: &Database, source: [u8; 4], count: usize) -> (usize, Vec<TcpStream>) {
+    let mut streams = Vec::new();
+    for _ in 0..count {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((source, 0).into()).unwrap();
+        streams.push(socket.connect(([127, 0, 0, 1], db.http_port).into()).await.unwrap());
+    }
+    // Each asks, and those that are kept are answered.
+    let mut kept = Vec::new();
+    for mut stream in streams {
+        let request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        let mut answer = [0; 12];
+        if stream.write_all(request).await.is_ok() && stream.read_exact(&mut answer).await.is_ok() {
+            assert_eq!(&answer, b"HTTP/1.1 200");
+            kept.push(stream);
+        }
+    }
+    (kept.len(), kept)
+}
+
+#[tokio::test]
+async fn the_connection_that_is_one_too_many_is_closed_until_there_is_room_again() {
+    let db = Database::new().await;
+    let gateway = Gateway::start_with(&db, &[("GATEWAY_CONNECTIONS", "20")]).await;
+    let (count, held) = kept(&db, [127, 0, 0, 1], 40).await;
+    // The one that waited for the listener may not be gone yet.
+    assert!((19..=20).contains(&count), "{count}");
+    drop(held);
     becomes(&Browser::new(), &gateway.url("/healthz"), 200).await;
+}
+
+#[tokio::test]
+async fn one_source_cannot_take_the_connections_of_all() {
+    let db = Database::new().await;
+    let environment = [("GATEWAY_CONNECTIONS", "30"), ("GATEWAY_CONNECTIONS_PER_SOURCE", "10")];
+    let gateway = Gateway::start_with(&db, &environment).await;
+    let (first, held) = kept(&db, [127, 0, 0, 2], 40).await;
+    let (second, _others) = kept(&db, [127, 0, 0, 3], 40).await;
+    assert_eq!((first, second), (10, 10));
+    // Refused connections leave one line, not one each.
+    assert_eq!(gateway.log_text().matches("connections are refused").count(), 1, "{}", gateway.log_text());
+    drop(held);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while kept(&db, [127, 0, 0, 2], 1).await.0 == 0 {
+        assert!(Instant::now() < deadline, "a source that has left gets no connection");
+    }
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_brings_the_connections_of_everybody() {
+    let db = Database::new().await;
+    let environment = [("GATEWAY_CONNECTIONS_PER_SOURCE", "10"), ("GATEWAY_TRUSTED_PROXIES", "127.0.0.2/32")];
+    let _gateway = Gateway::start_with(&db, &environment).await;
+    assert_eq!(kept(&db, [127, 0, 0, 2], 40).await.0, 40);
+}
+
+#[tokio::test]
+async fn idle_connections_make_room_when_places_are_scarce() {
+    let db = Database::new().await;
+    let environment = [("GATEWAY_CONNECTIONS", "20"), ("GATEWAY_HEADER_TIMEOUT", "1"), ("GATEWAY_IDLE_TIMEOUT", "600")];
+    let gateway = Gateway::start_with(&db, &environment).await;
+    let (count, _held) = kept(&db, [127, 0, 0, 1], 20).await;
+    assert!((19..=20).contains(&count), "{count}");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while kept(&db, [127, 0, 0, 1], 1).await.0 == 0 {
+        assert!(Instant::now() < deadline, "{}", gateway.log_text());
+    }
+}
+
+/// `gateway serve` with these limits of open files (`prlimit --nofile`).
+fn with_files(db: &Database, limits: &str) -> std::process::Child {
+    let serve = Gateway::command("serve", db, &[("GATEWAY_CONNECTIONS", "2000")]);
+    let mut limited = Command::new("prlimit");
+    limited.arg(format!("--nofile={limits}")).arg(serve.get_program()).args(serve.get_args());
+    limited.envs(serve.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    limited.stderr(Stdio::piped()).spawn().unwrap()
+}
+
+#[tokio::test]
+async fn a_process_takes_as_many_files_as_its_connections_need() {
+    let db = Database::new().await;
+    let mut gateway = with_files(&db, "512:5000");
+    becomes_listening(&db).await;
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", gateway.id())).unwrap();
+    gateway.kill().unwrap();
+    gateway.wait().unwrap();
+    let files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    assert_eq!(files.split_whitespace().nth(3), Some("5000"), "{files}");
+
+    let mut gateway = with_files(&db, "512:512");
+    becomes_listening(&db).await;
+    gateway.kill().unwrap();
+    let log = gateway.wait_with_output().unwrap().stderr;
+    let log = String::from_utf8_lossy(&log);
+    assert!(log.contains("http.connections is more than this process may open"), "{log}");
+}
+
+async fn becomes_listening(db: &Database) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while TcpStream::connect(("127.0.0.1", db.http_port)).await.is_err() {
+        assert!(Instant::now() < deadline, "nobody listens");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }

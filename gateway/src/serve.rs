@@ -2,8 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum_server::{Handle, tls_rustls::RustlsConfig};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use axum_server::tls_rustls::RustlsConfig;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::watch,
+    time::sleep,
+};
 
 use crate::{
     check::{self, Finding, Obstacle},
@@ -13,7 +17,8 @@ use crate::{
     web::{
         database::{Database, connect::Target},
         issuer::Issuer,
-        router, server,
+        router,
+        server::{self, Phase},
         state::AppState,
     },
 };
@@ -26,26 +31,26 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     let tls = server::tls(&settings.http).await?;
     let recorder = metrics::start(settings.metrics.listen)?;
     let mut stop = Stop::new()?;
+    server::take_files(&settings);
     let listener = server::bind("http.listen", settings.http.listen)?;
     let db = Database::new(target.clone(), &settings.database, router::calls())?;
     let state = AppState::new(db.clone(), issuer.clone(), Arc::clone(&settings));
     if let (Some(address), Some(recorder)) = (settings.metrics.listen, recorder) {
         let listener = server::bind("metrics.listen", address)?;
-        let listener = tokio::net::TcpListener::from_std(listener).map_err(|error| Failure::new(error.to_string()))?;
         tokio::spawn(std::future::IntoFuture::into_future(axum::serve(
             listener,
             metrics::routes(recorder, state.clone()),
         )));
     }
-    let handle = Handle::new();
+    let (phase, phases) = watch::channel(Phase::Serving);
     reload_on_hangup(tls.clone(), settings.http.clone())?;
 
     // A database that refuses us ends the process before it has answered anybody; one that is away does not: until it is
     // back, requests are answered with 503.
     let first = look(&target, &issuer).await?;
-    let serving = tokio::spawn({
-        let (http, handle, router) = (settings.http.clone(), handle.clone(), router::router(state));
-        async move { server::serve(listener, &http, tls, handle, router).await }
+    let mut serving = tokio::spawn({
+        let (http, router) = (settings.http.clone(), router::router(state));
+        async move { server::serve(listener, &http, tls, router, phases).await }
     });
     tracing::info!(listen = %settings.http.listen, %issuer, "listening");
     if let Fit::Unknown(reason) = first {
@@ -60,17 +65,18 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         tokio::spawn(maintenance::run_every(Duration::from_secs(settings.maintenance.interval), db));
     }
 
-    let mut serving = serving;
     tokio::select! {
         result = &mut serving => return ended(result),
         () = stop.asked() => {}
     }
-    tracing::info!(connections = handle.connection_count(), "stopping: running requests may finish");
-    handle.graceful_shutdown(Some(Duration::from_secs(settings.http.shutdown_timeout)));
+    tracing::info!("stopping: running requests may finish");
+    phase.send_replace(Phase::Finishing);
     tokio::select! {
         result = &mut serving => ended(result)?,
-        () = stop.asked() => handle.shutdown(),
+        () = sleep(Duration::from_secs(settings.http.shutdown_timeout)) => {}
+        () = stop.asked() => {}
     }
+    phase.send_replace(Phase::Ended);
     tracing::info!("stopped");
     Ok(())
 }
@@ -100,7 +106,7 @@ async fn look(target: &Target, issuer: &Issuer) -> Result<Fit, Failure> {
 async fn wait_until_it_fits(target: &Target, issuer: &Issuer, mut reason: Failure) -> Result<(), Failure> {
     loop {
         tracing::warn!(%reason, "the database cannot be reached, trying again every second; requests get 503");
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        sleep(Duration::from_secs(1)).await;
         match look(target, issuer).await? {
             Fit::Fits => return Ok(()),
             Fit::Unknown(again) => reason = again,
@@ -108,12 +114,8 @@ async fn wait_until_it_fits(target: &Target, issuer: &Issuer, mut reason: Failur
     }
 }
 
-fn ended(result: Result<std::io::Result<()>, tokio::task::JoinError>) -> Result<(), Failure> {
-    match result {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(Failure::new(format!("http.listen: {error}"))),
-        Err(error) => Err(Failure::new(format!("http.listen: {error}"))),
-    }
+fn ended(result: Result<(), tokio::task::JoinError>) -> Result<(), Failure> {
+    result.map_err(|error| Failure::new(format!("http.listen: {error}")))
 }
 
 /// SIGTERM from whoever runs services, SIGINT from a terminal.

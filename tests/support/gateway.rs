@@ -67,6 +67,7 @@ impl Gateway {
             .env("GATEWAY_LISTEN", format!("127.0.0.1:{}", db.http_port))
             // All clients of a test come from one address.
             .env("GATEWAY_LIMIT_PER_SECOND", "0")
+            .env("GATEWAY_CONNECTIONS_PER_SOURCE", "0")
             .envs(environment.iter().copied());
         process
     }

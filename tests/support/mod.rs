@@ -14,6 +14,7 @@ mod browser;
 mod cluster;
 mod database;
 mod flow;
+pub mod frames;
 mod gateway;
 mod html;
 mod people;

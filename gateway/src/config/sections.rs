@@ -36,6 +36,9 @@ pub struct Http {
     /// Seconds a client may take to send a request's head [default: 10]
     #[arg(id = "http_header_timeout", long = "header-timeout", env = "GATEWAY_HEADER_TIMEOUT", value_name = "SECONDS")]
     pub header_timeout: u64,
+    /// Seconds a connection may stay open between two requests; longer than a proxy before it keeps one [default: 75]
+    #[arg(id = "http_idle_timeout", long = "idle-timeout", env = "GATEWAY_IDLE_TIMEOUT", value_name = "SECONDS")]
+    pub idle_timeout: u64,
     /// Seconds a request may take, its body included [default: 30]
     #[arg(
         id = "http_request_timeout",
@@ -44,6 +47,9 @@ pub struct Http {
         value_name = "SECONDS"
     )]
     pub request_timeout: u64,
+    /// Seconds a client may take to read a response [default: 30]
+    #[arg(id = "http_send_timeout", long = "send-timeout", env = "GATEWAY_SEND_TIMEOUT", value_name = "SECONDS")]
+    pub send_timeout: u64,
     /// Seconds running requests get to finish after SIGTERM [default: 20]
     #[arg(
         id = "http_shutdown_timeout",
@@ -55,9 +61,17 @@ pub struct Http {
     /// Greatest request body in bytes [default: 65536]
     #[arg(id = "http_body_limit", long = "body-limit", env = "GATEWAY_BODY_LIMIT", value_name = "BYTES")]
     pub body_limit: usize,
-    /// Connections at once; further ones are closed [default: 4096]
+    /// Connections at once; further ones are closed, and idle ones make room sooner [default: 4096]
     #[arg(id = "http_connections", long = "connections", env = "GATEWAY_CONNECTIONS", value_name = "COUNT")]
     pub connections: usize,
+    /// Connections at once from one address (IPv6: from one /64) that is no trusted proxy; 0 = no limit [default: 256]
+    #[arg(
+        id = "http_connections_per_source",
+        long = "connections-per-source",
+        env = "GATEWAY_CONNECTIONS_PER_SOURCE",
+        value_name = "COUNT"
+    )]
+    pub connections_per_source: usize,
 }
 
 impl Default for Http {
@@ -68,10 +82,16 @@ impl Default for Http {
             tls_key: None,
             trusted_proxies: Vec::new(),
             header_timeout: 10,
+            // As nginx; the load balancers of the large clouds keep an idle connection for 60 seconds, and whoever closes
+            // first loses requests that are under way.
+            idle_timeout: 75,
             request_timeout: 30,
+            send_timeout: 30,
             shutdown_timeout: 20,
             body_limit: 64 * 1024,
             connections: 4096,
+            // A large office behind one address fits; it takes sixteen of them to fill this gateway.
+            connections_per_source: 256,
         }
     }
 }

@@ -98,7 +98,7 @@ pub async fn limit(
 }
 
 /// A household or a server gets a /64 of IPv6: its owner could take a new address for every request.
-fn network(source: IpAddr) -> IpAddr {
+pub(super) fn network(source: IpAddr) -> IpAddr {
     match source {
         IpAddr::V4(_) => source,
         IpAddr::V6(address) => {

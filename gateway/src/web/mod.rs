@@ -2,6 +2,7 @@
 
 pub mod cache;
 pub mod client_credentials;
+mod connection;
 pub mod cookies;
 pub mod cors;
 pub mod csrf;
@@ -13,6 +14,7 @@ pub mod limits;
 pub mod observe;
 pub mod outcome;
 pub mod page;
+mod places;
 pub mod proxy;
 pub mod refusal;
 pub mod response;

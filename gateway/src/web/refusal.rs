@@ -4,13 +4,13 @@ use axum::{
     extract::State,
     http::{
         HeaderMap, HeaderValue, StatusCode,
-        header::{ACCEPT, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS},
+        header::{ACCEPT, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, RETRY_AFTER},
     },
     response::{IntoResponse, Response},
 };
 
 use super::{
-    outcome::{Outcome, Reply},
+    outcome::{self, Outcome, Reply},
     page,
     state::AppState,
 };
@@ -47,6 +47,9 @@ pub fn refuse(state: &AppState, reader: Reader, outcome: Outcome, description: &
 /// application in a browser must be able to read when to come back, and the layer that lets it (cors.rs) stands behind this.
 pub fn turn_away(state: &AppState, reader: Reader, outcome: Outcome, description: &str) -> Response {
     let mut response = refuse(state, reader, outcome, description);
+    if outcome == Outcome::TemporarilyUnavailable {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(outcome::RETRY_AFTER));
+    }
     if reader == Reader::Client {
         let headers = response.headers_mut();
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));

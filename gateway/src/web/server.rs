@@ -1,35 +1,28 @@
-//! The public listener: TLS where there is a certificate, and limits against clients that are slow on purpose.
+//! The public listener: who gets a connection. What one connection may do is in connection.rs.
 
-use std::{
-    io,
-    net::{SocketAddr, TcpListener},
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
-use axum_server::{
-    Handle, Server,
-    accept::Accept,
-    tls_rustls::{RustlsAcceptor, RustlsConfig},
-};
-use hyper_util::rt::TokioTimer;
+use axum_server::tls_rustls::RustlsConfig;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-    sync::{OwnedSemaphorePermit, Semaphore},
+    net::{TcpListener, TcpSocket},
+    sync::watch,
 };
 
+pub use super::connection::Phase;
+use super::connection::{self, Shared};
 use crate::{config, failure::Failure};
 
 /// Takes the address, before anything else happens: whoever is told of it finds a listener.
 pub fn bind(key: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
-    let fail = |error: io::Error| Failure::new(format!("{key} {address}: {error}"));
-    let listener = TcpListener::bind(address).map_err(fail)?;
-    listener.set_nonblocking(true).map_err(fail)?;
-    Ok(listener)
+    let listen = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // After a restart the connections of the process before may still be closing.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    listen().map_err(|error: io::Error| Failure::new(format!("{key} {address}: {error}")))
 }
 
 /// The certificate, when there is one.
@@ -49,106 +42,58 @@ pub async fn tls(settings: &config::Http) -> Result<Option<RustlsConfig>, Failur
     }
 }
 
-/// Serves until the handle says stop.
+/// Every connection is a file, and so is every one to the database: without enough of them a flood of clients would take
+/// those of the database. Programs are started with 1,024, and may ask for more.
+pub fn take_files(settings: &config::Settings) {
+    let database = &settings.database;
+    let others = database.readers + database.writers + database.hashers + OTHER_FILES;
+    let wanted = (settings.http.connections + others) as u64;
+    match rlimit::increase_nofile_limit(wanted.max(MOST_FILES)) {
+        Ok(files) if files < wanted => tracing::warn!(
+            files,
+            wanted,
+            "http.connections is more than this process may open (RLIMIT_NOFILE): raise that limit or lower the setting"
+        ),
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "RLIMIT_NOFILE cannot be read"),
+    }
+}
+
+/// Accepts until told to finish, and returns when the last connection is closed.
 pub async fn serve(
     listener: TcpListener,
     settings: &config::Http,
     tls: Option<RustlsConfig>,
-    handle: Handle<SocketAddr>,
     router: Router,
-) -> io::Result<()> {
-    let patience = Duration::from_secs(settings.header_timeout);
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let counted = Counted { places: Arc::new(Semaphore::new(settings.connections)) };
-    let mut server = axum_server::from_tcp(listener)?.handle(handle).first_request_timeout(patience);
-    limit(&mut server, patience);
-    match tls {
-        None => server.acceptor(counted).serve(service).await,
-        Some(tls) => {
-            server.acceptor(RustlsAcceptor::new(tls).handshake_timeout(patience).acceptor(counted)).serve(service).await
+    mut phase: watch::Receiver<Phase>,
+) {
+    let shared = Arc::new(Shared::new(settings, tls, router));
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = phase.wait_for(|phase| *phase >= Phase::Finishing) => break,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                // Before TLS costs anything. Without a place the connection is closed.
+                if let Some(place) = shared.places.take(peer.ip()) {
+                    tokio::spawn(connection::serve(Arc::clone(&shared), stream, peer, place, phase.clone()));
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection cannot be accepted");
+                // No file is left, for example: asking again at once would help nobody.
+                tokio::time::sleep(BREATH).await;
+            }
         }
     }
+    drop(listener);
+    shared.places.empty().await;
 }
 
-fn limit(server: &mut Server<SocketAddr>, patience: Duration) {
-    let mut http = server.http_builder().http1();
-    http.timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(HEAD);
-    server
-        .http_builder()
-        .http2()
-        .timer(TokioTimer::new())
-        .max_header_list_size(HEAD as u32)
-        .max_concurrent_streams(STREAMS)
-        .keep_alive_interval(patience)
-        .keep_alive_timeout(patience);
-}
-
-/// Closes what comes when all places are taken, before TLS costs anything.
-#[derive(Clone)]
-struct Counted {
-    places: Arc<Semaphore>,
-}
-
-impl<S> Accept<TcpStream, S> for Counted {
-    type Stream = Placed;
-    type Service = S;
-    type Future = std::future::Ready<io::Result<(Placed, S)>>;
-
-    fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
-        std::future::ready(match Arc::clone(&self.places).try_acquire_owned() {
-            Ok(place) => {
-                // An error costs speed only.
-                let _ = stream.set_nodelay(true);
-                Ok((Placed { stream, _place: place }, service))
-            }
-            Err(_) => Err(io::Error::other("too many connections")),
-        })
-    }
-}
-
-/// A connection that gives its place back when it is closed.
-struct Placed {
-    stream: TcpStream,
-    _place: OwnedSemaphorePermit,
-}
-
-impl AsyncRead for Placed {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Placed {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, buffer)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffers: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, buffers)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-}
-
-/// Bytes of a request's head: the sealed state in a URL is up to 6 kB, cookies as much again.
-const HEAD: usize = 32 * 1024;
-/// Requests at once on one HTTP/2 connection.
-const STREAMS: u32 = 100;
+/// Connections that wait to be accepted, as far as the system allows it (net.core.somaxconn): more than come in one moment.
+const BACKLOG: u32 = 4096;
+/// Listeners, logs, traces, metrics, what libraries open for a moment.
+const OTHER_FILES: usize = 128;
+const MOST_FILES: u64 = 65536;
+const BREATH: Duration = Duration::from_millis(50);
