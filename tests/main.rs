@@ -9,6 +9,7 @@ mod audit;
 mod authorize;
 mod claims;
 mod clients;
+mod database_hosts;
 mod demo;
 mod discovery;
 mod dump;

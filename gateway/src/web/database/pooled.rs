@@ -1,6 +1,12 @@
 //! Writes and password hashing: a connection for each statement that runs, and a bounded queue before them.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use deadpool_postgres::{
     Connect, Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
@@ -16,6 +22,7 @@ pub struct Pooled {
     pool: Pool,
     room: Semaphore,
     answer: Duration,
+    away: Away,
 }
 
 impl Pooled {
@@ -51,7 +58,12 @@ impl Pooled {
             }))
             .build()
             .map_err(|error| Failure::new(error.to_string()))?;
-        Ok(Self { pool, room: Semaphore::new(size.max(1) + queue), answer: statement_timeout + GRACE })
+        Ok(Self {
+            pool,
+            room: Semaphore::new(size.max(1) + queue),
+            answer: statement_timeout + GRACE,
+            away: Away::default(),
+        })
     }
 
     /// How many connections stand, and how many requests wait for one.
@@ -63,7 +75,7 @@ impl Pooled {
     /// One statement. It is never repeated: a connection that breaks may break after the commit.
     pub async fn call(&self, call: &Call, parameters: &[&(dyn ToSql + Sync)]) -> Result<Row, Unavailable> {
         let _room = self.room.try_acquire().map_err(|_| Unavailable::Busy)?;
-        let client = self.pool.get().await.map_err(unavailable)?;
+        let client = self.connection().await?;
         let statement = client.prepare_cached(call.sql).await.map_err(|error| Fault::from(error).unavailable)?;
         match timeout(self.answer, client.query_one(&statement, parameters)).await {
             Ok(Ok(row)) => Ok(row),
@@ -78,6 +90,61 @@ impl Pooled {
                 drop(Object::take(client));
                 Err(Unavailable::Unreachable)
             }
+        }
+    }
+}
+
+impl Pooled {
+    async fn connection(&self) -> Result<Object, Unavailable> {
+        if self.pool.status().available == 0 && !self.away.may_try() {
+            return Err(Unavailable::Unreachable);
+        }
+        let client = self.pool.get().await;
+        match &client {
+            Ok(_) => self.away.ended(),
+            Err(PoolError::Timeout(TimeoutType::Wait)) => {}
+            Err(_) => self.away.noticed(),
+        }
+        client.map_err(unavailable)
+    }
+}
+
+/// A database that could not be reached is not asked again by every request: a server that is just starting would fork a
+/// backend for each. One of them looks, after a pause that grows; the others are refused at once.
+#[derive(Default)]
+struct Away {
+    away: AtomicBool,
+    next: Mutex<Option<(Instant, Duration)>>,
+}
+
+impl Away {
+    fn may_try(&self) -> bool {
+        if !self.away.load(Ordering::Relaxed) {
+            return true;
+        }
+        let now = Instant::now();
+        match self.next.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            Some((next, _)) if now < *next => false,
+            Some((next, pause)) => {
+                *pause = (*pause * 2).min(LONGEST_PAUSE);
+                *next = now + *pause;
+                true
+            }
+            None => true,
+        }
+    }
+
+    fn noticed(&self) {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        next.get_or_insert_with(|| (Instant::now() + FIRST_PAUSE, FIRST_PAUSE));
+        self.away.store(true, Ordering::Relaxed);
+    }
+
+    fn ended(&self) {
+        if self.away.load(Ordering::Relaxed) {
+            let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+            *next = None;
+            self.away.store(false, Ordering::Relaxed);
         }
     }
 }
@@ -113,3 +180,5 @@ impl Connect for Connector {
 
 /// What the network may add to the time that PostgreSQL allows the statement.
 const GRACE: Duration = Duration::from_secs(2);
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
