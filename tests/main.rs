@@ -24,6 +24,7 @@ mod http_site;
 mod http_token;
 mod http_userinfo;
 mod introspect;
+mod issuer_path;
 mod issuers;
 mod jwt;
 mod keys;

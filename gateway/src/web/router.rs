@@ -1,6 +1,6 @@
 //! All features on one router, and what stands before all of them.
 
-use axum::{Router, middleware::from_fn_with_state};
+use axum::{Router, middleware::from_fn_with_state, response::Redirect, routing::get};
 use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer};
 
 use super::{database::Call, guard, limits, observe, page, state::AppState, transport};
@@ -25,7 +25,11 @@ pub fn router(state: AppState) -> Router {
         .merge(assets::routes());
     let features = match state.issuer.path() {
         "" => features,
-        path => Router::new().nest(path, features),
+        // People who type the address may end it with a slash.
+        path => {
+            let home = page::home(&state);
+            Router::new().nest(path, features).route(&format!("{path}/"), get(async move || Redirect::permanent(&home)))
+        }
     };
     let all = features.merge(well_known::routes(&state.issuer)).fallback(page::missing);
     // Health is asked by machines inside, over http.
