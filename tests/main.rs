@@ -10,6 +10,7 @@ mod authorize;
 mod claims;
 mod clients;
 mod database_hosts;
+mod configuration;
 mod demo;
 mod discovery;
 mod dump;

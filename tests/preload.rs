@@ -63,9 +63,50 @@ async fn without_preload_a_planted_identity_is_refused_and_so_is_everything_else
         assert_not_preloaded(app.query("select identity.authenticate($1)", &[&token]).await, "authenticate");
     }
 
-    db.superuser().await.batch_execute("alter system reset shared_preload_libraries").await.unwrap();
+    // What is left behind for the time when it is preloaded again: an ordinary role leaves nothing, a superuser may.
+    let app = planted(&db, Login::App, &claims).await;
+    for attempt in [
+        format!("alter role current_user set pg_identity.claims = '{claims}'"),
+        "alter role current_user set pg_identity.claims from current".into(),
+        format!("create function pg_temp.f() returns void language sql set pg_identity.claims = '{claims}' as ''"),
+        "create function pg_temp.f() returns void language sql set pg_identity.claims from current as ''".into(),
+        format!("alter database {} set pg_identity.claims = '{claims}'", db.name),
+        format!("alter system set pg_identity.claims = '{claims}'"),
+    ] {
+        let refused = app.batch_execute(&attempt).await.unwrap_err();
+        assert_eq!(refused.code().unwrap().code(), "42501", "{attempt}");
+    }
+    let superuser = db.superuser().await;
+    superuser
+        .batch_execute(&format!(
+            "alter role app_login set pg_identity.claims = '{claims}';
+             alter role app_login in database {name} set pg_identity.claims = '{claims}';
+             alter database {name} set pg_identity.claims = '{claims}';
+             create function public.old() returns text language sql set pg_identity.claims = '{claims}' as 'select identity.subject()';
+             create function public.worker() returns text language plpgsql parallel safe as
+               $$ begin return coalesce(identity.subject(), 'nobody') || case when pg_backend_pid() = current_setting('leader.pid')::int then ' leads' else '' end; end $$;
+             create table public.many as select generate_series(1, 1000) as i; grant select on public.many to app_login",
+            name = db.name
+        ))
+        .await
+        .unwrap();
+
+    superuser.batch_execute("alter system reset shared_preload_libraries").await.unwrap();
     db.cluster.control("restart");
     let app = db.app().await;
+    assert_eq!(app.query_one("select identity.subject()", &[]).await.unwrap().get::<_, Option<&str>>(0), None);
+    // A function's old SET clause is looked at when it is called.
+    let refused = app.query("select public.old()", &[]).await.unwrap_err();
+    assert_eq!(refused.code().unwrap().code(), "42501");
+    // A parallel worker starts with what ALTER ROLE left, before it takes over from its leader.
+    app.batch_execute(
+        "set parallel_setup_cost = 0; set parallel_tuple_cost = 0; set min_parallel_table_scan_size = 0;
+         set parallel_leader_participation = off; select set_config('leader.pid', pg_backend_pid()::text, false)",
+    )
+    .await
+    .unwrap();
+    let workers = "select distinct public.worker() from public.many";
+    assert_eq!(app.query_one(workers, &[]).await.unwrap().get::<_, &str>(0), "nobody");
     app.batch_execute("begin").await.unwrap();
     app.execute("select identity.authenticate($1)", &[&token]).await.unwrap();
     assert_eq!(app.query_one("select identity.subject()", &[]).await.unwrap().get::<_, &str>(0), ALICE);

@@ -8,7 +8,7 @@ use crate::jwt::{authenticate, sqlstate};
 use crate::support::Database;
 
 /// What applications inherit: sign in, read who it is, and pure functions.
-const APP: [&str; 37] = [
+const APP: [&str; 38] = [
     "acr",
     "actor",
     "actor_chain",
@@ -35,6 +35,7 @@ const APP: [&str; 37] = [
     "organization_id",
     "permissions",
     "protect",
+    "protect_check",
     "roles",
     "scopes",
     "session_id",

@@ -103,12 +103,19 @@ begin
         hint = 'At most one trusted issuer may name our users.';
     end if;
   end if;
-  insert into identity.trusted_issuers as t (issuer, audience, typ, claims, algorithms, subject_is_user_id, trusted_at, keys_written_at)
-  values (trust_issuer.issuer, trust_issuer.audience, trust_issuer.typ, trust_issuer.claims, trust_issuer.algorithms,
-    trust_issuer.subject_is_user_id, now(), now())
-  on conflict on constraint trusted_issuers_pkey do update
-    set audience = excluded.audience, typ = excluded.typ, claims = excluded.claims, algorithms = excluded.algorithms,
-        subject_is_user_id = excluded.subject_is_user_id, keys_written_at = excluded.keys_written_at;
+  begin
+    insert into identity.trusted_issuers as t (issuer, audience, typ, claims, algorithms, subject_is_user_id, trusted_at, keys_written_at)
+    values (trust_issuer.issuer, trust_issuer.audience, trust_issuer.typ, trust_issuer.claims, trust_issuer.algorithms,
+      trust_issuer.subject_is_user_id, now(), now())
+    on conflict on constraint trusted_issuers_pkey do update
+      set audience = excluded.audience, typ = excluded.typ, claims = excluded.claims, algorithms = excluded.algorithms,
+          subject_is_user_id = excluded.subject_is_user_id, keys_written_at = excluded.keys_written_at;
+  exception when unique_violation then
+    -- Said by a transaction that the snapshot of this one does not show.
+    raise exception using errcode = 'ID005',
+      message = 'subject_is_user_id is true for another issuer already',
+      hint = 'At most one trusted issuer may name our users.';
+  end;
   perform identity.trusted_keys_replace(trust_issuer.issuer, trust_issuer.jwks);
 end
 $$;
@@ -156,11 +163,12 @@ returns void
 language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-  delete from identity.trusted_keys k where k.issuer = distrust_issuer.issuer;
+  -- The issuer first: its row is what new keys wait for, so that none come in behind.
   delete from identity.trusted_issuers t where t.issuer = distrust_issuer.issuer;
   if not found then
     raise exception using errcode = 'ID006', message = 'issuer is not trusted';
   end if;
+  delete from identity.trusted_keys k where k.issuer = distrust_issuer.issuer;
 end
 $$;
 alter function identity.distrust_issuer(text) owner to identity_owner;

@@ -82,11 +82,16 @@ begin
     raise exception using errcode = 'ID007', message = 'there is a next ' || algorithm || ' key already',
       hint = 'identity.rotate_signing_keys() makes it current.';
   end if;
-  insert into identity.signing_keys (kid, algorithm, state, public_jwk, private_sealed, created_at, activated_at)
-  values (
-    made ->> 'kid', algorithm, case when has_current then 'next' else 'current' end, made -> 'public_jwk',
-    decode(made ->> 'private_sealed', 'base64'), statement_timestamp(), case when has_current then null else statement_timestamp() end
-  );
+  begin
+    insert into identity.signing_keys (kid, algorithm, state, public_jwk, private_sealed, created_at, activated_at)
+    values (
+      made ->> 'kid', algorithm, case when has_current then 'next' else 'current' end, made -> 'public_jwk',
+      decode(made ->> 'private_sealed', 'base64'), statement_timestamp(), case when has_current then null else statement_timestamp() end
+    );
+  exception when unique_violation then
+    -- Made by a transaction that the snapshot of this one does not show.
+    raise exception using errcode = 'ID007', message = 'another transaction has just made a ' || algorithm || ' key';
+  end;
   return made ->> 'kid';
 end
 $$;

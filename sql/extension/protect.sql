@@ -1,6 +1,7 @@
 -- Protect: row-level security in one line. Rows of the table belong to the person whose id is in its owner column.
 --
 --   protect(target, owner)   owners of tables
+--   protect_check(target)    the same, later and at any time
 --
 -- It writes what a careful DBA would write by hand, and nothing it writes refers to protect: policies, FORCE ROW LEVEL SECURITY, an index.
 -- Security invoker: it can do only what its caller could.
@@ -18,7 +19,7 @@ declare
   condition text;
   command text;
   policy text;
-  finding record;
+  gap record;
 begin
   select c.* into relation from pg_class c where c.oid = target;
   if not found then
@@ -110,52 +111,113 @@ begin
       || case when command in ('insert', 'update') then ' with check ' || condition else '' end;
   end loop;
 
-  -- What would still let somebody see more, or nothing at all.
-  for finding in
-    select p.polname from pg_policy p
-    where p.polrelid = target and p.polpermissive
-      and p.polname not in ('identity_select', 'identity_insert', 'identity_update', 'identity_delete')
+  for gap in
+    select g.finding, g.hint from identity.protect_check(target) g
   loop
-    raise warning using
-      message = format('policy %I on %s is permissive: its rows are allowed in addition to the owner''s', finding.polname, target),
-      hint = 'Drop it, or make it restrictive.';
-  end loop;
-  for finding in
-    select distinct case when acl.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(acl.grantee)) end as grantee
-    from pg_class c
-    cross join lateral aclexplode(c.relacl) acl
-    where c.oid = target and acl.grantee <> c.relowner
-      and acl.privilege_type in ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
-      and case
-        when acl.grantee = 0 then true
-        when pg_has_role(acl.grantee, 'identity_app', 'usage') then false
-        -- A group without login is good when all who can log in through it are.
-        else exists (select from pg_roles r where r.oid = acl.grantee and r.rolcanlogin)
-          or exists (
-            select from pg_roles r
-            where r.rolcanlogin and not r.rolsuper and pg_has_role(r.oid, acl.grantee, 'usage')
-              and not pg_has_role(r.oid, 'identity_app', 'usage'))
-          or not exists (select from pg_roles r where r.rolcanlogin and not r.rolsuper and pg_has_role(r.oid, acl.grantee, 'usage'))
-      end
-  loop
-    raise warning using
-      message = format('%s has privileges on %s and does not inherit identity_app: its queries will fail', finding.grantee, target),
-      hint = case finding.grantee when 'public' then 'Grant the privileges to roles that inherit identity_app instead.'
-        else format('Run: grant identity_app to %s', finding.grantee) end;
-  end loop;
-  for finding in
-    select c.oid::regclass as part
-    from pg_partition_tree(target) tree
-    join pg_class c on c.oid = tree.relid
-    where c.oid <> target and exists (select from aclexplode(c.relacl) acl where acl.grantee <> c.relowner)
-  loop
-    raise warning using
-      message = format('partition %s can be queried by itself, past the policies of %s', finding.part, target),
-      hint = format('Run: revoke all on %s from the roles that have privileges on it', finding.part);
+    raise warning using message = gap.finding, hint = gap.hint;
   end loop;
 end
 $$;
 comment on function identity.protect(regclass, name) is
-  'Lets everybody see and change only rows whose owner column holds identity.user_id(): FORCE ROW LEVEL SECURITY, one policy per command, an index on the column. owner: a uuid column; NULL: the only one of user_id, owner_id, owner. May be called again. Superusers and roles with BYPASSRLS are not bound. Warns of other permissive policies, of grantees that do not inherit identity_app and of partitions with grants of their own. Raises ID005, changing nothing: not a table, not yours, no such column, wrong type, or too large to index under a lock (the hint says what to run).';
+  'Lets everybody see and change only rows whose owner column holds identity.user_id(): FORCE ROW LEVEL SECURITY, one policy per command, an index on the column. owner: a uuid column; NULL: the only one of user_id, owner_id, owner. May be called again. Superusers and roles with BYPASSRLS are not bound. Warns of what identity.protect_check finds. Raises ID005, changing nothing: not a table, not yours, no such column, wrong type, or too large to index under a lock (the hint says what to run).';
 revoke all on function identity.protect(regclass, name) from public;
 grant execute on function identity.protect(regclass, name) to identity_owner, identity_admin, identity_app;
+
+-- What would still let somebody see more, or nothing at all.
+create function identity.protect_check(target regclass)
+returns table (finding text, hint text)
+language plpgsql stable strict parallel safe set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return query
+    select format('policy %I on %s is permissive: its rows are allowed in addition to the owner''s', p.polname, target),
+      'Drop it, or make it restrictive.'
+    from pg_policy p
+    where p.polrelid = target and p.polpermissive
+      and p.polname not in ('identity_select', 'identity_insert', 'identity_update', 'identity_delete');
+
+  return query
+    select format('%s has privileges on %s and does not inherit identity_app: its queries will fail', g.grantee, target),
+      case g.grantee when 'public' then 'Grant the privileges to roles that inherit identity_app instead.'
+        else format('Run: grant identity_app to %s', g.grantee) end
+    from (
+      select distinct case when acl.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(acl.grantee)) end as grantee
+      from pg_class c
+      cross join lateral aclexplode(c.relacl) acl
+      where c.oid = target and acl.grantee <> c.relowner
+        and acl.privilege_type in ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
+        and case
+          when acl.grantee = 0 then true
+          when pg_has_role(acl.grantee, 'identity_app', 'usage') then false
+          -- A group without login is good when all who can log in through it are.
+          else exists (select from pg_roles r where r.oid = acl.grantee and r.rolcanlogin)
+            or exists (
+              select from pg_roles r
+              where r.rolcanlogin and not r.rolsuper and pg_has_role(r.oid, acl.grantee, 'usage')
+                and not pg_has_role(r.oid, 'identity_app', 'usage'))
+            or not exists (select from pg_roles r where r.rolcanlogin and not r.rolsuper and pg_has_role(r.oid, acl.grantee, 'usage'))
+        end
+    ) g;
+
+  -- TRUNCATE empties the table for everybody, a trigger sees every row that anybody writes, a foreign key finds rows that are hidden:
+  -- GRANT ALL gives all three.
+  return query
+    select format('%s has %s on %s, which no policy binds', g.grantee, g.privileges, target),
+      format('Run: revoke %s on %s from %s', g.privileges, target, g.grantee)
+    from (
+      select case when acl.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(acl.grantee)) end as grantee,
+        string_agg(lower(acl.privilege_type), ', ' order by acl.privilege_type) as privileges
+      from pg_class c
+      cross join lateral aclexplode(c.relacl) acl
+      where c.oid = target and acl.grantee <> c.relowner and acl.privilege_type in ('TRUNCATE', 'REFERENCES', 'TRIGGER')
+        and not exists (select from pg_roles r where r.oid = acl.grantee and r.rolsuper)
+      group by acl.grantee
+    ) g;
+
+  -- PostgreSQL asks the policies of the table that a query names, and of no other.
+  return query
+    with recursive below (part) as (
+      select i.inhrelid from pg_inherits i where i.inhparent = target
+      union
+      select i.inhrelid from below join pg_inherits i on i.inhparent = below.part
+    )
+    select format('%s %s can be queried by itself, past the policies of %s',
+        case when c.relispartition then 'partition' else 'child' end, c.oid::regclass, target),
+      format('Run: revoke all on %s from the roles that have privileges on it', c.oid::regclass)
+    from below
+    join pg_class c on c.oid = below.part
+    where not c.relrowsecurity and exists (select from aclexplode(c.relacl) acl where acl.grantee <> c.relowner);
+  return query
+    with recursive above (whole) as (
+      select i.inhparent from pg_inherits i where i.inhrelid = target
+      union
+      select i.inhparent from above join pg_inherits i on i.inhrelid = above.whole
+    )
+    select format('rows of %s are seen through its parent %s, past its policies', target, c.oid::regclass),
+      format('Protect %s too, or run: alter table %s no inherit %s', c.oid::regclass, target, c.oid::regclass)
+    from above
+    join pg_class c on c.oid = above.whole
+    where not c.relrowsecurity;
+
+  return query
+    select distinct format(
+        case v.relkind when 'm' then 'materialized view %s holds a copy of rows of %s, which no policy guards'
+          else 'view %s shows all rows of %s: it reads with the rights of its owner, whom no policy binds' end, v.oid::regclass, target),
+      case v.relkind when 'm' then format('Run: revoke all on %s from the roles that have privileges on it', v.oid::regclass)
+        else format('Run: alter view %s set (security_invoker = true)', v.oid::regclass) end
+    from pg_depend d
+    join pg_rewrite w on w.oid = d.objid
+    join pg_class v on v.oid = w.ev_class
+    join pg_roles o on o.oid = v.relowner
+    where d.classid = 'pg_rewrite'::regclass and d.refclassid = 'pg_class'::regclass and d.refobjid = target
+      and exists (select from aclexplode(v.relacl) acl where acl.grantee <> v.relowner)
+      and (v.relkind = 'm'
+        or v.relkind = 'v' and (o.rolsuper or o.rolbypassrls) and not exists (
+          select from pg_options_to_table(v.reloptions) option
+          where option.option_name = 'security_invoker' and option.option_value::boolean));
+end
+$$;
+comment on function identity.protect_check(regclass) is
+  'What lets somebody past the policies of a protected table, or keeps everybody out, each with a hint: other permissive policies; grantees that do not inherit identity_app; privileges to truncate, to reference and to make triggers; partitions, children and parents that can be queried by themselves; materialized views, and views of owners whom no policy binds. No row: nothing found. NULL gives no row. Raises nothing.';
+revoke all on function identity.protect_check(regclass) from public;
+grant execute on function identity.protect_check(regclass) to identity_owner, identity_admin, identity_app;

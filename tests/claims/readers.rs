@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::subject;
-use crate::jwt::{ALICE, access_token, authenticate};
+use crate::jwt::{ALICE, access_token, authenticate, signed, sqlstate};
 use crate::support::Database;
 
 #[tokio::test]
@@ -126,4 +126,31 @@ async fn authenticate_works_read_only_and_writes_nothing() {
     let id: Option<String> = app.query_one("select pg_current_xact_id_if_assigned()::text", &[]).await.unwrap().get(0);
     assert_eq!(id, None);
     assert_eq!(subject(&app).await.as_deref(), Some(ALICE));
+}
+
+#[tokio::test]
+async fn no_other_kind_of_token_signs_anybody_in() {
+    let db = Database::new().await;
+    let app = db.app().await;
+    let claims = json!({ "sub": ALICE, "aud": db.issuer, "client_id": "app" });
+    // ID tokens, logout tokens (OpenID Connect Back-Channel Logout §2.4), request objects (RFC 9101), JARM responses, introspection
+    // answers (RFC 9701), security events (RFC 8417), DPoP proofs (RFC 9449): all signed with the same keys.
+    for typ in [
+        "JWT",
+        "logout+jwt",
+        "oauth-authz-req+jwt",
+        "oauth-authz-resp+jwt",
+        "token-introspection+jwt",
+        "secevent+jwt",
+        "dpop+jwt",
+        "jwt+at",
+        "at+jwt ",
+        "text/at+jwt",
+        "application/application/at+jwt",
+    ] {
+        assert_eq!(sqlstate(authenticate(&app, &signed(&db, typ, claims.clone()).await).await), "ID108", "{typ}");
+    }
+    for typ in ["at+jwt", "AT+JWT", "application/at+jwt"] {
+        assert_eq!(sqlstate(authenticate(&app, &signed(&db, typ, claims.clone()).await).await), "accepted", "{typ}");
+    }
 }
