@@ -4,7 +4,7 @@
 #   make test T=refresh             only tests, or measures of make bench, whose names contain this
 export PG GATEWAY_PORT APP_PORT PG_PORT
 
-.PHONY: help run clean-run psql test lint bench format
+.PHONY: help run clean-run psql test fuzz lint bench format
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\): ## /  make \1	/p' Makefile | expand -t 20
@@ -20,6 +20,9 @@ psql: ## psql in the database of make run
 
 test: ## every test, on throw-away clusters
 	@.make/test $(T)
+
+fuzz: ## the property tests, a million cases each
+	@.make/fuzz $(T)
 
 lint: ## formatting, clippy, dependencies, scripts
 	@.make/lint

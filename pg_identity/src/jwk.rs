@@ -3,6 +3,11 @@
 //! A key carries its algorithm with it, and a signature is checked with that algorithm whatever the token says. There is no symmetric
 //! key and no `none` in the type, so neither can be asked for.
 
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod vectors;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 
@@ -123,8 +128,8 @@ pub struct PublicKey {
 }
 
 impl PublicKey {
-    /// Reads a JWK as a key of `algorithm`; `None` when it is not a sound one (wrong curve, point not on it, RSA below 2048 bits or with an
-    /// even or tiny exponent).
+    /// Reads a JWK as a key of `algorithm`; `None` when it is not a sound one (wrong curve, point not on it or of small order, RSA below
+    /// 2048 bits, even, or with an even or tiny exponent).
     pub fn read(key: &Map<String, Value>, algorithm: Algorithm) -> Option<Self> {
         if !algorithm.fits(key) {
             return None;
@@ -141,15 +146,19 @@ impl PublicKey {
                 (ParsedPublicKey::new(verification, point).ok()?, 2 * coordinate)
             }
             Shape::Edwards => {
-                let x = bytes("x").filter(|x| x.len() == 32)?;
+                let x = bytes("x")?;
+                if !edwards_point_is_sound(&x) {
+                    return None;
+                }
                 (ParsedPublicKey::new(&signature::ED25519, x).ok()?, 64)
             }
             Shape::Rsa(parameters) => {
-                // RFC 7518 §6.3.1: minimal octets, so a leading zero is another spelling of the same key.
                 let (n, e) = (bytes("n")?, bytes("e")?);
-                let odd = e.last().is_some_and(|last| last & 1 == 1);
+                let odd = [&n, &e].iter().all(|number| number.last().is_some_and(|last| last & 1 == 1));
+                // RFC 7518 §6.3.1: minimal octets, so a leading zero is another spelling of the same key.
+                let minimal = [&n, &e].iter().all(|number| number.first() != Some(&0));
                 let bits = n.first().map_or(0, |first| n.len() * 8 - first.leading_zeros() as usize);
-                if !odd || e == [1] || e.len() > 4 || n.first() == Some(&0) || !(2048..=8192).contains(&bits) {
+                if !odd || !minimal || e == [1] || e.len() > 4 || !(2048..=8192).contains(&bits) {
                     return None;
                 }
                 let length = n.len();
@@ -237,6 +246,36 @@ impl Memory {
             *place = digest;
         }
     }
+}
+
+/// RFC 8032 §5.1.3: an encoding of y ≥ p is none. And no key of an order that divides 8: everybody can make its signatures, for any
+/// message or for one in eight.
+fn edwards_point_is_sound(x: &[u8]) -> bool {
+    /// p = 2^255 − 19, little-endian, without the bit that holds the sign.
+    const LEAST_OF_P: u8 = 0xed;
+    const SMALL_ORDER: [[u8; 32]; 5] = [
+        // y = 0 (order 4), 1 (order 1), −1 (order 2)
+        [0; 32],
+        [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [
+            0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+            0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f,
+        ],
+        // order 8
+        [
+            0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf,
+            0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+        ],
+        [
+            0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20,
+            0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+        ],
+    ];
+    let Ok(mut y) = <[u8; 32]>::try_from(x) else { return false };
+    let [least, middle @ .., most] = &mut y;
+    *most &= 0x7f;
+    let canonical = *most != 0x7f || middle.iter().any(|byte| *byte != 0xff) || *least < LEAST_OF_P;
+    canonical && !SMALL_ORDER.contains(&y)
 }
 
 fn finish(context: Context) -> [u8; 32] {

@@ -1,5 +1,8 @@
 //! JWK sets of other issuers (RFC 7517 §5), read once, when an administrator or the synchroniser brings them.
 
+#[cfg(test)]
+mod properties;
+
 use serde_json::{Map, Value, json};
 
 use crate::errors::{Code, Error};
@@ -71,8 +74,11 @@ fn signing_key(key: &Map<String, Value>, algorithms: &[Algorithm]) -> Result<Opt
         Some(Value::String(kid)) if !kid.is_empty() && kid.len() <= LONGEST_KID => Some(kid.clone()),
         Some(_) => return Err(refused("jwks holds a kid that is not a string of 1 to 256 bytes")),
     };
-    let verifies = key.get("key_ops").and_then(Value::as_array).is_none_or(|ops| ops.iter().any(|op| op == "verify"));
-    if text("use").is_some_and(|purpose| purpose != "sig") || !verifies {
+    // RFC 7517 §4.2, §4.3. What has another form than these is for something that we do not know.
+    let signs = key.get("use").is_none_or(|purpose| purpose == "sig");
+    let verifies =
+        key.get("key_ops").is_none_or(|ops| ops.as_array().is_some_and(|ops| ops.iter().any(|op| op == "verify")));
+    if !signs || !verifies {
         return Ok(None);
     }
     let algorithm = match key.get("alg") {

@@ -3,6 +3,11 @@
 //! `jsonwebtoken` accepts more than it should (facts: `crit` unchecked, `b64` ignored, the last of repeated members wins, floats
 //! rounded), so every token passes here first, and what it says is taken from here only.
 
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod vectors;
+
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};

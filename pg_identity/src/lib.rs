@@ -16,6 +16,8 @@ mod jwt;
 mod keys;
 mod master_key;
 mod memo;
+#[cfg(test)]
+mod mutation;
 mod names;
 mod native;
 mod opaque;

@@ -5,6 +5,9 @@
 //! to change the key put the new one first, reload, run `identity.rewrap_keys()`, remove the old one, reload.
 //! A missing or badly protected file makes every function that needs it refuse; there is no weaker mode.
 
+#[cfg(test)]
+mod properties;
+
 use std::cell::RefCell;
 use std::ffi::{CString, OsStr};
 use std::fs::{File, Metadata};

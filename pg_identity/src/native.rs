@@ -10,7 +10,7 @@ use pgrx::pg_sys;
 use pgrx::pg_sys::submodules::panic::pgrx_extern_c_guard;
 use pgrx::{FromDatum, IntoDatum, JsonB};
 
-use crate::errors::Error;
+use crate::errors::{Code, Error};
 
 /// Declares `fn name(arguments) -> Result<T, Error>` and exports it as `name_wrapper`.
 ///
@@ -91,7 +91,28 @@ macro_rules! arguments {
         }
     )*};
 }
-arguments!(&'call str, &'call [u8], String, bool, i32, i64, JsonB, pgrx::Uuid, pgrx::datum::TimestampWithTimeZone);
+arguments!(&'call str, &'call [u8], String, bool, i32, i64, pgrx::Uuid, pgrx::datum::TimestampWithTimeZone);
+
+/// Not by pgrx, which panics where `jsonb` holds more than serde_json reads: numbers beyond 1.8e308, more than 127 levels.
+impl<'call> Argument<'call> for JsonB {
+    unsafe fn from_argument(datum: pg_sys::Datum, null: bool) -> Result<Self, Error> {
+        if null {
+            return Err(Error::internal("an argument that must not be NULL is NULL"));
+        }
+        // SAFETY: a jsonb by the trait's contract; jsonb_out gives a NUL-terminated text in PostgreSQL's memory.
+        let text = unsafe {
+            let datum = pg_sys::Datum::from(pg_sys::pg_detoast_datum(datum.cast_mut_ptr()));
+            pgrx::direct_function_call::<&CStr>(pg_sys::jsonb_out, &[Some(datum)])
+        };
+        let text = text.ok_or_else(|| Error::internal("a jsonb has no text"))?;
+        serde_json::from_slice(text.to_bytes()).map(JsonB).map_err(|_| {
+            Error::new(
+                Code::InvalidParameter,
+                "an argument is JSON with a number that is too large, or nested too deeply",
+            )
+        })
+    }
+}
 
 /// Runs `body` with the call's arguments and gives its answer, or its error, to PostgreSQL.
 ///

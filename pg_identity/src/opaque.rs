@@ -4,6 +4,9 @@
 //! disagree about url-encoding. The row is found by its id and holds the SHA-256 of the token; plain
 //! SHA-256 suffices, since nobody guesses 256 random bits. The checksum refuses typing errors without a look at the table.
 
+#[cfg(test)]
+mod properties;
+
 use aws_lc_rs::digest::{Context, SHA256};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -4,6 +4,9 @@
 //! ones and control characters are refused. At most 1024 bytes: NIST SP 800-63B §3.1.1.2 wants at least 64 characters
 //! accepted, and what is longer only costs memory.
 
+#[cfg(test)]
+mod properties;
+
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Params, Version};
 use aws_lc_rs::{constant_time, digest};

@@ -3,6 +3,9 @@
 //!
 //! token = "rt_" ‖ base64url(family (16 bytes) ‖ generation (4) ‖ HMAC-SHA-256(seed, family ‖ generation) (32) ‖ checksum (4)).
 
+#[cfg(test)]
+mod properties;
+
 use aws_lc_rs::{constant_time, hmac};
 
 use crate::errors::{Code, Error};

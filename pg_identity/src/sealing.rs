@@ -5,6 +5,11 @@
 //! key may seal at random is no concern (NIST SP 800-38D §8.3 allows 2^32 under one AES key).
 //! Master keys seal the few keys of the database (`identity.sealed_keys`, `identity.signing_keys`), and those seal the many.
 
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+pub mod vectors;
+
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::{hkdf, hmac};
 use base64::Engine as _;
@@ -45,12 +50,13 @@ pub fn seal(secret: &Secret, key: KeyId, purpose: &str, name: &[u8], plain: &[u8
 pub fn open(secret: &Secret, purpose: &str, name: &[u8], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let (salt, rest) = sealed.get(HEADER..)?.split_at_checked(SALT)?;
     let (nonce, text) = rest.split_at_checked(NONCE)?;
+    open_with(&derived(secret, salt, purpose).ok()?, nonce, associated(purpose, name), text)
+}
+
+fn open_with(key: &LessSafeKey, nonce: &[u8], associated: Vec<u8>, text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let mut text = Zeroizing::new(text.to_vec());
-    let length = derived(secret, salt, purpose)
-        .ok()?
-        .open_in_place(Nonce::try_assume_unique_for_key(nonce).ok()?, Aad::from(associated(purpose, name)), &mut text)
-        .ok()?
-        .len();
+    let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+    let length = key.open_in_place(nonce, Aad::from(associated), &mut text).ok()?.len();
     text.truncate(length);
     Some(text)
 }
@@ -105,10 +111,11 @@ pub fn database_key(id: &str, purpose: &str, sealed: &[u8]) -> Result<std::rc::R
 
 /// The id of a row as bytes: 16 hexadecimal digits.
 pub fn key_id(id: &str) -> Result<KeyId, Error> {
+    // One spelling only: from_str_radix also takes a sign and capitals.
     u64::from_str_radix(id, 16)
         .ok()
-        .filter(|_| id.len() == 16)
         .map(u64::to_be_bytes)
+        .filter(|bytes| key_name(*bytes) == id)
         .ok_or_else(|| Error::new(Code::InvalidParameter, "id must be 16 hexadecimal digits"))
 }
 

@@ -1,32 +1,49 @@
-//! JSON of strangers, read strictly: a member that occurs twice and a NUL in a string are malformed, at any depth.
+//! JSON of strangers, read strictly: a member that occurs twice and a NUL in a string are malformed, at any depth, and so is what is
+//! nested too deeply.
 //!
 //! RFC 7519 §4: member names "MUST be unique", or the parser must take the last one. Two readers that choose differently see two
 //! different tokens under one signature, so we refuse instead. `jsonb` cannot hold U+0000.
 
+#[cfg(test)]
+mod properties;
+
 use std::fmt;
 
-use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 /// The members of a JSON object, or `None` when `bytes` are not one strictly valid JSON object.
 pub fn object(bytes: &[u8]) -> Option<Map<String, Value>> {
-    match serde_json::from_slice::<Strict>(bytes) {
-        Ok(Strict(Value::Object(members))) => Some(members),
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    match Strict(DEEPEST).deserialize(&mut reader).and_then(|value| reader.end().map(|()| value)) {
+        Ok(Value::Object(members)) => Some(members),
         Ok(_) | Err(_) => None,
     }
 }
 
-struct Strict(Value);
+/// RFC 8259 §9: "An implementation may set limits on the maximum depth of nesting." What is read here is written into an identity,
+/// which is deeper, and read again by serde_json, which ends at 128.
+const DEEPEST: usize = 64;
 
-impl<'de> Deserialize<'de> for Strict {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(StrictVisitor).map(Strict)
+/// How many levels there may still be.
+#[derive(Clone, Copy)]
+struct Strict(usize);
+
+impl Strict {
+    fn below<E: de::Error>(self) -> Result<Self, E> {
+        self.0.checked_sub(1).map(Self).ok_or_else(|| E::custom("nested too deeply"))
     }
 }
 
-struct StrictVisitor;
+impl<'de> DeserializeSeed<'de> for Strict {
+    type Value = Value;
 
-impl<'de> Visitor<'de> for StrictVisitor {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict {
     type Value = Value;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -65,17 +82,19 @@ impl<'de> Visitor<'de> for StrictVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value, A::Error> {
+        let below = self.below()?;
         let mut list = Vec::new();
-        while let Some(Strict(element)) = elements.next_element()? {
+        while let Some(element) = elements.next_element_seed(below)? {
             list.push(element);
         }
         Ok(Value::Array(list))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let below = self.below()?;
         let mut object = Map::new();
         while let Some(name) = members.next_key::<String>()? {
-            let Strict(value) = members.next_value()?;
+            let value = members.next_value_seed(below)?;
             if name.contains('\0') || object.insert(name, value).is_some() {
                 return Err(de::Error::custom("a repeated member"));
             }
@@ -114,5 +133,8 @@ mod tests {
         }
         assert!(object(b"{\"a\":\"\xff\"}").is_none());
         assert!(object("[".repeat(100_000).as_bytes()).is_none());
+        let nested = |depth: usize| format!("{{\"a\":{}{}}}", "[".repeat(depth - 1), "]".repeat(depth - 1));
+        assert!(object(nested(64).as_bytes()).is_some());
+        assert!(object(nested(65).as_bytes()).is_none());
     }
 }

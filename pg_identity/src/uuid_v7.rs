@@ -1,5 +1,8 @@
 //! UUID version 7 (RFC 9562 §5.7): ids that begin with their time, by which large tables are partitioned.
 
+#[cfg(test)]
+mod properties;
+
 use std::cell::Cell;
 
 use pgrx::datum::TimestampWithTimeZone;
