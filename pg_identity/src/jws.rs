@@ -171,8 +171,9 @@ fn member(header: &Map<String, Value>, name: &'static str) -> Result<Option<Stri
     }
 }
 
-/// RFC 7515 §2: without padding, line breaks or other characters; and with the unused bits zero, so that every token has one
-/// spelling only.
+/// RFC 7515 §2: without padding, line breaks or other characters; and with the unused bits zero, so that every signature has one
+/// spelling only. (Of ES256 there are two good signatures, (r, s) and (r, n − s): RFC 7518 §3.4 prefers none, and libraries make both.
+/// They say the same, and nothing here is kept or revoked by the text of a token.)
 fn base64url(text: &str) -> Result<Vec<u8>, Error> {
     BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| malformed("a part of the token is not base64url"))
 }
