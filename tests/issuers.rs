@@ -67,7 +67,7 @@ impl Foreign {
     /// A token with this header, added to what every token of this provider has, and exactly these claims.
     pub fn sign(&self, header: Value, claims: Value) -> String {
         let header = merged(json!({ "alg": self.jwk["alg"], "kid": "key-1", "typ": "JWT" }), header);
-        self.sign_text(&header.to_string(), &claims.to_string())
+        self.sign_text(header.to_string(), claims.to_string())
     }
 
     /// Header and payload, whatever they are, under a good signature.
