@@ -1,5 +1,6 @@
 //! Protect: one call, and everybody sees their own rows only.
 
+mod check;
 mod leaks;
 
 use serde_json::json;
@@ -25,6 +26,20 @@ async fn notes(db: &Database) -> Client {
         .await
         .unwrap();
     superuser
+}
+
+/// A connection, and what the server says on it beside its answers.
+async fn listening(config: &Config) -> (Client, UnboundedReceiver<String>) {
+    let (client, mut connection) = config.connect(NoTls).await.unwrap();
+    let (sender, said) = unbounded_channel();
+    tokio::spawn(async move {
+        while let Some(Ok(message)) = std::future::poll_fn(|context| connection.poll_message(context)).await {
+            if let AsyncMessage::Notice(notice) = message {
+                let _ = sender.send(notice.message().to_owned());
+            }
+        }
+    });
+    (client, said)
 }
 
 async fn bodies(client: &Client) -> Vec<String> {
@@ -156,114 +171,4 @@ async fn a_large_table_is_not_locked_for_an_index() {
     assert!(!changed);
     owner.batch_execute("create index concurrently on notes.notes (user_id)").await.unwrap();
     owner.batch_execute("select identity.protect('notes.notes')").await.unwrap();
-}
-
-#[tokio::test]
-async fn it_warns_of_what_is_left_open() {
-    let db = Database::new().await;
-    let owner = notes(&db).await;
-    owner
-        .batch_execute(
-            "grant select on notes.notes to public;
-             create policy everything on notes.notes using (true);",
-        )
-        .await
-        .unwrap();
-    let mut config = db.cluster.config("table_owner", &db.name);
-    let (client, mut said) = listening(config.options("-c client_min_messages=warning")).await;
-    client.batch_execute("select identity.protect('notes.notes')").await.unwrap();
-    drop(client);
-    let expected = [
-        "policy everything on notes.notes is permissive: its rows are allowed in addition to the owner's",
-        "public has privileges on notes.notes and does not inherit identity_app: its queries will fail",
-    ];
-    for message in expected {
-        assert_eq!(said.recv().await.as_deref(), Some(message));
-    }
-    assert_eq!(said.recv().await, None);
-    // The same may be asked at any time.
-    assert_eq!(findings(&owner).await, expected);
-    owner
-        .batch_execute("drop policy everything on notes.notes; revoke select on notes.notes from public")
-        .await
-        .unwrap();
-    assert_eq!(findings(&owner).await, [""; 0]);
-}
-
-async fn findings(client: &Client) -> Vec<String> {
-    let rows = client.query("select finding from identity.protect_check('notes.notes')", &[]).await.unwrap();
-    rows.iter().map(|row| row.get(0)).collect()
-}
-
-/// A connection, and what the server says on it beside its answers.
-async fn listening(config: &Config) -> (Client, UnboundedReceiver<String>) {
-    let (client, mut connection) = config.connect(NoTls).await.unwrap();
-    let (sender, said) = unbounded_channel();
-    tokio::spawn(async move {
-        while let Some(Ok(message)) = std::future::poll_fn(|context| connection.poll_message(context)).await {
-            if let AsyncMessage::Notice(notice) = message {
-                let _ = sender.send(notice.message().to_owned());
-            }
-        }
-    });
-    (client, said)
-}
-
-#[tokio::test]
-async fn it_warns_of_privileges_that_no_policy_binds() {
-    let db = Database::new().await;
-    let owner = notes(&db).await;
-    owner.batch_execute("select identity.protect('notes.notes'); grant all on notes.notes to app_login").await.unwrap();
-    assert_eq!(
-        findings(&owner).await,
-        ["app_login has references, trigger, truncate on notes.notes, which no policy binds"]
-    );
-    // The hint is what to run.
-    let hint: String =
-        owner.query_one("select hint from identity.protect_check('notes.notes')", &[]).await.unwrap().get(0);
-    owner.batch_execute(hint.strip_prefix("Run: ").unwrap()).await.unwrap();
-    assert_eq!(findings(&owner).await, [""; 0]);
-    assert_eq!(sqlstate(db.app().await.batch_execute("truncate notes.notes").await), "42501");
-}
-
-#[tokio::test]
-async fn it_warns_of_relatives_and_views_that_show_the_same_rows() {
-    let db = Database::new().await;
-    let owner = notes(&db).await;
-    owner
-        .batch_execute(
-            "create table notes.drafts () inherits (notes.notes);
-             create table notes.everything (user_id uuid, body text);
-             alter table notes.notes inherit notes.everything;
-             create materialized view notes.copy as select * from notes.notes;
-             create view notes.harmless as select * from notes.notes;
-             grant select on notes.drafts, notes.everything, notes.copy, notes.harmless to app_login;
-             reset role;
-             create view notes.of_superuser as select * from notes.notes;
-             create view notes.of_invoker with (security_invoker = on) as select * from notes.notes;
-             create view notes.for_itself as select * from notes.notes;
-             grant select on notes.of_superuser, notes.of_invoker to app_login;
-             set role table_owner;
-             select identity.protect('notes.notes')",
-        )
-        .await
-        .unwrap();
-    let mut found = findings(&owner).await;
-    found.sort();
-    assert_eq!(
-        found,
-        [
-            "child notes.drafts can be queried by itself, past the policies of notes.notes",
-            "materialized view notes.copy holds a copy of rows of notes.notes, which no policy guards",
-            "rows of notes.notes are seen through its parent notes.everything, past its policies",
-            "view notes.of_superuser shows all rows of notes.notes: it reads with the rights of its owner, whom no policy binds",
-        ]
-    );
-    // What it does not speak of shows nothing: the owner of the table is bound too.
-    let app = db.app().await;
-    for (table, rows) in [("harmless", 0), ("of_invoker", 0), ("of_superuser", 3)] {
-        assert_eq!(app.query(&format!("select from notes.{table}"), &[]).await.unwrap().len(), rows, "{table}");
-    }
-    owner.batch_execute("reset role; alter view notes.of_superuser set (security_invoker = true)").await.unwrap();
-    assert_eq!(app.query("select from notes.of_superuser", &[]).await.unwrap().len(), 0);
 }

@@ -130,6 +130,25 @@ language plpgsql stable strict parallel safe set search_path = pg_catalog, pg_te
 as $$
 begin
   return query
+    select case when c.relrowsecurity then format('the owner of %s is not bound by its policies', target)
+        else format('row-level security of %s is off', target) end,
+      format('Run: select identity.protect(%L)', target::text)
+    from pg_class c
+    where c.oid = target and not (c.relrowsecurity and c.relforcerowsecurity);
+
+  -- PostgreSQL writes a policy back in one way only, whatever its search_path says here.
+  return query
+    select format('policy %I on %s is not what protect wrote', 'identity_' || command, target),
+      format('Run: select identity.protect(%L)', target::text)
+    from unnest(array['select', 'insert', 'update', 'delete']) command
+    where not exists (
+      select from pg_policy p
+      where p.polrelid = target and p.polname = 'identity_' || command and p.polpermissive and p.polroles = '{0}'
+        and coalesce(pg_get_expr(p.polqual, target), pg_get_expr(p.polwithcheck, target))
+          ~ '^\([^()]+ = \( SELECT identity\.user_id\(\) AS user_id\)\)$'
+        and coalesce(pg_get_expr(p.polwithcheck, target) = pg_get_expr(p.polqual, target), true));
+
+  return query
     select format('policy %I on %s is permissive: its rows are allowed in addition to the owner''s', p.polname, target),
       'Drop it, or make it restrictive.'
     from pg_policy p
@@ -218,6 +237,6 @@ begin
 end
 $$;
 comment on function identity.protect_check(regclass) is
-  'What lets somebody past the policies of a protected table, or keeps everybody out, each with a hint: other permissive policies; grantees that do not inherit identity_app; privileges to truncate, to reference and to make triggers; partitions, children and parents that can be queried by themselves; materialized views, and views of owners whom no policy binds. No row: nothing found. NULL gives no row. Raises nothing.';
+  'What lets somebody past the policies of a protected table, or keeps everybody out, each with a hint: row-level security that is off or does not bind the owner; policies that are not as protect wrote them, and others that are permissive; grantees that do not inherit identity_app; privileges to truncate, to reference and to make triggers; partitions, children and parents that can be queried by themselves; materialized views, and views of owners whom no policy binds. No row: nothing found. NULL gives no row. Raises nothing.';
 revoke all on function identity.protect_check(regclass) from public;
 grant execute on function identity.protect_check(regclass) to identity_owner, identity_admin, identity_app;

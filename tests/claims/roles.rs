@@ -197,6 +197,17 @@ async fn the_application_role_has_nothing_of_the_store_nor_of_our_tables() {
         "alter role app_login bypassrls",
         "alter role app_login replication",
         "select pg_catalog.pg_create_logical_replication_slot('s', 'test_decoding')",
+        "select pg_catalog.pg_ls_logdir()",
+        "select pg_catalog.lo_import('/etc/hostname')",
+        "select pg_catalog.pg_reload_conf()",
+        "select pg_catalog.pg_log_backend_memory_contexts(pg_catalog.pg_backend_pid())",
+        "show pg_identity.master_key_file",
+        "set pg_identity.argon2_memory = 19456",
+        "set session_replication_role = replica",
+        "set session_preload_libraries = 'x'",
+        "set dynamic_library_path = '/tmp'",
+        "set log_statement = 'all'",
+        "create extension dblink",
     ] {
         let outcome = sqlstate(app.batch_execute(attempt).await);
         assert_eq!(outcome, "42501", "{attempt}");
@@ -224,4 +235,18 @@ async fn the_application_role_has_nothing_of_the_store_nor_of_our_tables() {
         .await
         .unwrap();
     assert_eq!(open.get::<_, Vec<String>>(0), [""; 0]);
+}
+
+#[tokio::test]
+async fn the_application_role_sees_and_stops_nobody_elses_work() {
+    let db = Database::new().await;
+    let (app, gateway) = (db.app().await, db.gateway_role().await);
+    let process: i32 =
+        gateway.query_one("select pg_backend_pid() /* what the gateway asks */", &[]).await.unwrap().get(0);
+    let seen = app.query("select query from pg_stat_activity where pid = $1", &[&process]).await.unwrap();
+    assert_eq!(seen.iter().map(|row| row.get(0)).collect::<Vec<&str>>(), ["<insufficient privilege>"]);
+    for stop in ["pg_cancel_backend", "pg_terminate_backend"] {
+        assert_eq!(sqlstate(app.query(&format!("select {stop}($1)"), &[&process]).await), "42501");
+    }
+    gateway.batch_execute("select 1").await.unwrap();
 }
