@@ -21,7 +21,7 @@ psql: ## psql in the database of make run
 test: ## every test, on throw-away clusters
 	@.make/test $(T)
 
-fuzz: ## the property tests, a million cases each
+fuzz: ## the property tests, a million cases each: about ten minutes
 	@.make/fuzz $(T)
 
 lint: ## formatting, clippy, dependencies, scripts
