@@ -1,14 +1,18 @@
 //! Dump and restore: what the extension keeps is data of the database.
 
+use std::fs::{Permissions, set_permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::json;
 use tokio_postgres::Client;
 
+use crate::authorize::{authorize, code, request, session, with};
 use crate::issuers::{API, Foreign, ISSUER};
 use crate::jwt::{access_token, authenticate, sqlstate};
-use crate::support::Database;
+use crate::support::{Cluster, Database, service_client, user, web_client};
+use crate::token::redeem;
 
 #[tokio::test]
 async fn keys_survive_dump_and_restore() {
@@ -59,25 +63,105 @@ async fn audiences_trusted_issuers_and_revocations_survive_dump_and_restore() {
     }
 }
 
-/// A dump of the database, restored into another one: a superuser's connection to that.
+/// Everything a person and a client hold from before: it is worth the same in another cluster, once that has the master key.
+#[tokio::test]
+async fn in_another_cluster_all_goes_on_with_the_same_master_key_and_nothing_without_it() {
+    let db = Database::new().await;
+    let (alice, app, service) = (user(&db, "alice").await, web_client(&db).await, service_client(&db).await);
+    let gateway = db.gateway_role().await;
+    let cookie = session(&gateway, &alice).await;
+    let asked = with(request(&app), json!({ "scope": "openid offline_access" }));
+    let (_, tokens) = redeem(&gateway, &app, &code(&gateway, &asked, &cookie).await).await;
+    let (access, refresh) = (tokens["access_token"].as_str().unwrap(), tokens["refresh_token"].as_str());
+    let (_, pending) = authorize(&gateway, &request(&app), None).await;
+    let pending = pending["resume"].as_str();
+
+    let cluster = Cluster::start();
+    let superuser = restored_in(&db, cluster).await;
+    let name = format!("{}_restored", db.name);
+    let connect = async |role: &str| {
+        let (client, connection) = cluster.config(role, &name).connect(tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client
+    };
+    let basic = "client_secret_basic";
+    let (none, no_resource) = (None::<&str>, Vec::<String>::new());
+    // What needs a key, one call of each kind: its outcome, or the SQLSTATE that it is refused with.
+    let outcomes = async || {
+        let gateway = connect("gateway_login").await;
+        let mut outcomes = Vec::new();
+        for (function, arguments) in [
+            (
+                "sign_in(null, 'browser', $1, $2, null, null, null, null)",
+                vec![&alice.username as Argument, &alice.password],
+            ),
+            (
+                "token_refresh_token($1, $2, $3, $4, null, $5)",
+                vec![&app.id, &app.secret, &basic, &refresh, &no_resource],
+            ),
+            (
+                "token_client_credentials($1, $2, $3, $4, $5)",
+                vec![&service.id, &service.secret, &basic, &none, &no_resource],
+            ),
+            ("authorization_resume($1, $2, 'browser')", vec![&pending, &cookie]),
+            ("sign_in_page($1, null, 'browser')", vec![&pending]),
+        ] {
+            let row = gateway.query_one(&format!("select outcome from identity.{function}"), &arguments).await;
+            outcomes.push(row.map(|row| row.get(0)).unwrap_or_else(|error| error.code().unwrap().code().to_owned()));
+        }
+        outcomes
+    };
+    let file = cluster.dir.join("master.key");
+    let other = std::fs::read(&file).unwrap();
+    assert_eq!(outcomes().await, ["ID003"; 5], "with another master key");
+    std::fs::rename(&file, file.with_extension("away")).unwrap();
+    superuser.batch_execute("select pg_reload_conf()").await.unwrap();
+    assert_eq!(outcomes().await, ["ID003"; 5], "without a master key");
+    // Kept by the owner of the file that was there.
+    std::fs::rename(file.with_extension("away"), &file).unwrap();
+    set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+    let same = std::fs::read(db.cluster.dir.join("master.key")).unwrap();
+    assert_ne!(same, other);
+    std::fs::write(&file, same).unwrap();
+    set_permissions(&file, Permissions::from_mode(0o400)).unwrap();
+    assert_eq!(outcomes().await, ["signed_in", "ok", "ok", "consent", "page"], "with the same master key");
+    authenticate(&connect("app_login").await, access).await.unwrap();
+    let page =
+        connect("gateway_login").await.query_one("select outcome from identity.account_page($1)", &[&cookie]).await;
+    assert_eq!(page.unwrap().get::<_, String>(0), "page");
+}
+
+type Argument<'a> = &'a (dyn tokio_postgres::types::ToSql + Sync);
+
+/// A dump of the database, restored into another one of its cluster: a superuser's connection to that.
 async fn restored(db: &Database) -> Client {
+    restored_in(db, db.cluster).await
+}
+
+async fn restored_in(db: &Database, cluster: &Cluster) -> Client {
+    let connect = async |name: &str| {
+        let (client, connection) = cluster.config("postgres", name).connect(tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client
+    };
     let restored = format!("{}_restored", db.name);
-    db.superuser().await.batch_execute(&format!("create database {restored}")).await.unwrap();
-    let url = |name: &str| format!("postgres://postgres@127.0.0.1:{}/{name}", db.cluster.port);
+    connect("postgres").await.batch_execute(&format!("create database {restored}")).await.unwrap();
+    let url = |port: u16, name: &str| format!("postgres://postgres@127.0.0.1:{port}/{name}");
     let pg_config = std::env::var("PGRX_PG_CONFIG_PATH").expect("cargo sets it (.cargo/config.toml)");
     let tools = Path::new(&pg_config).parent().unwrap();
-    let dump = Command::new(tools.join("pg_dump")).args(["--format=custom", &url(&db.name)]).output().unwrap();
+    let dump = Command::new(tools.join("pg_dump"))
+        .args(["--format=custom", &url(db.cluster.port, &db.name)])
+        .output()
+        .unwrap();
     assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
     let file = std::env::temp_dir().join(&restored);
     std::fs::write(&file, dump.stdout).unwrap();
     let restore = Command::new(tools.join("pg_restore"))
-        .args(["--dbname", &url(&restored), "--jobs=2"])
+        .args(["--dbname", &url(cluster.port, &restored), "--jobs=2"])
         .arg(&file)
         .output()
         .unwrap();
     std::fs::remove_file(&file).unwrap();
     assert!(restore.status.success(), "{}", String::from_utf8_lossy(&restore.stderr));
-    let (client, connection) = db.cluster.config("postgres", &restored).connect(tokio_postgres::NoTls).await.unwrap();
-    tokio::spawn(connection);
-    client
+    connect(&restored).await
 }

@@ -168,3 +168,56 @@ async fn a_guess_that_is_rolled_back_still_counts() {
     // Other accounts go on.
     superuser.batch_execute("select identity.sign_in_slot('bob'), identity.argon2_spend('sign_in')").await.unwrap();
 }
+
+/// Kilobytes that the processes of a cluster have, shared ones counted once.
+fn memory(cluster: &Cluster) -> u64 {
+    let postmaster = std::fs::read_to_string(cluster.dir.join("data/postmaster.pid")).unwrap();
+    let postmaster = postmaster.lines().next().unwrap();
+    let children = std::fs::read_to_string(format!("/proc/{postmaster}/task/{postmaster}/children")).unwrap();
+    let share = |process: &str| -> Option<u64> {
+        let text = std::fs::read_to_string(format!("/proc/{process}/smaps_rollup")).ok()?;
+        text.lines().find_map(|line| line.strip_prefix("Pss:"))?.trim().strip_suffix(" kB")?.parse().ok()
+    };
+    children.split_whitespace().chain([postmaster]).filter_map(share).sum()
+}
+
+/// Each connection keeps trying until a password of its own was checked: nobody is left out for ever, whoever cannot be served
+/// in time is told so, and what the hashes needed is given back.
+#[tokio::test]
+async fn hashes_of_two_hundred_connections_take_the_memory_of_a_few() {
+    const CONNECTIONS: usize = 180;
+    let db = Database::on(Cluster::start()).await;
+    let superuser = db.superuser().await;
+    superuser.batch_execute("alter system set pg_identity.hash_concurrency = 2").await.unwrap();
+    drop(superuser);
+    db.cluster.control("restart");
+    let mut tasks = Vec::new();
+    for n in 0..CONNECTIONS {
+        let gateway = db.gateway_role().await;
+        tasks.push(tokio::spawn(async move {
+            let guess = "select outcome from identity.sign_in(null, 'b', $1, 'wrong', null, null, null, null)";
+            let name = format!("nobody{n}");
+            let mut busy = 0;
+            loop {
+                match gateway.query_one(guess, &[&name]).await {
+                    Ok(row) => {
+                        assert_eq!(row.get::<_, String>(0), "invalid_credentials");
+                        return (gateway, busy);
+                    }
+                    Err(error) => assert_eq!(error.code().unwrap().code(), "ID004"),
+                }
+                busy += 1;
+            }
+        }));
+    }
+    let mut connections = Vec::new();
+    for task in tasks {
+        connections.push(task.await.unwrap());
+    }
+    // All of them are still there. 19 MiB for each would be more than three gigabytes.
+    let (all, hash) = (memory(db.cluster), 19_456);
+    let bound = CONNECTIONS as u64 * 6_144 + 5 * hash + 128 * 1_024;
+    assert!(all < bound, "{all} kB, the bound is {bound}");
+    let longest = connections.iter().map(|(_, busy)| *busy).max().unwrap();
+    assert!(longest < 30, "somebody was refused {longest} times before it was their turn");
+}

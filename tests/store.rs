@@ -76,7 +76,7 @@ async fn every_foreign_key_has_an_index_and_says_what_deletion_does() {
 
 /// Every function of identity_gateway with the evidence it demands (README, decision 2). None takes a user id, a session id, a
 /// time or a scope as a fact.
-const PROTOCOL: [(&str, &str); 28] = [
+pub const PROTOCOL: [(&str, &str); 28] = [
     ("account_application_withdraw", "session cookie; the client id only selects among the person's own"),
     ("account_page", "session cookie"),
     ("account_password_change", "session cookie and the old password"),

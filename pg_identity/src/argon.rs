@@ -31,6 +31,15 @@ pub struct Recipe<'a> {
     pub data: &'a [u8],
 }
 
+/// What becomes of the memory after a hash.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Memory {
+    /// The next hash of this backend uses it again.
+    Kept,
+    /// The system gets it.
+    GivenBack,
+}
+
 trait Engine {
     /// Fills `out`; None when the engine refuses the recipe or has no memory.
     fn hash(&mut self, recipe: &Recipe<'_>, password: &[u8], out: &mut [u8]) -> Option<()>;
@@ -101,18 +110,25 @@ impl Engine for Fast {
     }
 }
 
-/// A backend does not sit on more KiB than this after one costly hash.
+/// Not even a backend that may keep its memory sits on more KiB than this after one costly hash.
 const MOST_KEPT: u32 = 65_536;
 
 thread_local! {
     static ENGINE: RefCell<Option<Box<dyn Engine>>> = const { RefCell::new(None) };
 }
 
-/// Computes a hash into `out`. `distrust` is told once per backend when the fast engine was found wrong.
+/// Computes a hash into `out`; `Memory` says what becomes of the memory. `distrust` is told once per backend when the fast
+/// engine was found wrong.
 ///
 /// # Errors
 /// XX000 when there is no memory; the recipe was checked before.
-pub fn hash(recipe: &Recipe<'_>, password: &[u8], out: &mut [u8], distrust: impl FnOnce()) -> Result<(), Error> {
+pub fn hash(
+    recipe: &Recipe<'_>,
+    password: &[u8],
+    out: &mut [u8],
+    memory: Memory,
+    distrust: impl FnOnce(),
+) -> Result<(), Error> {
     ENGINE.with_borrow_mut(|engine| {
         let engine = engine.get_or_insert_with(|| {
             if agree(&mut Fast::default(), &mut Reference::default()) {
@@ -122,7 +138,7 @@ pub fn hash(recipe: &Recipe<'_>, password: &[u8], out: &mut [u8], distrust: impl
             Box::new(Reference::default())
         });
         let done = engine.hash(recipe, password, out);
-        if recipe.memory > MOST_KEPT {
+        if memory == Memory::GivenBack || recipe.memory > MOST_KEPT {
             engine.forget();
         }
         done.ok_or_else(|| Error::internal("a password cannot be hashed: out of memory"))

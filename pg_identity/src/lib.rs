@@ -23,6 +23,7 @@ mod native;
 mod opaque;
 mod passwords;
 mod places;
+mod present;
 mod provider;
 mod readers;
 mod refresh;

@@ -13,9 +13,9 @@ use aws_lc_rs::{constant_time, digest};
 use unicode_normalization::UnicodeNormalization as _;
 use zeroize::Zeroizing;
 
-use crate::argon::{self, Recipe};
+use crate::argon::{self, Memory, Recipe};
 use crate::errors::{Code, Error};
-use crate::hashing::{self, Budget};
+use crate::hashing::{self, Budget, Turn};
 use crate::native::sql_function;
 use crate::sealing::{KeyId, database_key, key_id, key_name, random};
 use crate::settings;
@@ -74,6 +74,12 @@ impl HashedPassword {
         // The reference implementation wrote no version while there was only 0x10.
         let version = hash.version.map_or(Ok(Version::V0x10), Version::try_from).map_err(|_| malformed())?;
         let parameters = Params::try_from(&hash).map_err(|_| absurd())?;
+        // Of two values of one name the last would count, and other readers may take the first.
+        let mut names: Vec<_> = hash.params.iter().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        if names.windows(2).any(|pair| pair.first() == pair.last()) {
+            return Err(malformed());
+        }
         let (salt, output) = hash.salt.as_ref().zip(hash.hash.as_ref()).ok_or_else(malformed)?;
         let work = u64::from(parameters.m_cost()) * u64::from(parameters.t_cost());
         let bounded = parameters.m_cost() <= MOST_MEMORY && work <= MOST_WORK && parameters.p_cost() <= MOST_LANES;
@@ -125,12 +131,32 @@ fn budget(name: &str) -> Result<Budget, Error> {
 
 /// Computes one hash in its turn.
 fn compute(budget: Budget, recipe: &Recipe<'_>, password: &PlainPassword, out: &mut [u8]) -> Result<(), Error> {
-    let _turn = hashing::turn(budget)?;
-    argon::hash(recipe, password.0.as_bytes(), out, || {
+    let turn = hashing::turn(budget)?;
+    in_turn(&turn, recipe, password, out)
+}
+
+fn in_turn(turn: &Turn, recipe: &Recipe<'_>, password: &PlainPassword, out: &mut [u8]) -> Result<(), Error> {
+    let memory = if turn.keeps { Memory::Kept } else { Memory::GivenBack };
+    argon::hash(recipe, password.0.as_bytes(), out, memory, || {
         pgrx::warning!(
             "pg_identity: the fast Argon2 engine gives wrong answers on this processor; the slower one is used"
         );
     })
+}
+
+/// What a cheaper hash, made before the parameters were raised, costs less than one made now: an unknown name costs the
+/// latter, and a wrong password must not be told from it by the time it takes.
+fn make_up(turn: &Turn, cheaper: &Recipe<'_>) -> Result<(), Error> {
+    let (memory, iterations, lanes) = settings::argon2_parameters();
+    let work = |memory: u32, iterations: u32| u64::from(memory) * u64::from(iterations);
+    let rest = work(memory, iterations).saturating_sub(work(cheaper.memory, cheaper.iterations));
+    let Ok(memory) = u32::try_from(rest / u64::from(iterations.max(1))) else { return Ok(()) };
+    // RFC 9106 §3.1: at least 8 KiB a lane.
+    if memory < 8 * lanes {
+        return Ok(());
+    }
+    let recipe = Recipe { memory, iterations, lanes, ..cheaper.clone() };
+    in_turn(turn, &recipe, &PlainPassword(Zeroizing::default()), &mut [0; 32])
 }
 
 fn hash(password: &PlainPassword, pepper: Option<(&str, &[u8])>, budget: Budget) -> Result<String, Error> {
@@ -198,8 +224,13 @@ sql_function! {
             Err(_) => (PlainPassword(Zeroizing::default()), false),
         };
         let mut output = Zeroizing::new(vec![0; expected.len()]);
-        compute(budget(budget_name)?, &recipe, &password, &mut output)?;
-        Ok(constant_time::verify_slices_are_equal(&output, expected.as_bytes()).is_ok() && possible)
+        let turn = hashing::turn(budget(budget_name)?)?;
+        in_turn(&turn, &recipe, &password, &mut output)?;
+        let right = constant_time::verify_slices_are_equal(&output, expected.as_bytes()).is_ok() && possible;
+        if !right {
+            make_up(&turn, &recipe)?;
+        }
+        Ok(right)
     }
 }
 
@@ -234,8 +265,11 @@ sql_function! {
 sql_function! {
     /// `sign_in_slot(account)`: see [`hashing::enter_account`].
     fn sign_in_slot(account: &[u8]) -> Result<(), Error> {
+        // The database too: copies of one share the keys of their counters, and the places are the server's.
+        // SAFETY: a variable of this single-threaded process.
+        let database = u32::from(unsafe { pgrx::pg_sys::MyDatabaseId }).to_be_bytes();
         let mut key = [0; 16];
-        let digest = digest::digest(&digest::SHA256, account);
+        let digest = digest::digest(&digest::SHA256, &[&database, account].concat());
         key.iter_mut().zip(digest.as_ref()).for_each(|(key, byte)| *key = *byte);
         hashing::enter_account(key)
     }

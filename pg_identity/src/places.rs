@@ -62,6 +62,8 @@ pub struct Places {
     administration_limit: usize,
     sign_in: [i32; PLACES],
     administration: [i32; PLACES],
+    /// Processes that keep the memory of a hash for the next one, at most as many as sign-in has places.
+    keepers: [i32; PLACES],
     /// Sign-ins in flight.
     pub accounts: [Account; ACCOUNTS],
 }
@@ -99,6 +101,21 @@ impl Places {
         let (holders, limit) = self.of(budget);
         let limit = limit.min(holders.len());
         holders.get_mut(..limit).unwrap_or_default()
+    }
+
+    /// Whether the process may keep the memory of a hash: as many may as hash at a time, each until it exits.
+    pub fn keeps(&mut self, process: i32) -> bool {
+        let limit = self.sign_in_limit;
+        let keepers = self.keepers.get_mut(..limit).unwrap_or_default();
+        if keepers.contains(&process) {
+            return true;
+        }
+        keepers.iter_mut().find(|keeper| **keeper == 0).map(|keeper| *keeper = process).is_some()
+    }
+
+    /// The process exits, and its memory with it.
+    pub fn forget_keeper(&mut self, process: i32) {
+        self.keepers.iter_mut().filter(|keeper| **keeper == process).for_each(|keeper| *keeper = 0);
     }
 
     /// A place for another sign-in.

@@ -85,7 +85,7 @@ pub fn define() {
     integer(
         c"pg_identity.hash_concurrency",
         c"Password hashes computed at the same time by sign-in; 0 means as many as there are cores.",
-        c"Administration has a quarter of it on top, at least one, so that neither stops the other. Memory: argon2_memory times both.",
+        c"Administration has a quarter of it on top, at least one, so that neither stops the other. Memory: argon2_memory times both, and once more for sign-in, because as many backends keep theirs for the next hash.",
         &HASH_CONCURRENCY,
         (0, crate::places::MOST_PLACES),
         GucContext::Postmaster,

@@ -49,9 +49,7 @@ const EXCESS: &str = "
     union all
     select 3, 'it is a member of ' || r.rolname
     from pg_catalog.pg_roles r
-    where r.rolname <> session_user
-      and r.rolname <> 'identity_gateway'
-      and (r.rolname like 'identity\\_%' or r.rolname like 'pg\\_%' or r.rolsuper)
+    where r.rolname not in (session_user, 'identity_gateway')
       and pg_catalog.pg_has_role(session_user, r.oid, 'member')
     union all
     select 4, 'it has privileges on ' || pg_catalog.string_agg(c.oid::pg_catalog.regclass::text, ', ')
@@ -76,7 +74,10 @@ const EXCESS: &str = "
     union all
     select 6, 'it may create objects in schema ' || n.nspname
     from pg_catalog.pg_namespace n
-    where n.nspname in ('identity', 'identity_store') and pg_catalog.has_schema_privilege(session_user, n.oid, 'create')
+    where n.nspname !~ '^pg_(temp|toast)' and pg_catalog.has_schema_privilege(session_user, n.oid, 'create')
+    union all
+    select 7, 'it may create schemas in database ' || pg_catalog.current_database()
+    where pg_catalog.has_database_privilege(session_user, pg_catalog.current_database(), 'create')
   )
   select what from excess where what is not null
     -- A superuser has everything else as well: one line says it.

@@ -14,7 +14,7 @@ as $$
 declare
   client identity_store.clients;
 begin
-  perform identity_store.require_present();
+  perform identity.require_present(30);
   -- RFC 6749 §2.3.1: the server MUST support Basic for a client with a password and MAY support the body. Both prove the
   -- same secret, and libraries choose by their own default, so the registered one of the two does not bar the other.
   if client_authenticate.method = 'none' then

@@ -10,9 +10,11 @@ returns text
 language sql immutable parallel safe
 as $$
   select case
-    when length(password) < 8 then 'A password has at least 8 characters.'
     when octet_length(password) > 1024 then 'A password has at most 1024 bytes.'
-    when password ~ '[[:cntrl:]]' then 'A password has no control characters.'
+    -- §5.1.1.2: each code point counts as one character, of the form that is hashed: an accent typed by itself is none.
+    when length(normalize(password, nfc)) < 8 then 'A password has at least 8 characters.'
+    -- Written out, because what [[:cntrl:]] means depends on the locale of the database.
+    when password ~ '[\u0001-\u001f\u007f-\u009f]' then 'A password has no control characters.'
   end
 $$;
 comment on function identity_store.password_fault(text) is 'What keeps a password from being set, as a sentence for the person; NULL: nothing.';

@@ -14,23 +14,6 @@ comment on function identity_store.session_idle_lifetime() is 'How long a sessio
 comment on function identity_store.session_lifetime() is 'How long a session lasts at most; its partition is kept longer (partition_settings).';
 revoke all on function identity_store.session_idle_lifetime(), identity_store.session_lifetime() from public;
 
--- Expiry is compared with the start of the transaction, and what has ended is read with its snapshot. Whoever holds the
--- gateway's role could keep a transaction open to go on in the past: none may be older than a sign-in takes.
-create or replace function identity_store.require_present()
-returns void
-language plpgsql stable parallel safe
-as $$
-begin
-  if current_setting('transaction_isolation') <> 'read committed'
-    or now() < clock_timestamp() - interval '30 seconds' then
-    raise exception using errcode = 'ID005', message = 'a protocol function needs a read committed transaction that has just begun';
-  end if;
-end
-$$;
-comment on function identity_store.require_present() is
-  'Returns nothing; raises ID005 in a transaction that may see the past: another isolation level than read committed, or begun more than 30 s ago.';
-revoke all on function identity_store.require_present() from public;
-
 -- All the evidence is in one where clause: secret, not ended, neither lifetime over, the person may sign in.
 create or replace function identity_store.session_read(session_cookie text)
 returns identity_store.sessions
@@ -40,7 +23,7 @@ declare
   cookie record;
   session identity_store.sessions;
 begin
-  perform identity_store.require_present();
+  perform identity.require_present(30);
   select p.id, p.hash into cookie from identity.opaque_parse('ids', session_read.session_cookie) p;
   if not found then
     return session;

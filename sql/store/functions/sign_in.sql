@@ -146,14 +146,15 @@ begin
   if identity.password_needs_rehash(sign_in_accept.phc) then
     new_phc := identity.sign_in_hash(sign_in_accept.password);
   end if;
-  perform from identity_store.users u where u.id = sign_in_accept.user_id and u.state = 'active' for share;
+  -- Not for share: those who share a lock overtake whoever waits to change the row, and disabling would never get its turn.
+  perform from identity_store.users u where u.id = sign_in_accept.user_id and u.state = 'active' for no key update;
   if not found then
     return null;
   end if;
   update identity_store.passwords p set phc = new_phc
   where p.user_id = sign_in_accept.user_id and p.phc = sign_in_accept.phc and new_phc is not null;
   perform from identity_store.passwords p
-  where p.user_id = sign_in_accept.user_id and p.changed_at = sign_in_accept.changed_at for share;
+  where p.user_id = sign_in_accept.user_id and p.changed_at = sign_in_accept.changed_at for no key update;
   if not found then
     return null;
   end if;

@@ -63,7 +63,7 @@ as $$
 declare
   seconds integer;
 begin
-  perform identity_store.require_present();
+  perform identity.require_present(30);
   perform identity.sign_in_slot(sign_in_admit.key);
   select max(ceil(extract(epoch from b.blocked_until - clock_timestamp())))::integer into seconds
   from identity_store.sign_in_buckets b

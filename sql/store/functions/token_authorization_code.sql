@@ -50,13 +50,14 @@ begin
     return;
   end if;
 
-  -- for share: disabling a person waits for us, and then revokes what we are about to issue.
+  -- Locked: disabling a person waits for us, and then revokes what we are about to issue. Not for share, which overtakes
+  -- whoever waits.
   select u.state = 'active' as active, s.id is not null as session_alive into person
   from identity_store.users u
   left join identity_store.sessions s on s.id = granted.session_id and s.ended_at is null and s.expires_at > now()
     and s.last_seen_at > now() - identity_store.session_idle_lifetime()
   where u.id = granted.user_id
-  for share of u;
+  for no key update of u;
   if granted.ended_at is not null or person.active is not true or not person.session_alive then
     return query select * from identity_store.refuse('invalid_grant', 'the authorization code is invalid',
       'grant, person or session ended since the code was issued');

@@ -1,0 +1,263 @@
+//! The whole protocol through the real gateway, and everything that goes wrong in it: all secrets that were used meanwhile.
+
+use std::io::Write as _;
+use std::process::Stdio;
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::hkdf::{HKDF_SHA256, Salt};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+
+use super::needles::Needle;
+use crate::sign_in::wait;
+use crate::support::{Browser, Client, Database, Flow, Gateway, Page, Tokens, User, service_client, user, web_client};
+
+/// What has been used so far.
+#[derive(Default)]
+struct Secrets(Vec<Needle>);
+
+impl Secrets {
+    fn note(&mut self, name: &str, secret: &str) {
+        self.0.push(Needle::text(name, secret));
+        // The random part alone, should somebody have cut the rest.
+        if !secret.contains(' ') && secret.len() > 40 {
+            self.0.push(Needle::text(&format!("the end of {name}"), &secret[secret.len() - 24..]));
+        }
+    }
+
+    fn cookies(&mut self, page: &Page) {
+        for cookie in page.headers.get_all("set-cookie") {
+            let (name, value) = cookie.to_str().unwrap().split(';').next().unwrap().split_once('=').unwrap();
+            if value.len() > 12 {
+                self.note(&format!("the cookie {name}"), value);
+            }
+        }
+    }
+}
+
+pub async fn drive(db: &Database, gateway: &Gateway) -> Vec<Needle> {
+    let mut secrets = Secrets::default();
+    let (alice, app, service) = (user(db, "alice").await, web_client(db).await, service_client(db).await);
+    secrets.note("a password", &alice.password);
+    for client in [&app, &service] {
+        secrets.note("a client secret", client.secret.as_ref().unwrap());
+    }
+    administration(db, &mut secrets);
+    signing_in(db, gateway, &app, &alice, &mut secrets).await;
+    tokens(db, gateway, &app, &service, &alice, &mut secrets).await;
+    failures(db, &app, &alice, &mut secrets).await;
+    keys(db, &mut secrets).await;
+    secrets.0
+}
+
+fn administration(db: &Database, secrets: &mut Secrets) {
+    let bob = "a password for bob alone";
+    secrets.note("a password set by an administrator", bob);
+    for (arguments, input) in [
+        (&["users", "create", "--username", "bob"][..], bob),
+        (&["users", "set-password", "bob"], bob),
+        (&["users", "create", "--username", "bob"], bob),
+        (&["keys", "create", "--algorithm", "EdDSA"], ""),
+        (&["keys", "create", "--algorithm", "RS256"], ""),
+        (&["keys", "rotate"], ""),
+        (&["keys", "rewrap"], ""),
+    ] {
+        let mut child = Gateway::command("admin", db, &[])
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let _ = child.stdin.take().unwrap().write_all(format!("{input}\n").as_bytes());
+        child.wait().unwrap();
+    }
+}
+
+async fn signing_in(db: &Database, gateway: &Gateway, app: &Client, alice: &User, secrets: &mut Secrets) {
+    let browser = Browser::new();
+    let flow = Flow::new(gateway, app);
+    let page = browser.open(flow.url()).await;
+    let resume = page.form("sign-in").fields.into_iter().find(|(name, _)| name == "resume").unwrap().1;
+    secrets.note("a sealed request", &resume);
+    for (username, password) in [
+        ("alice", "a wrong password of hers"),
+        ("nobody", "a password of nobody at all"),
+        ("alice", "a password\twith a control"),
+        ("a password as a name", "x"),
+        ("alice", &"a very long password ".repeat(200)),
+    ] {
+        if password.len() > 12 {
+            secrets.note("a wrong password", &password[..password.len().min(1_000)]);
+        }
+        // What a person typed into the wrong field is a password too.
+        if username.contains(' ') {
+            secrets.note("a password in the place of the name", username);
+        }
+        browser.sign_in(&page, username, password).await;
+    }
+    // Bytes that are no text.
+    let body = "csrf=x&username=alice&password=a%20password%FF%00with%20no%20text";
+    let request = browser.http.post(gateway.url("/login")).header("content-type", "application/x-www-form-urlencoded");
+    browser.send(request.body(body)).await;
+    secrets.note("a password that is no text", "with no text");
+
+    // The cookies are in the answer to the form, before any redirect is followed.
+    let mut form = page.form("sign-in");
+    form.fields.retain(|(name, _)| name != "username" && name != "password");
+    form.fields.extend([("username".into(), "alice".into()), ("password".into(), alice.password.clone())]);
+    wait(db, 3600).await;
+    let request = browser.http.post(gateway.url("/login")).header("Origin", &gateway.issuer).form(&form.fields);
+    let answer = browser.send(request).await;
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    secrets.cookies(&answer);
+    let home = browser.open(gateway.url("/")).await;
+    let next = "the next password of alice";
+    secrets.note("a changed password", next);
+    for (old, new) in [("not her old password", next), (&alice.password, next), (next, &alice.password)] {
+        secrets.note("an old password", old);
+        let changed = [("old_password", old), ("new_password", new), ("new_password_again", new)];
+        browser.press(&home, "change-password", &changed).await;
+    }
+}
+
+async fn tokens(db: &Database, gateway: &Gateway, app: &Client, service: &Client, alice: &User, secrets: &mut Secrets) {
+    let flow = Flow::new(gateway, app);
+    secrets.note("a code verifier", &flow.code_verifier);
+    let code = flow.code(alice).await;
+    secrets.note("a code", &code);
+    let answer = flow.redeem(&code).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let first = Tokens { body: answer.json() };
+    let refreshed = Tokens { body: flow.refresh(first.refresh()).await.json() };
+    for tokens in [&first, &refreshed] {
+        secrets.note("an access token", tokens.access());
+        secrets.note("an ID token", tokens.id());
+        secrets.note("a refresh token", tokens.refresh());
+    }
+    let (access, refresh) = (refreshed.access().to_owned(), refreshed.refresh().to_owned());
+    let browser = &flow.browser;
+    browser.send(browser.http.get(gateway.url("/userinfo")).bearer_auth(&access)).await;
+    browser.send(browser.http.get(gateway.url("/userinfo")).bearer_auth(format!("{access}x"))).await;
+    browser.send(browser.http.get(gateway.url(&format!("/userinfo?access_token={access}")))).await;
+    for token in [&access, &refresh, &format!("{refresh}x")] {
+        let basic = browser.http.post(gateway.url("/introspect")).basic_auth(&service.id, service.secret.as_ref());
+        browser.send(basic.form(&[("token", token)])).await;
+        // In a URL, where it does not belong, and with a secret that is wrong.
+        browser
+            .send(
+                browser
+                    .http
+                    .post(gateway.url(&format!("/introspect?token={token}")))
+                    .basic_auth(&service.id, Some(token)),
+            )
+            .await;
+        let wrong =
+            [("client_id", service.id.as_str()), ("client_secret", token), ("grant_type", "client_credentials")];
+        browser.post(gateway.url("/token"), &wrong).await;
+    }
+    let rotated: serde_json::Value = db
+        .admin()
+        .await
+        .query_one("select to_jsonb(r) from identity.client_rotate_secret($1) r", &[&app.id])
+        .await
+        .unwrap()
+        .get(0);
+    secrets.note("a new client secret", rotated["client_secret"].as_str().unwrap_or_else(|| panic!("{rotated}")));
+    // A second redemption, an old refresh token, an end.
+    flow.redeem(&code).await;
+    flow.refresh(first.refresh()).await;
+    flow.refresh(&refresh).await;
+    flow.call("/revoke", &[("token", &access)]).await;
+    flow.call("/revoke", &[("token", &refresh)]).await;
+    browser.open(gateway.url(&format!("/logout?id_token_hint={}", refreshed.id()))).await;
+}
+
+/// What fails inside the database: timed out, ended, read-only, with broken values, against a constraint.
+async fn failures(db: &Database, app: &Client, alice: &User, secrets: &mut Secrets) {
+    let sign_in = "select identity.sign_in(null, 'b', 'alice', $1, null, null, null, null)";
+    for set in [
+        "set statement_timeout = 1",
+        "set default_transaction_read_only = on",
+        "set default_transaction_isolation = 'serializable'",
+        "set debug_print_plan = on",
+        "set client_min_messages = debug5",
+        "set work_mem = '64kB'; set temp_file_limit = 0",
+    ] {
+        let gateway = db.gateway_role().await;
+        let _ = gateway.batch_execute(set).await;
+        let _ = gateway.query(sign_in, &[&alice.password]).await;
+        let token = "select identity.token_client_credentials($1, $2, 'client_secret_basic', null, null)";
+        let _ = gateway.query(token, &[&app.id, &app.secret]).await;
+    }
+    let ended = db.gateway_role().await;
+    let process: i32 = ended.query_one("select pg_backend_pid()", &[]).await.unwrap().get(0);
+    let superuser = db.superuser().await;
+    let (password, end) = ([&alice.password as _], [&process as _]);
+    let _ = tokio::join!(ended.query(sign_in, &password), superuser.execute("select pg_terminate_backend($1)", &end));
+    let admin = db.admin().await;
+    let long = format!("a password that is too long {}", "x".repeat(1_100));
+    secrets.note("a password that is too long", &long[..60]);
+    let profile = json!({ "preferred_username": "alice" });
+    let _ = admin.query("select identity.user_create($1, $2)", &[&profile, &alice.password]).await;
+    let _ = admin.query("select identity.user_set_password($1, $2)", &[&alice.id, &long]).await;
+    let _ = admin.query("select identity.user_set_password($1, $2)", &[&uuid::Uuid::nil(), &alice.password]).await;
+    let _ = admin.query("select identity.verify_password($1, 'no hash')", &[&alice.password]).await;
+    let _ = admin.query("select identity.verify_password($1, identity.hash_password($1))", &[&alice.password]).await;
+}
+
+/// The keys themselves, opened as pg_identity/src/sealing.rs seals them.
+async fn keys(db: &Database, secrets: &mut Secrets) {
+    let file = std::fs::read_to_string(db.cluster.dir.join("master.key")).unwrap();
+    let master = STANDARD.decode(file.trim()).unwrap();
+    secrets.0.push(Needle::bytes("the master key", &master));
+    let superuser = db.superuser().await;
+    let mut refresh_keys = Vec::new();
+    for row in superuser.query("select id, purpose, sealed from identity.sealed_keys", &[]).await.unwrap() {
+        let (id, purpose): (String, String) = (row.get(0), row.get(1));
+        let key = open(&master, &purpose, id.as_bytes(), row.get(2));
+        if purpose == "refresh" {
+            refresh_keys.push((id.clone(), key.clone()));
+        }
+        secrets.0.push(Needle::bytes(&format!("the key for {purpose}"), &key));
+    }
+    for row in superuser.query("select kid, algorithm, private_sealed from identity.signing_keys", &[]).await.unwrap() {
+        let (kid, algorithm): (String, String) = (row.get(0), row.get(1));
+        let key = open(&master, "signing", kid.as_bytes(), row.get(2));
+        // The whole document, and pieces of it: `d` is one of them, wherever it stands.
+        secrets.0.push(Needle::bytes(&format!("a private {algorithm} key"), &key));
+        let pieces =
+            key.chunks_exact(16).enumerate().filter(|(_, piece)| piece.iter().filter(|byte| **byte != 0).count() > 12);
+        // The beginning is the same for every key, and part of the rest is public.
+        let private = match algorithm.as_str() {
+            "EdDSA" => 1..3,
+            "ES256" => 3..4,
+            _ => 20..60,
+        };
+        for (index, piece) in pieces.filter(|(index, _)| private.contains(index)) {
+            secrets.0.push(Needle::bytes(&format!("piece {index} of a private {algorithm} key"), piece));
+        }
+    }
+    for row in superuser
+        .query("select seed, identity.sealed_by(seed) from identity_store.refresh_families", &[])
+        .await
+        .unwrap()
+    {
+        let id: String = row.get(1);
+        let key = &refresh_keys.iter().find(|(other, _)| *other == id).unwrap().1;
+        secrets.0.push(Needle::bytes("a seed of refresh tokens", &open(key, "refresh", b"seed", row.get(0))));
+    }
+}
+
+/// version (1 byte) ‖ id (8) ‖ salt (12) ‖ nonce (12) ‖ ciphertext and tag.
+fn open(key: &[u8], purpose: &str, name: &[u8], sealed: &[u8]) -> Vec<u8> {
+    let (salt, nonce) = (&sealed[9..21], &sealed[21..33]);
+    let extracted = Salt::new(HKDF_SHA256, salt).extract(key);
+    let info = [b"pg_identity seal ", purpose.as_bytes()];
+    let key = LessSafeKey::new(UnboundKey::from(extracted.expand(&info, &AES_256_GCM).unwrap()));
+    let associated = [purpose.as_bytes(), &[0], name].concat();
+    let mut text = sealed[33..].to_vec();
+    let nonce = Nonce::try_assume_unique_for_key(nonce).unwrap();
+    key.open_in_place(nonce, Aad::from(associated), &mut text).unwrap().to_vec()
+}

@@ -1,0 +1,112 @@
+//! What is left to the role, as README lists it: all of it while it is there, and none of it a token or a page of somebody
+//! who is not.
+
+use serde_json::json;
+
+use super::{login, thief};
+use crate::authorize::{call, code, request, session, with};
+use crate::jwt::{authenticate, sqlstate};
+use crate::sign_in::{Attempt, attempt};
+use crate::support::{Database, Tokens, user, web_client};
+use crate::token::{method, redeem};
+
+#[tokio::test]
+async fn tokens_whose_transaction_is_rolled_back_live_their_minutes_and_renew_nothing() {
+    let db = Database::new().await;
+    let (alice, app) = (user(&db, "alice").await, web_client(&db).await);
+    let thief = thief(&db).await;
+    let cookie = session(&thief, &alice).await;
+    let asked = with(request(&app), json!({ "scope": "openid offline_access" }));
+    let code = code(&thief, &asked, &cookie).await;
+    thief.batch_execute("begin").await.unwrap();
+    let (outcome, tokens) = redeem(&thief, &app, &code).await;
+    assert_eq!(outcome, "ok");
+    thief.batch_execute("rollback").await.unwrap();
+    let access = tokens["access_token"].as_str().unwrap();
+    authenticate(&db.app().await, access).await.unwrap();
+    assert_eq!(Tokens::claims(access)["exp"], json!(Tokens::claims(access)["iat"].as_i64().unwrap() + 300));
+    let refreshed = call(
+        &thief,
+        "token_refresh_token",
+        &[&app.id, &app.secret, &method(&app), &tokens["refresh_token"].as_str(), &None::<&str>, &Vec::<String>::new()],
+    )
+    .await;
+    assert_eq!(refreshed.0, "invalid_grant");
+    // The end of her session ends what no row knows of, too.
+    db.admin().await.execute("select identity.user_disable($1)", &[&alice.id]).await.unwrap();
+    assert_eq!(sqlstate(authenticate(&db.app().await, access).await), "ID107");
+}
+
+#[tokio::test]
+async fn source_addresses_are_taken_on_its_word() {
+    let db = Database::new().await;
+    let alice = user(&db, "alice").await;
+    let thief = thief(&db).await;
+    for source in ["203.0.113.7", "not an address", "::ffff:10.0.0.1", "fe80::1%eth0", ""] {
+        let signed_in =
+            Attempt { username: "alice", password: &alice.password, source: Some(source), ..Attempt::default() };
+        assert_eq!(attempt(&thief, &signed_in).await.0, "signed_in", "{source}");
+    }
+}
+
+#[tokio::test]
+async fn guesses_that_it_rolls_back_keep_out_strangers_of_one_account_and_not_its_owner() {
+    let db = Database::new().await;
+    let alice = user(&db, "alice").await;
+    user(&db, "bob").await;
+    let thief = thief(&db).await;
+    let right = Attempt { username: "alice", password: &alice.password, ..Attempt::default() };
+    let (_, answer) = attempt(&thief, &right).await;
+    let device = answer["device_cookie"].as_str();
+    for _ in 0..2 {
+        thief.batch_execute("begin").await.unwrap();
+        assert_eq!(attempt(&thief, &Attempt { password: "wrong", ..right.clone() }).await.0, "invalid_credentials");
+        thief.batch_execute("rollback").await.unwrap();
+    }
+    let busy = "select identity.sign_in(null, 'b', 'alice', 'wrong', null, null, null, null)";
+    assert_eq!(sqlstate(thief.query(busy, &[]).await), "ID004");
+    // The browser that she has signed in with before, and everybody else, go on.
+    assert_eq!(attempt(&thief, &Attempt { device, ..right }).await.0, "signed_in");
+    let bob = Attempt { username: "bob", password: "correct horse battery bob", ..Attempt::default() };
+    assert_eq!(attempt(&thief, &bob).await.0, "signed_in");
+}
+
+/// What PostgreSQL gives to every login, and how to take it back.
+#[tokio::test]
+async fn it_can_do_what_every_login_can_until_its_role_may_not_log_in() {
+    let db = Database::new().await;
+    let name = format!("stolen_{}_login", db.name);
+    let (thief, superuser) = (thief(&db).await, db.superuser().await);
+    let second = login(&db, &name).await;
+    for sql in [
+        // Fills disks.
+        "create temp table t as select repeat('x', 1000)",
+        "select lo_from_bytea(0, 'x')",
+        "notify elsewhere, 'x'",
+        "select pg_logical_emit_message(false, 'x', 'x')",
+        // Reads the catalog: names, sizes, estimates.
+        "select reltuples from pg_class where relname = 'users'",
+        "select prosrc from pg_proc where proname = 'sign_in'",
+        // Its own login: password, settings, other connections.
+        &format!("alter role {name} password 'mine'"),
+        &format!("alter role {name} set default_transaction_isolation = 'serializable'"),
+        "select pg_terminate_backend(pid) from pg_stat_activity where usename = current_user and pid <> pg_backend_pid()",
+    ] {
+        assert_eq!(sqlstate(thief.batch_execute(sql).await), "accepted", "{sql}");
+    }
+    assert!(second.batch_execute("select 1").await.is_err());
+    // The way back that README gives.
+    superuser
+        .batch_execute(&format!(
+            "alter role {name} nologin password null; alter role {name} reset all;
+             select pg_terminate_backend(pid) from pg_stat_activity where usename = '{name}'"
+        ))
+        .await
+        .unwrap();
+    assert!(thief.batch_execute("select 1").await.is_err());
+    let refused = db.cluster.config(&name, &db.name).connect(tokio_postgres::NoTls).await.err().unwrap();
+    assert_eq!(refused.code().unwrap().code(), "28000");
+    let settings =
+        "select count(*) from pg_db_role_setting s join pg_roles r on r.oid = s.setrole where r.rolname = $1";
+    assert_eq!(superuser.query_one(settings, &[&name]).await.unwrap().get::<_, i64>(0), 0);
+}
