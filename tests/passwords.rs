@@ -203,7 +203,6 @@ async fn no_hash_is_computed_for_absurd_parameters() {
         format!("$argon2id$v=19${parameters}${salt}${tag}="),
         format!(" $argon2id$v=19${parameters}${salt}${tag}"),
         format!("$argon2id$v=19${parameters}${salt}${tag}\n"),
-        "$".repeat(1_000_000),
         "$argon2id".into(),
         "$argon2id$".into(),
     ]);

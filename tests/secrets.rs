@@ -61,10 +61,12 @@ async fn no_secret_is_written_down_anywhere_in_clear() {
     let found: Vec<String> = places.iter().flat_map(|(place, bytes)| search(place, bytes, &needles)).collect();
     assert!(found.is_empty(), "{}", found.join("\n"));
 
-    // The search finds what is there: a hash that is stored, and names that are logged.
-    let stored: String =
-        superuser.query_one("select min(phc) from identity_store.passwords", &[]).await.unwrap().get(0);
-    let controls = [Needle::text("a stored hash", &stored), Needle::text("a statement", "identity.sign_in(")];
+    // The search finds what is there: hashes that are stored, and a statement that is logged. The ends of the hashes: what two
+    // versions of a row have in common at their beginnings is not in the WAL twice.
+    let mut controls = vec![Needle::text("a statement", "identity.sign_in(")];
+    for row in superuser.query("select right(phc, 40) from identity_store.passwords", &[]).await.unwrap() {
+        controls.push(Needle::text("a stored hash", row.get(0)));
+    }
     let seen: Vec<String> = places.iter().flat_map(|(place, bytes)| search(place, bytes, &controls)).collect();
     for (control, place) in [
         ("a stored hash", "pg_dump --format=plain"),
