@@ -6,10 +6,9 @@ use std::time::{Duration, Instant};
 use tokio_postgres::{AsyncMessage, Client, NoTls};
 
 use super::thief;
-use crate::authorize::{Sql, call, code, request, session};
+use crate::authorize::{Sql, call, session};
 use crate::jwt::sqlstate;
 use crate::support::{Database, User, user, web_client};
-use crate::token::method;
 
 async fn sign_in(sql: &Sql, alice: &User) -> String {
     let none = None::<&str>;
@@ -46,41 +45,6 @@ async fn disabling_a_person_is_not_overtaken_by_those_who_sign_in() {
     assert_eq!(later.await.unwrap(), "invalid_credentials");
     let sessions = "select count(*) from identity_store.sessions where ended_at is null";
     assert_eq!(superuser.query_one(sessions, &[]).await.unwrap().get::<_, i64>(0), 0);
-}
-
-#[tokio::test]
-async fn disabling_a_person_is_not_overtaken_by_those_who_refresh() {
-    let db = Database::new().await;
-    let (alice, app) = (user(&db, "alice").await, web_client(&db).await);
-    let (superuser, admin) = (db.superuser().await, db.admin().await);
-    let thieves = [thief(&db).await, db.gateway_role().await];
-    let cookie = session(&thieves[0], &alice).await;
-    let asked = crate::authorize::with(request(&app), serde_json::json!({ "scope": "openid offline_access" }));
-    let code = code(&thieves[0], &asked, &cookie).await;
-    let (_, answer) = crate::token::redeem(&thieves[0], &app, &code).await;
-    let token = answer["refresh_token"].as_str().unwrap().to_owned();
-    let refresh = async |sql: &Sql| {
-        call(
-            sql,
-            "token_refresh_token",
-            &[&app.id, &app.secret, &method(&app), &token, &None::<&str>, &Vec::<String>::new()],
-        )
-        .await
-        .0
-    };
-    // From now on it is the predecessor, which gets the head for a while and moves nothing.
-    assert_eq!(refresh(&thieves[0]).await, "ok");
-    thieves[0].batch_execute("begin").await.unwrap();
-    assert_eq!(refresh(&thieves[0]).await, "ok");
-    let disabled = tokio::spawn(async move { admin.execute("select identity.user_disable($1)", &[&alice.id]).await });
-    waiting(&superuser, 1).await;
-    let both = async {
-        waiting(&superuser, 2).await;
-        thieves[0].batch_execute("commit").await.unwrap();
-    };
-    let (later, ()) = tokio::join!(refresh(&thieves[1]), both);
-    assert_eq!(later, "invalid_grant");
-    disabled.await.unwrap().unwrap();
 }
 
 /// The connection and the SQLSTATE that it ends with, which reaches it when nobody has asked anything.

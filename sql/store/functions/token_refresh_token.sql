@@ -97,14 +97,13 @@ begin
     update identity_store.refresh_families f set idle_expires_at = idle_end where f.id = family.id and f.ended_at is null;
   end if;
 
-  -- Locked: whoever ends the family meanwhile waits, and then revokes what is about to be issued. Not for share, which
-  -- overtakes whoever waits.
+  -- for share: whoever ends the family meanwhile waits, and then revokes what is about to be issued.
   select f.generation into head from identity_store.refresh_families f
   where f.id = family.id and f.ended_at is null
     and (f.generation = refresh_advance.shown and not client.refresh_token_rotation
       -- README, decision 9: 120 s, so that racing clients and lost answers do not end the family.
       or f.generation = refresh_advance.shown + 1 and f.head_since > now() - interval '120 seconds')
-  for no key update;
+  for share;
   return head;
 end
 $$;
