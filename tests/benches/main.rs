@@ -14,6 +14,7 @@ mod peer;
 mod process;
 mod report;
 mod rls;
+mod scale;
 mod signatures;
 mod well_known;
 mod world;
@@ -45,5 +46,6 @@ async fn main() {
     process::run(&report, &worlds).await;
     floors::run(&report, &worlds).await;
     peer::run(&report, &worlds).await;
+    scale::run(&report).await;
     report.print();
 }
