@@ -6,11 +6,10 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::post;
 
-use crate::web::client_credentials::{self as credentials, ClientCredentials};
+use crate::web::client_credentials;
 use crate::web::cors::cors;
 use crate::web::database::{Call, Pool};
-use crate::web::form::{Form, Parameters};
-use crate::web::outcome::Reply;
+use crate::web::form::Form;
 use crate::web::state::AppState;
 
 /// The endpoints of this feature.
@@ -26,14 +25,5 @@ static CALL: Call =
     Call { pool: Pool::Writes, sql: "select outcome, detail, answer from identity.token_revoke($1, $2, $3, $4, $5)" };
 
 async fn revoke(State(state): State<AppState>, headers: HeaderMap, Form(form): Form) -> Response {
-    let reply = answer(&state, &headers, &form).await.unwrap_or_else(|refusal| refusal);
-    credentials::respond(&state, &headers, reply)
-}
-
-async fn answer(state: &AppState, headers: &HeaderMap, form: &Parameters) -> Result<Reply, Reply> {
-    let client = ClientCredentials::read(headers, form)?;
-    let token = form.one("token")?;
-    let hint = form.one("token_type_hint")?;
-    let method = client.method().name();
-    Ok(state.db.call(&CALL, &[&client.id(), &client.secret(), &method, &token, &hint]).await.into())
+    client_credentials::about_token(&state, &headers, &form, &CALL).await
 }

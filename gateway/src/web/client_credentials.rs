@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::database::Call;
 use super::form::{Malformed, Parameters};
 use super::outcome::{Outcome, Reply};
 use super::state::AppState;
@@ -105,6 +106,17 @@ impl From<CredentialsError> for Reply {
         };
         Self::refusal(outcome, &error.to_string())
     }
+}
+
+/// What introspection (RFC 7662 §2.1) and revocation (RFC 7009 §2.1) share: a client, a token, and a hint of its kind.
+pub async fn about_token(state: &AppState, headers: &HeaderMap, form: &Parameters, call: &'static Call) -> Response {
+    let reply = async {
+        let client = ClientCredentials::read(headers, form)?;
+        let (token, hint) = (form.one("token")?, form.one("token_type_hint")?);
+        let method = client.method().name();
+        Ok(state.db.call(call, &[&client.id(), &client.secret(), &method, &token, &hint]).await.into())
+    };
+    respond(state, headers, reply.await.unwrap_or_else(|refusal: Reply| refusal))
 }
 
 /// The response to a client. RFC 6749 §5.2: "If the client attempted to authenticate via the "Authorization" request
