@@ -32,7 +32,7 @@ macro_rules! sql_function {
                 // SAFETY: PostgreSQL calls this with a valid call of the declared arguments.
                 unsafe {
                     $crate::native::answer(call, |_arguments| {
-                        $(let $argument: $type = _arguments.next()?;)*
+                        $(let $argument: $type = _arguments.next(stringify!($argument))?;)*
                         $name($($argument),*)
                     })
                 }
@@ -51,12 +51,12 @@ pub struct Arguments<'call> {
 }
 
 impl<'call> Arguments<'call> {
-    /// The next argument.
-    pub fn next<T: Argument<'call>>(&mut self) -> Result<T, Error> {
+    /// The next argument; `name` is what an error calls it.
+    pub fn next<T: Argument<'call>>(&mut self, name: &'static str) -> Result<T, Error> {
         let argument =
             self.values.next().ok_or_else(|| Error::internal("the function is declared with too few arguments"))?;
         // SAFETY: the argument has the type that the SQL file declares next to the function's name.
-        unsafe { T::from_argument(argument.value, argument.isnull) }
+        unsafe { T::from_argument(argument.value, argument.isnull, name) }
     }
 }
 
@@ -66,16 +66,16 @@ pub trait Argument<'call>: Sized {
     ///
     /// # Safety
     /// `datum` is of the SQL type that belongs to `Self`.
-    unsafe fn from_argument(datum: pg_sys::Datum, null: bool) -> Result<Self, Error>;
+    unsafe fn from_argument(datum: pg_sys::Datum, null: bool, name: &'static str) -> Result<Self, Error>;
 }
 
 impl<'call, T: Argument<'call>> Argument<'call> for Option<T> {
-    unsafe fn from_argument(datum: pg_sys::Datum, null: bool) -> Result<Self, Error> {
+    unsafe fn from_argument(datum: pg_sys::Datum, null: bool, name: &'static str) -> Result<Self, Error> {
         if null {
             Ok(None)
         } else {
             // SAFETY: passed on from the caller.
-            unsafe { T::from_argument(datum, false) }.map(Some)
+            unsafe { T::from_argument(datum, false, name) }.map(Some)
         }
     }
 }
@@ -83,10 +83,9 @@ impl<'call, T: Argument<'call>> Argument<'call> for Option<T> {
 macro_rules! arguments {
     ($($type:ty),*) => {$(
         impl<'call> Argument<'call> for $type {
-            unsafe fn from_argument(datum: pg_sys::Datum, null: bool) -> Result<Self, Error> {
+            unsafe fn from_argument(datum: pg_sys::Datum, null: bool, name: &'static str) -> Result<Self, Error> {
                 // SAFETY: passed on from the caller.
-                unsafe { <$type as FromDatum>::from_datum(datum, null) }
-                    .ok_or_else(|| Error::internal("an argument that must not be NULL is NULL"))
+                unsafe { <$type as FromDatum>::from_datum(datum, null) }.ok_or_else(|| must_not_be_null(name))
             }
         }
     )*};
@@ -95,9 +94,9 @@ arguments!(&'call str, &'call [u8], String, bool, i32, i64, pgrx::Uuid, pgrx::da
 
 /// Not by pgrx, which panics where `jsonb` holds more than serde_json reads: numbers beyond 1.8e308, more than 127 levels.
 impl<'call> Argument<'call> for JsonB {
-    unsafe fn from_argument(datum: pg_sys::Datum, null: bool) -> Result<Self, Error> {
+    unsafe fn from_argument(datum: pg_sys::Datum, null: bool, name: &'static str) -> Result<Self, Error> {
         if null {
-            return Err(Error::internal("an argument that must not be NULL is NULL"));
+            return Err(must_not_be_null(name));
         }
         // SAFETY: a jsonb by the trait's contract; jsonb_out gives a NUL-terminated text in PostgreSQL's memory.
         let text = unsafe {
@@ -106,12 +105,14 @@ impl<'call> Argument<'call> for JsonB {
         };
         let text = text.ok_or_else(|| Error::internal("a jsonb has no text"))?;
         serde_json::from_slice(text.to_bytes()).map(JsonB).map_err(|_| {
-            Error::new(
-                Code::InvalidParameter,
-                "an argument is JSON with a number that is too large, or nested too deeply",
-            )
+            let message = format!("{name} is JSON with a number that is too large, or nested too deeply");
+            Error::new(Code::InvalidParameter, message)
         })
     }
+}
+
+fn must_not_be_null(name: &str) -> Error {
+    Error::internal(format!("{name} must not be NULL"))
 }
 
 /// Runs `body` with the call's arguments and gives its answer, or its error, to PostgreSQL.

@@ -41,8 +41,11 @@ begin
   if configure.issuer is null then
     raise exception using errcode = 'ID005', message = 'issuer must not be null';
   end if;
-  if cardinality(wanted) = 0 or array_position(wanted, null) is not null or '' = any (wanted) then
+  if cardinality(wanted) = 0 or exists (select from unnest(wanted) w where coalesce(w, '') = '') then
     raise exception using errcode = 'ID005', message = 'audiences must name at least one audience, none of them empty or null';
+  end if;
+  if array_ndims(wanted) > 1 or exists (select from unnest(wanted) w where octet_length(w) > 2048 or w ~ '[[:cntrl:]]') then
+    raise exception using errcode = 'ID005', message = 'audiences must be a list of texts of at most 2048 bytes without control characters';
   end if;
   begin
     insert into identity.configuration (issuer, configured_at)

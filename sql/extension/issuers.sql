@@ -77,8 +77,8 @@ create function identity.trust_issuer(
 language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if issuer is null or length(issuer) not between 1 and 2048 then
-    raise exception using errcode = 'ID005', message = 'issuer is not a text of 1 to 2048 characters';
+  if issuer is null or octet_length(issuer) not between 1 and 2048 or issuer ~ '[[:cntrl:]]' then
+    raise exception using errcode = 'ID005', message = 'issuer is not a text of 1 to 2048 bytes without control characters';
   end if;
   if exists (select from identity.configuration c where c.issuer = trust_issuer.issuer) then
     raise exception using errcode = 'ID005',
@@ -89,6 +89,9 @@ begin
     raise exception using errcode = 'ID005',
       message = 'audience is empty',
       hint = 'Name the audience that the issuer puts into tokens for this database: without one, tokens for other services would be good here.';
+  end if;
+  if length(audience) > 2048 or length(typ) > 127 then
+    raise exception using errcode = 'ID005', message = 'audience is longer than 2048 characters, or typ than 127';
   end if;
   if jwks is null or claims is null or algorithms is null or subject_is_user_id is null or typ = '' then
     raise exception using errcode = 'ID005', message = 'jwks, claims, algorithms or subject_is_user_id is null, or typ is empty';

@@ -129,6 +129,10 @@ begin
   if typ is null or typ = '' then
     raise exception using errcode = 'ID005', message = 'typ is empty';
   end if;
+  if length(typ) > 127 then
+    -- RFC 6838 §4.2: names of media types are restricted to 127 characters.
+    raise exception using errcode = 'ID005', message = 'typ is longer than 127 characters';
+  end if;
   return identity.sign_with_current_key(
     jsonb_build_object('iss', identity.require_issuer(), 'iat', issued_at, 'exp', issued_at + 300) || claims,
     case when algorithm is null then array['ES256', 'EdDSA', 'PS256', 'RS256'] else array[algorithm] end,

@@ -107,13 +107,20 @@ create function identity.rotate_signing_keys(
   older_than interval default interval '0', published_for interval default interval '1 hour'
 )
 returns table (algorithm text, kid text, state text, rotated boolean, due_at timestamptz)
-language plpgsql volatile strict parallel unsafe security definer
+language plpgsql volatile parallel unsafe security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   due record;
   moved_on text[] := '{}';
 begin
+  -- Further back timestamps end.
+  if older_than is null or older_than not between interval '0' and interval '100 years' then
+    raise exception using errcode = 'ID005', message = 'older_than must lie between 0 and 100 years';
+  end if;
+  if published_for is null or published_for not between interval '0' and interval '100 years' then
+    raise exception using errcode = 'ID005', message = 'published_for must lie between 0 and 100 years';
+  end if;
   lock table identity.signing_keys in share row exclusive mode;
   for due in
     select current_key.algorithm, current_key.kid as current_kid, next_key.kid as next_kid,
@@ -158,7 +165,7 @@ grant execute on function identity.rotate_signing_keys(interval, interval) to id
 
 create function identity.revoke_signing_key(kid text)
 returns void
-language plpgsql volatile strict parallel unsafe security definer
+language plpgsql volatile parallel unsafe security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -82,7 +82,8 @@ as $$
   select e.occurred_at, e.kind, e.user_id, e.client_id, e.session_id, e.actor, e.actor_subject, e.details
   from identity_store.audit_events e
   -- The id carries the time: only partitions of the time asked for are opened.
-  where e.id >= identity.uuid_v7_floor(coalesce(audit_list.since, now() - interval '7 days'))
+  where e.id >= identity.uuid_v7_floor(
+      least(greatest(coalesce(audit_list.since, now() - interval '7 days'), 'epoch'), timestamptz '9999-12-31'))
     and (audit_list.kinds is null or e.kind = any (audit_list.kinds))
     and (audit_list.of_user is null or e.user_id = audit_list.of_user)
     and (audit_list.of_client is null or e.client_id = audit_list.of_client)

@@ -56,6 +56,9 @@ begin
   if metadata is null or jsonb_typeof(metadata) <> 'object' then
     raise exception using errcode = 'ID005', message = 'metadata: must be a JSON object';
   end if;
+  if octet_length(metadata::text) > 65536 then
+    raise exception using errcode = 'ID005', message = 'metadata: must be at most 64 kB of JSON';
+  end if;
   -- A null member is an absent one.
   select coalesce(jsonb_object_agg(e.key, e.value), '{}') into given
   from jsonb_each(metadata) e where e.value <> 'null';
@@ -104,7 +107,9 @@ as $$
     when kind = 'boolean' then jsonb_typeof(value) = 'boolean'
     when kind = 'seconds' then jsonb_typeof(value) = 'number' and value::text ~ '^[0-9]{1,10}$'
       and value::text::bigint between allowed[1]::bigint and allowed[2]::bigint
+    -- RFC 7517 §4.1: kty MUST be present. Whoever sends a private key has sent it too far.
     when kind = 'jwks' then jsonb_typeof(value -> 'keys') = 'array'
+      and not value @? 'lax $.keys[*] ? (@.type() != "object" || !exists(@.kty) || @.kty.type() != "string" || exists(@.d) || exists(@.k))'
     when jsonb_typeof(value) <> 'string' or length(value #>> '{}') not between 1 and 2000 then false
     when kind = 'choice' then value #>> '{}' = any (allowed)
     when kind = 'scope' then value #>> '{}' ~ '^[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*$'
@@ -127,7 +132,7 @@ as $$
     when 'choices' then 'must be an array of some of ' || array_to_string(allowed, ', ')
     when 'boolean' then 'must be true or false'
     when 'seconds' then format('must be a whole number from %s to %s', allowed[1], allowed[2])
-    when 'jwks' then 'must be a JSON Web Key Set'
+    when 'jwks' then 'must be a JSON Web Key Set of public keys'
     when 'scope' then 'must be scope names separated by one space each'
     when 'page' then 'must be an https URL (http on loopback)'
     else 'must be a string of 1 to 2000 characters without control characters'

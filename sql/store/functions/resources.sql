@@ -16,8 +16,10 @@ begin
   if canonical is null then
     raise exception using errcode = 'ID005', message = 'identifier: must be an absolute URI without fragment';
   end if;
-  if coalesce(btrim(resource_create.name), '') = '' then
-    raise exception using errcode = 'ID005', message = 'name: must say what the person knows it as';
+  if coalesce(btrim(resource_create.name), '') = '' or length(resource_create.name) > 1000
+    or resource_create.name ~ '[[:cntrl:]]' then
+    raise exception using errcode = 'ID005',
+      message = 'name: must say what the person knows it as, in at most 1000 characters without control characters';
   end if;
   select u into unknown from unnest(resource_create.scopes) u
   where not exists (select from identity_store.scopes s where s.name = u) limit 1;
@@ -64,15 +66,15 @@ returns text[]
 language sql stable parallel safe
 as $$
   select case
-    when count(*) filter (where c.known) < count(*) then null
+    when count(*) filter (where c.known) < count(*) or cardinality(resources_requested.resource) > 100 then null
     else coalesce(array_agg(c.canonical order by c.canonical), '{}')
   end
   from (
     select distinct r.canonical, r.canonical = identity.configured_issuer()
       or exists (select from identity_store.resources k where k.identifier = r.canonical) as known
-    from (select identity_store.resource_canonical(u) as canonical from unnest(resources_requested.resource) u where u <> '') r
+    from (select identity_store.resource_canonical(u) as canonical from unnest(resources_requested.resource[:101]) u where u <> '') r
   ) c
 $$;
 comment on function identity_store.resources_requested(text[]) is
-  'The resources of a request in canonical form, sorted, once each; empty when none was asked for; NULL when one of them is malformed or unknown (invalid_target). The issuer is always known.';
+  'The resources of a request in canonical form, sorted, once each; empty when none was asked for; NULL when one of them is malformed or unknown, or there are more than 100 (invalid_target). The issuer is always known.';
 revoke all on function identity_store.resources_requested(text[]) from public;

@@ -71,7 +71,7 @@ as $$
 declare
   asked text[];
 begin
-  if coalesce(array_length(array_remove(token_target.resource, ''), 1), 0) = 0 then
+  if not exists (select from unnest(token_target.resource) r where r <> '') then
     return granted.resources;
   end if;
   asked := identity_store.resources_requested(token_target.resource);
