@@ -1,4 +1,4 @@
-//! Administration of clients, scopes and resources (sql/store/functions/client*.sql, scopes.sql, resources.sql; RFC 7591).
+//! Administration of clients (sql/store/functions/client*.sql; RFC 7591).
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,8 @@ use crate::authorize::{Sql, call};
 use crate::support::{Database, client, public_client, service_client, web_client};
 use crate::token::{method, refused};
 
-fn refusal<T>(result: Result<T, tokio_postgres::Error>) -> (String, String) {
+/// SQLSTATE and message of what must fail.
+pub fn refusal<T>(result: Result<T, tokio_postgres::Error>) -> (String, String) {
     crate::users::refusal(&result.err().expect("a refusal"))
 }
 
@@ -104,7 +105,11 @@ async fn a_wrong_member_is_refused_by_name() {
         (json!({"logo_uri": "javascript:alert(1)"}), "logo_uri: must be an https URL (http on loopback)".into()),
         (json!({"logo_uri#fr": "data:x"}), "logo_uri#fr: must be an https URL (http on loopback)".into()),
         (json!({"contacts": [1]}), "contacts: must be an array of strings".into()),
-        (json!({"jwks": []}), "jwks: must be a JSON Web Key Set".into()),
+        (json!({"jwks": []}), "jwks: must be a JSON Web Key Set of public keys".into()),
+        (json!({"jwks": {"keys": [1]}}), "jwks: must be a JSON Web Key Set of public keys".into()),
+        (json!({"jwks": {"keys": [{"kid": "a"}]}}), "jwks: must be a JSON Web Key Set of public keys".into()),
+        (json!({"jwks": {"keys": [{"kty": "oct", "k": "a"}]}}), "jwks: must be a JSON Web Key Set of public keys".into()),
+        (json!({"unheard_of": "x".repeat(65536)}), "metadata: must be at most 64 kB of JSON".into()),
         (json!({"jwks": {"keys": []}, "jwks_uri": "https://a.example/jwks"}), "jwks: cannot stand beside jwks_uri".into()),
         (json!({"subject_type": "pairwise"}), "subject_type: must be one of public".into()),
         (json!({"id_token_signed_response_alg": "none"}), "id_token_signed_response_alg: must be one of RS256, PS256, ES256, EdDSA".into()),
@@ -256,49 +261,6 @@ async fn a_deleted_client_leaves_nothing_that_works() {
     assert_eq!(refusal(refused), ("ID006".into(), "client_id: there is no such client".into()));
     let listed = admin.query("select client_id from identity.client_list()", &[]).await.unwrap();
     assert_eq!(listed.iter().map(|row| row.get(0)).collect::<Vec<String>>(), [watcher.id]);
-}
-
-#[tokio::test]
-async fn scopes_and_resources_are_checked_and_kept_in_canonical_form() {
-    let db = Database::new().await;
-    let admin = db.admin().await;
-    for (query, code, message) in [
-        ("select identity.scope_create('a b', 'x')", "ID005", "name: must be a scope-token of RFC 6749 §3.3"),
-        ("select identity.scope_create('a', ' ')", "ID005", "description: must say what the person allows"),
-        ("select identity.scope_create('openid', 'x')", "ID007", "name: this scope exists already"),
-        ("select identity.resource_create('/x', 'X')", "ID005", "identifier: must be an absolute URI without fragment"),
-        (
-            "select identity.resource_create('https://a.example/#x', 'X')",
-            "ID005",
-            "identifier: must be an absolute URI without fragment",
-        ),
-        (
-            "select identity.resource_create('https://a.example', '')",
-            "ID005",
-            "name: must say what the person knows it as",
-        ),
-        (
-            "select identity.resource_create('https://a.example', 'A', '{nowhere}')",
-            "ID006",
-            "scopes: there is no scope nowhere",
-        ),
-    ] {
-        assert_eq!(refusal(admin.query_one(query, &[]).await), (code.into(), message.into()), "{query}");
-    }
-    let owner = db.owner().await;
-    for (given, canonical) in [
-        ("HTTPS://API.Example:443/Path/", Some("https://api.example/Path")),
-        ("https://api.example", Some("https://api.example")),
-        ("https://api.example//", Some("https://api.example")),
-        ("http://api.example:80", Some("http://api.example")),
-        ("https://api.example:8443/x?y=Z", Some("https://api.example:8443/x?y=Z")),
-        ("urn:example:api", Some("urn:example:api")),
-        ("api.example", None),
-        ("https://", None),
-    ] {
-        let row = owner.query_one("select identity_store.resource_canonical($1)", &[&given]).await.unwrap();
-        assert_eq!(row.get::<_, Option<&str>>(0), canonical, "{given}");
-    }
 }
 
 #[tokio::test]

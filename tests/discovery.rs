@@ -45,6 +45,7 @@ async fn the_discovery_document_says_what_works_and_nothing_else() {
             "code_challenge_methods_supported": ["S256"],
             "authorization_response_iss_parameter_supported": true,
             "claim_types_supported": ["normal"],
+            "claims_parameter_supported": false,
             "request_parameter_supported": false,
             "request_uri_parameter_supported": false
         })
@@ -52,6 +53,8 @@ async fn the_discovery_document_says_what_works_and_nothing_else() {
     let has = |list: &Value, names: &[&str]| names.iter().all(|name| list.as_array().unwrap().contains(&json!(name)));
     assert!(has(&scopes, &["openid", "profile", "email", "address", "phone", "roles", "offline_access"]), "{scopes}");
     assert!(has(&claims, &["sub", "name", "preferred_username", "email", "address", "phone_number"]), "{claims}");
+    // No sign-in is given an authentication context class yet.
+    assert!(!has(&claims, &["acr"]), "{claims}");
     // OpenID Connect Discovery §3: "RS256 MUST be included".
     assert!(has(&document["id_token_signing_alg_values_supported"], &["RS256"]));
 }

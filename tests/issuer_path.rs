@@ -73,7 +73,7 @@ async fn every_page_and_redirect_stays_below_the_path() {
     let page = flow.open().await;
     assert_below(&Browser::new(), &db.issuer, &page).await;
     let wrong = browser.sign_in(&page, &alice.username, "not the password").await;
-    assert_eq!(wrong.status, 401);
+    assert_eq!(wrong.status, 422);
     assert_below(&Browser::new(), &db.issuer, &wrong).await;
     let consent = browser.sign_in(&page, &alice.username, &alice.password).await;
     assert!(consent.has("allow"), "{}", consent.body);

@@ -102,7 +102,8 @@ async fn a_consent_page_allows_nothing_for_whoever_signs_in_next() {
     let login = flow.browser.get(gateway.url("/login")).await;
     flow.browser.sign_in(&login, &bob.username, &bob.password).await;
     let answer = flow.browser.press(&for_alice, "allow", &[]).await;
-    assert_eq!(answer.status, 403);
+    assert_eq!((answer.status.as_u16(), answer.url.path()), (200, "/consent"), "asked as who they are now");
+    assert!(answer.body.contains("bob Liddell") && answer.has("allow"), "{}", answer.body);
     let consents: i64 =
         db.superuser().await.query_one("select count(*) from identity_store.consents", &[]).await.unwrap().get(0);
     assert_eq!(consents, 0);

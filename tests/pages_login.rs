@@ -46,7 +46,7 @@ async fn a_wrong_password_shows_the_form_again_with_what_was_typed() {
     let page = flow.open().await;
     for name in ["alice", "nobody\"><script>"] {
         let again = flow.browser.sign_in(&page, name, "wrong").await;
-        assert_eq!(again.status, 401);
+        assert_eq!(again.status, 422);
         assert_eq!(again.text("problem").unwrap(), "The username or the password is not right.");
         let form = again.form("sign-in");
         assert!(form.fields.contains(&("username".into(), name.into())));
@@ -66,7 +66,7 @@ async fn somebody_who_guesses_is_told_how_long_to_wait() {
     let mut answer = page.clone();
     for _ in 0..20 {
         answer = browser.sign_in(&page, &alice.username, "wrong").await;
-        if answer.status != 401 {
+        if answer.status != 422 {
             break;
         }
     }

@@ -17,6 +17,7 @@ use crate::web::{outcome, refusal};
 
 /// The endpoints of this feature. No CORS: a person's browser comes here as a whole, with its cookies.
 pub fn routes() -> Router<AppState> {
+    // Axum answers HEAD with what GET does: a code would be issued unseen.
     Router::new().route("/authorize", get(authorize).head(refusal::no_head).post(defer))
 }
 

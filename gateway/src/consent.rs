@@ -7,16 +7,19 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::get;
 use serde::Deserialize;
+use url::form_urlencoded;
 
 use crate::web::cookies::Cookies;
+use crate::web::csrf::{self, Seen};
 use crate::web::database::{Call, Pool};
-use crate::web::form::{Form, Malformed, Query};
+use crate::web::form::{self, Form, Malformed, Query};
 use crate::web::page::{self, Client, Forms, Scope, Site, Trouble};
 use crate::web::state::AppState;
-use crate::web::{csrf, outcome, refusal};
+use crate::web::{outcome, refusal, response};
 
 /// The endpoints of this feature.
 pub fn routes() -> Router<AppState> {
+    // Axum answers HEAD with what GET does, which may lead on to the client with a code.
     Router::new().route("/consent", get(show).head(refusal::no_head).post(submit))
 }
 
@@ -93,8 +96,7 @@ async fn show_page(state: &AppState, cookies: &Cookies, query: Result<Query, Mal
         site: Site::of(state),
         page: &answer,
         resume: &answer.resume,
-        // Bound to the session: after somebody else has signed in, this page allows nothing any more.
-        csrf: cookies.session().map(csrf::token).unwrap_or_default(),
+        csrf: csrf::token_of_both(cookies.browser(), cookies.session()),
     };
     page::render(StatusCode::OK, &consent, Forms::Onward, &answer.client.logo_uri)
 }
@@ -116,11 +118,26 @@ async fn decide(
     form: Result<Form, Malformed>,
 ) -> Result<Response, Trouble> {
     let form = form?.0;
-    csrf::check(headers, state.issuer.origin(), form.one(csrf::FIELD)?, cookies.session())?;
+    let resume = form.one("resume")?;
+    let seen =
+        csrf::check_both(headers, state.issuer.origin(), form.one(csrf::FIELD)?, cookies.browser(), cookies.session())?;
+    if seen == Seen::InAnotherSession {
+        return Ok(response::see_other(&again(state, resume)?));
+    }
     // A form without either button allows nothing.
     let allowed = form.one("allow")?.is_some() && form.one("deny")?.is_none();
     let decision = if allowed { "allow" } else { "deny" };
-    let resume = form.one("resume")?;
     let answer = state.db.call(&DECIDE, &[&resume, &cookies.session(), &cookies.browser(), &decision]).await?;
     Ok(outcome::authorization(state, &answer.outcome, &answer.body))
+}
+
+/// The page as it is for whoever is signed in now. Nothing was decided: what somebody saw before they, or another person,
+/// signed in again says nothing about what is on it today.
+fn again(state: &AppState, resume: Option<&str>) -> Result<String, Malformed> {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    let query = query.extend_pairs(resume.map(|resume| ("resume", resume))).finish();
+    if query.len() > form::LONGEST_QUERY {
+        return Err(Malformed::TooLarge);
+    }
+    Ok(format!("{}?{query}", state.issuer.local("/consent")))
 }

@@ -16,10 +16,11 @@ use url::form_urlencoded;
 use crate::web::cookies::Cookies;
 use crate::web::database::{Answer, Call, Pool};
 use crate::web::form::{Form, Malformed, Query};
+use crate::web::outcome::{self, Outcome};
 use crate::web::page::{self, Client, Forms, Site, Trouble};
 use crate::web::proxy::Source;
 use crate::web::state::AppState;
-use crate::web::{csrf, outcome, response};
+use crate::web::{csrf, response};
 
 /// The endpoints of this feature.
 pub fn routes() -> Router<AppState> {
@@ -114,10 +115,12 @@ async fn show_page(
         return Err(answer.into());
     }
     let answer: PageAnswer = answer.read()?;
+    // "Not you?": whoever is signed in, and whoever the client had in mind, somebody else wants to.
+    let (hint, present) =
+        if query.one("other-account")?.is_some() { (None, None) } else { (answer.login_hint, answer.username) };
     // A hint at somebody else than who is signed in: it is not the same person again.
-    let again = answer.username.is_some()
-        && answer.login_hint.as_ref().is_none_or(|hint| answer.username.as_ref() == Some(hint));
-    let username = answer.login_hint.or(answer.username).unwrap_or_default();
+    let again = present.is_some() && hint.as_ref().is_none_or(|hint| present.as_ref() == Some(hint));
+    let username = hint.or(present).unwrap_or_default();
     LoginPage { client: answer.client, again, ..LoginPage::of(state, cookies, answer.resume.as_deref(), &username) }
         .respond(StatusCode::OK)
 }
@@ -169,7 +172,7 @@ async fn sign_in(
         "invalid_credentials" => {
             let Refused { client, .. } = answer.read()?;
             let problem = Some("The username or the password is not right.".to_owned());
-            LoginPage { client, problem, ..page }.respond(StatusCode::UNAUTHORIZED)
+            LoginPage { client, problem, ..page }.respond(Outcome::InvalidCredentials.status())
         }
         "slow_down" => {
             let Refused { client, retry_after } = answer.read()?;

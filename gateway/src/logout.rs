@@ -19,7 +19,7 @@ use tokio_postgres::types::Json;
 
 use crate::web::cookies::Cookies;
 use crate::web::database::{Answer, Call, Pool, Unavailable};
-use crate::web::form::{Form, Malformed, Query};
+use crate::web::form::{self, Form, Malformed, Query};
 use crate::web::page::{self, Client, Forms, Site, Trouble};
 use crate::web::response::Redirection;
 use crate::web::state::AppState;
@@ -28,7 +28,7 @@ use crate::web::{csrf, refusal, response};
 /// The endpoints of this feature.
 pub fn routes() -> Router<AppState> {
     Router::new()
-        // A HEAD that did what GET does would end sessions unseen.
+        // Axum answers HEAD with what GET does: sessions would end unseen.
         .route("/logout", get(show).head(refusal::no_head).post(repeat))
         .route("/logout/confirm", post(submit))
         .route("/logout/done", get(done))
@@ -42,9 +42,6 @@ static REQUEST: Call =
 
 static CONFIRM: Call =
     Call { pool: Pool::Writes, sql: "select outcome, detail, answer from identity.logout_confirm($1, $2, $3)" };
-
-/// The longest query that a POST is turned into, in bytes (README, decision 7).
-const LONGEST_QUERY: usize = 6 * 1024;
 
 #[derive(Template)]
 #[template(path = "logout.html")]
@@ -108,7 +105,7 @@ async fn show_page(
 async fn repeat(State(state): State<AppState>, form: Result<Form, Malformed>) -> Response {
     let repeated = form.map_err(Trouble::from).and_then(|form| {
         let query = form.0.encoded();
-        if query.len() > LONGEST_QUERY {
+        if query.len() > form::LONGEST_QUERY {
             return Err(Malformed::TooLarge.into());
         }
         let location = state.issuer.local("/logout");

@@ -78,8 +78,9 @@ fn wire(issuer: &Issuer) -> Map<String, Value> {
         // RFC 9207 §3.
         "authorization_response_iss_parameter_supported": true,
         "claim_types_supported": ["normal"],
+        // Parameters that are not looked at. request_uri counts as supported where this is left out.
+        "claims_parameter_supported": false,
         "request_parameter_supported": false,
-        // OpenID Connect Discovery §3: true where it is left out.
         "request_uri_parameter_supported": false,
     });
     match members {

@@ -23,6 +23,39 @@ pub fn token(cookie: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest(&SHA256, format!("csrf:{cookie}").as_bytes()))
 }
 
+/// What a form carries that also says in which session it was seen, for a page whose answer is one person's.
+pub fn token_of_both(browser: Option<&str>, session: Option<&str>) -> String {
+    format!("{}.{}", browser.map(token).unwrap_or_default(), session.map(token).unwrap_or_default())
+}
+
+/// When the page of a form was seen that a page of ours in this browser has sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// In the session that there is now.
+    InThisSession,
+    /// Before somebody signed in, or signed in again, or signed out.
+    InAnotherSession,
+}
+
+/// Checks a posted form with a [`token_of_both`].
+///
+/// # Errors
+/// [`Forged`] as [`check`], for the half of the browser's cookie.
+pub fn check_both(
+    headers: &HeaderMap,
+    origin: &str,
+    submitted: Option<&str>,
+    browser: Option<&str>,
+    session: Option<&str>,
+) -> Result<Seen, Forged> {
+    let (of_browser, of_session) = submitted.and_then(|submitted| submitted.split_once('.')).unzip();
+    check(headers, origin, of_browser, browser)?;
+    Ok(match check(headers, origin, of_session, session) {
+        Ok(()) => Seen::InThisSession,
+        Err(Forged) => Seen::InAnotherSession,
+    })
+}
+
 /// Checks a posted form against the cookie it is bound to.
 ///
 /// # Errors
@@ -75,6 +108,19 @@ mod tests {
         assert!(!checked(&[], Some("")));
         assert!(!checked(&[], Some(&token("another cookie"))));
         assert!(check(&HeaderMap::new(), OURS, Some(&token("")), None).is_err());
+    }
+
+    #[test]
+    fn a_form_of_both_cookies_is_forged_in_another_browser_and_old_in_another_session() {
+        let form = token_of_both(Some("browser"), Some("session"));
+        let seen = |form: &str, session| check_both(&HeaderMap::new(), OURS, Some(form), Some("browser"), session);
+        assert_eq!(seen(&form, Some("session")), Ok(Seen::InThisSession));
+        assert_eq!(seen(&form, Some("another")), Ok(Seen::InAnotherSession));
+        assert_eq!(seen(&form, None), Ok(Seen::InAnotherSession));
+        for forged in [token_of_both(Some("another"), Some("session")), token("browser"), token("session"), ".".into()]
+        {
+            assert_eq!(seen(&forged, Some("session")), Err(Forged), "{forged}");
+        }
     }
 
     #[test]

@@ -17,6 +17,9 @@ use super::outcome::Reply;
 /// in it stays well below; the sealed state that travels in a URL is bounded at 6 kB in SQL.
 const LIMIT: usize = 64 * 1024;
 
+/// The longest query that a form is turned into, in bytes (README, decision 7).
+pub const LONGEST_QUERY: usize = 6 * 1024;
+
 /// The most parameters that are read.
 const MOST: usize = 256;
 

@@ -59,10 +59,11 @@ outcomes! {
     SignedOut = "signed_out" => OK;
     /// Show an error page: nobody to redirect to.
     ErrorPage = "error_page" => BAD_REQUEST;
-    /// Unknown user or wrong password; never which.
-    InvalidCredentials = "invalid_credentials" => UNAUTHORIZED;
+    /// Unknown user or wrong password; never which. Not 401: RFC 9110 §15.5.2 demands a challenge with it, and there is no
+    /// scheme for a form.
+    InvalidCredentials = "invalid_credentials" => UNPROCESSABLE_ENTITY;
     /// The new password is not good enough.
-    InvalidPassword = "invalid_password" => BAD_REQUEST;
+    InvalidPassword = "invalid_password" => UNPROCESSABLE_ENTITY;
     /// Too many attempts.
     SlowDown = "slow_down" => TOO_MANY_REQUESTS;
     /// No such thing, or not theirs.

@@ -37,7 +37,7 @@ as $$
 declare
   request jsonb := identity_store.authorization_received(authorization_defer.parameters);
 begin
-  if identity_store.authorization_oversized(request) then
+  if identity_store.resume_oversized(request -> 'parameters') then
     return query select 'error_page', r.detail, r.answer
       from identity_store.refuse('invalid_request', 'the request is too large') r;
     return;

@@ -9,58 +9,38 @@
 
 create or replace function identity_store.authorization_received(parameters json)
 returns jsonb
-language sql immutable parallel safe
+language sql immutable parallel unsafe
 as $$
-  -- RFC 6749 §3.1: parameters sent without a value MUST be treated as if they were omitted, unrecognized ones MUST be
-  -- ignored, and none MUST be included more than once (RFC 8707 §2 excepts resource). What we keep travels sealed.
-  with known (name, kept) as (values
-    ('client_id', true), ('redirect_uri', true), ('response_type', true), ('response_mode', true), ('scope', true),
-    ('state', true), ('nonce', true), ('code_challenge', true), ('code_challenge_method', true), ('resource', true),
-    ('prompt', true), ('max_age', true), ('id_token_hint', true), ('login_hint', true), ('ui_locales', true),
-    ('request', true), ('request_uri', true), ('registration', true),
-    ('display', false), ('claims', false), ('claims_locales', false), ('acr_values', false)
-  ), received as (
-    select k.name, k.kept, p.value, json_array_length(p.value) as times
-    from known k join json_each(parameters) p on p.key = k.name
-  )
-  select jsonb_build_object(
-    'parameters', coalesce(jsonb_object_agg(r.name, r.value -> 0) filter (
-        where r.kept and r.times = 1 and r.name <> 'resource' and r.value ->> 0 <> ''), '{}')
-      || coalesce((
-        select jsonb_build_object('resource', jsonb_agg(v order by v))
-        from received s, json_array_elements_text(s.value) v where s.name = 'resource' and v <> ''
-        having count(*) > 0), '{}'),
-    'repeated', min(r.name) filter (where r.times > 1 and r.name <> 'resource'))
-  from received r
+  -- Parameters that change nothing do not travel: display, claims, claims_locales, acr_values.
+  select jsonb_build_object('parameters', r.given - array['display', 'claims', 'claims_locales', 'acr_values'],
+    'repeated', r.repeated)
+  from identity_store.parameters_read(authorization_received.parameters, array[
+    'client_id', 'redirect_uri', 'response_type', 'response_mode', 'scope', 'state', 'nonce', 'code_challenge',
+    'code_challenge_method', 'resource', 'prompt', 'max_age', 'id_token_hint', 'login_hint', 'ui_locales', 'request',
+    'request_uri', 'registration', 'display', 'claims', 'claims_locales', 'acr_values']) r
 $$;
 comment on function identity_store.authorization_received(json) is
-  'The request inside {"name": ["value", …]}: {"parameters": those we know with a value, "repeated": the name of one given twice or null}.';
+  'The request inside {"name": ["value", …]}: {"parameters": those we know with a value, "repeated": names given more than once, or null}. Raises ID005 when it is no such object.';
 revoke all on function identity_store.authorization_received(json) from public;
 
--- 6 kB of URL: sealing adds about 100 bytes, base64 a third (README, decision 7).
-create or replace function identity_store.authorization_oversized(request jsonb)
-returns boolean
-language sql immutable parallel safe
-as $$ select octet_length((request -> 'parameters')::text) > 4400 $$;
-comment on function identity_store.authorization_oversized(jsonb) is 'Whether the request is too large to travel sealed in a URL.';
-revoke all on function identity_store.authorization_oversized(jsonb) from public;
-
-create or replace function identity_store.authorization_client_checks(p jsonb, client identity_store.clients)
+create or replace function identity_store.authorization_client_checks(p jsonb, repeated jsonb, client identity_store.clients)
 returns table (rule text, error text, description text, failed boolean)
 language sql stable parallel safe
 as $$
   values
+    ('client_id_repeated', 'invalid_request', 'client_id is given more than once', repeated ? 'client_id'),
     ('client_id_missing', 'invalid_request', 'client_id is missing', not p ? 'client_id'),
     ('client_unknown', 'invalid_client', 'unknown client', client.id is null),
     -- RFC 6749 §3.1.2.3: it may be left out only if one is registered; OpenID Connect Core §3.1.2.1: REQUIRED.
+    ('redirect_uri_repeated', 'invalid_request', 'redirect_uri is given more than once', repeated ? 'redirect_uri'),
     ('redirect_uri_missing', 'invalid_request', 'redirect_uri is missing', not p ? 'redirect_uri'
       and (cardinality(client.redirect_uris) <> 1 or 'openid' = any (string_to_array(coalesce(p ->> 'scope', ''), ' ')))),
     ('redirect_uri_unregistered', 'invalid_request', 'redirect_uri is not registered for this client',
       p ? 'redirect_uri' and not identity_store.redirect_uri_registered(p ->> 'redirect_uri', client))
 $$;
-comment on function identity_store.authorization_client_checks(jsonb, identity_store.clients) is
+comment on function identity_store.authorization_client_checks(jsonb, jsonb, identity_store.clients) is
   'Checks without which nobody may be redirected anywhere, in order.';
-revoke all on function identity_store.authorization_client_checks(jsonb, identity_store.clients) from public;
+revoke all on function identity_store.authorization_client_checks(jsonb, jsonb, identity_store.clients) from public;
 
 create or replace function identity_store.redirect_uri_registered(redirect_uri text, client identity_store.clients)
 returns boolean
@@ -85,8 +65,8 @@ language sql stable parallel safe
 as $$
   select c.* from (select request -> 'parameters' as p, string_to_array(request -> 'parameters' ->> 'prompt', ' ') as prompt) r,
   lateral (values
-    ('repeated', 'invalid_request', format('%s is given more than once', request ->> 'repeated'), request ->> 'repeated' is not null),
-    ('oversized', 'invalid_request', 'the request is too large', identity_store.authorization_oversized(request)),
+    ('repeated', 'invalid_request', format('%s is given more than once', request -> 'repeated' ->> 0), request ->> 'repeated' is not null),
+    ('oversized', 'invalid_request', 'the request is too large', identity_store.resume_oversized(request -> 'parameters')),
     -- OpenID Connect Core §3.1.2.6: the error for each parameter that is not supported.
     ('request', 'request_not_supported', 'request is not supported', p ? 'request'),
     ('request_uri', 'request_uri_not_supported', 'request_uri is not supported', p ? 'request_uri'),

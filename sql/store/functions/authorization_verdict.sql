@@ -17,7 +17,7 @@ begin
   select c.* into client from identity_store.clients c where c.id = p ->> 'client_id';
 
   select 'error_page', k.rule, k.error, k.description into verdict, rule, error, description
-  from identity_store.authorization_client_checks(p, client) k where k.failed limit 1;
+  from identity_store.authorization_client_checks(p, request -> 'repeated', client) k where k.failed limit 1;
   if found then return next; return; end if;
 
   resources := identity_store.resources_requested(array(select jsonb_array_elements_text(p -> 'resource')));
@@ -26,17 +26,30 @@ begin
   from identity_store.authorization_request_checks(request, client, resources, hint) k where k.failed limit 1;
   if found then return next; return; end if;
 
-  scope := identity_store.scopes_at(identity_store.scopes_requested(p ->> 'scope', client.scope), resources);
+  scope := identity_store.scopes_at(identity_store.scopes_requested(
+    coalesce(p ->> 'scope', identity_store.scopes_default(client.scope, resources)), client.scope), resources);
   if not 'refresh_token' = any (client.grant_types) then
     scope := array_remove(scope, 'offline_access');
   end if;
+  if cardinality(scope) = 0 then
+    -- RFC 6749 §3.3: process the request using a pre-defined default value or fail the request indicating an invalid scope.
+    verdict := 'refuse';
+    rule := 'scope';
+    error := 'invalid_scope';
+    description := case when p ? 'scope' then 'scope names nothing that this client may ask for'
+      else 'scope is missing, and neither the client nor the resource has a default' end;
+    return next;
+    return;
+  end if;
   select case when k.answer = 'refuse' or p ->> 'prompt' = 'none' then 'refuse' else k.answer end, k.rule, k.error, k.description
   into verdict, rule, error, description
-  from identity_store.authorization_person_checks(request, client, session, hint, scope, resources) k where k.failed limit 1;
+  from identity_store.authorization_person_checks(request, client, session, hint,
+    identity_store.consent_scope(client, scope), resources) k
+  where k.failed limit 1;
   if found then return next; return; end if;
 
   -- Nobody was asked: without a page or a remembered consent that names it, offline_access was not allowed.
-  if 'offline_access' = any (scope) and client.refresh_token <> 'always'
+  if scope @> array['openid', 'offline_access'] and client.refresh_token <> 'always'
     and not identity_store.consent_covers(session.user_id, client.id, array['offline_access'], resources) then
     scope := array_remove(scope, 'offline_access');
   end if;
@@ -79,5 +92,5 @@ as $$
   ) c (rule, answer, error, description, failed)
 $$;
 comment on function identity_store.authorization_person_checks(jsonb, identity_store.clients, identity_store.sessions, jsonb, text[], text[]) is
-  'Checks of who is signed in and what they allowed, in order; a failed one asks for a page, or with prompt=none is the error.';
+  'Checks of who is signed in and what they allowed of consent_scope, in order; a failed one asks for a page, or with prompt=none is the error.';
 revoke all on function identity_store.authorization_person_checks(jsonb, identity_store.clients, identity_store.sessions, jsonb, text[], text[]) from public;

@@ -1,7 +1,7 @@
 -- Consent: the person allows a client, or not; and what they allowed is remembered (OpenID Connect Core 1.0 §3.1.2.4).
 --
 --   identity.consent_page, consent_decide     gateway: GET and POST /consent
---   identity_store.consent_covers             authorization_verdict
+--   identity_store.consent_scope, consent_covers    authorization_verdict
 
 create or replace function identity.consent_page(resume text, session_cookie text, browser_cookie text)
 returns table (outcome text, detail text, answer json)
@@ -33,7 +33,7 @@ begin
       'redirect_host', (select coalesce(substring(uri from '^https?://(\[[^]]*\]|[^/?:]+)'), substring(uri from '^[^:]+'))
         from coalesce(request -> 'parameters' ->> 'redirect_uri', (v.client).redirect_uris[1]) as uri),
       'scopes', (select coalesce(json_agg(json_build_object('name', s.name, 'description', s.description) order by w.position), '[]')
-        from unnest(v.scope) with ordinality as w (name, position) join identity_store.scopes s on s.name = w.name),
+        from unnest(identity_store.consent_scope(v.client, v.scope)) with ordinality as w (name, position) join identity_store.scopes s on s.name = w.name),
       'resources', (select coalesce(json_agg(json_build_object('identifier', r.identifier, 'name', r.name) order by r.name), '[]')
         from identity_store.resources r where r.identifier = any (v.resources)),
       'user', (select json_build_object('name', coalesce(u.claims ->> 'name', u.username), 'username', u.username)
@@ -69,7 +69,7 @@ begin
     return query select * from identity_store.authorization_redirect(request, v.client, 'denied',
       json_build_object('error', 'access_denied', 'error_description', 'the person did not allow it'));
   else
-    perform identity_store.consent_remember(session, v.client, v.scope, v.resources);
+    perform identity_store.consent_remember(session, v.client, identity_store.consent_scope(v.client, v.scope), v.resources);
     return query select * from identity_store.authorization_redirect(request, v.client, null,
       json_build_object('code', identity_store.grant_issue(request, v.client, session, v.scope, v.resources)));
   end if;
@@ -102,6 +102,18 @@ $$;
 comment on function identity_store.consent_remember(identity_store.sessions, identity_store.clients, text[], text[]) is
   'Adds what was allowed to what the person allowed this client before.';
 revoke all on function identity_store.consent_remember(identity_store.sessions, identity_store.clients, text[], text[]) from public;
+
+create or replace function identity_store.consent_scope(client identity_store.clients, scope text[])
+returns text[]
+language sql immutable parallel safe
+as $$
+  -- A refresh token is access while the person is away, whatever it comes with: the person is told of it.
+  select case when identity_store.refresh_given(client, consent_scope.scope)
+    then array_remove(consent_scope.scope, 'offline_access') || array['offline_access'] else consent_scope.scope end
+$$;
+comment on function identity_store.consent_scope(identity_store.clients, text[]) is
+  'What the person is asked to allow: the scopes, and offline_access wherever a refresh token is given with them.';
+revoke all on function identity_store.consent_scope(identity_store.clients, text[]) from public;
 
 create or replace function identity_store.consent_covers(user_id uuid, client_id text, scope text[], resources text[])
 returns boolean

@@ -12,7 +12,7 @@ language plpgsql volatile parallel unsafe security definer set search_path = pg_
 as $$
 declare
   p jsonb;
-  repeated text;
+  repeated text[];
   hint jsonb;
   client identity_store.clients;
   session identity_store.sessions;
@@ -20,17 +20,16 @@ declare
   target jsonb;
 begin
   perform set_config('synchronous_commit', 'on', true);
-  select coalesce(jsonb_object_agg(e.key, e.value -> 0) filter (where e.value ->> 0 <> ''), '{}'),
-    min(e.key) filter (where json_array_length(e.value) > 1)
-  into p, repeated
-  from json_each(logout_request.parameters) e
-  where e.key in ('id_token_hint', 'logout_hint', 'client_id', 'post_logout_redirect_uri', 'state', 'ui_locales');
+  select r.given, r.repeated into p, repeated
+  from identity_store.parameters_read(logout_request.parameters,
+    array['id_token_hint', 'logout_hint', 'client_id', 'post_logout_redirect_uri', 'state', 'ui_locales']) r;
 
   hint := case when p ? 'id_token_hint' then identity.id_token_hint_verify(p ->> 'id_token_hint') end;
   select c.* into client from identity_store.clients c where c.id = coalesce(p ->> 'client_id', hint ->> 'aud');
 
   select r.description into refusal from (values
-    (format('%s is given more than once', repeated), repeated is not null),
+    (format('%s is given more than once', repeated[1]), repeated is not null),
+    ('the request is too large', identity_store.resume_oversized(p)),
     ('id_token_hint is not an ID token of this issuer', p ? 'id_token_hint' and hint is null),
     -- §2: when both client_id and id_token_hint are present, the OP MUST verify that the Client Identifier matches.
     ('client_id is not that of id_token_hint', p ? 'client_id' and hint ->> 'aud' <> p ->> 'client_id'),

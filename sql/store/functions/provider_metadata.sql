@@ -11,7 +11,7 @@ as $$
     'scopes_supported', (select json_agg(s.name order by s.created_at, s.name) from identity_store.scopes s),
     'claims_supported', (
       select json_agg(distinct c) from (
-        select unnest(array['iss', 'sub', 'aud', 'exp', 'iat', 'auth_time', 'nonce', 'acr', 'amr', 'at_hash', 'sid'])
+        select unnest(array['iss', 'sub', 'aud', 'exp', 'iat', 'auth_time', 'nonce', 'amr', 'at_hash', 'sid'])
         union select unnest(s.claims) from identity_store.scopes s
       ) as names (c)),
     'id_token_signing_alg_values_supported', (

@@ -1,5 +1,6 @@
 -- Refresh-token families: making one, and finding the one a token belongs to (RFC 6749 §1.5, §6; README, decision 9).
 --
+--   identity_store.refresh_given    authorization_verdict: what the consent page says of it
 --   identity_store.refresh_issue    token_authorization_code
 --   identity_store.refresh_find     token_refresh_token, introspection, revocation
 --
@@ -10,6 +11,18 @@
 --     ├──revocation, withdrawal, end of session …──▶ ended
 --     └──idle or absolute lifetime over──▶ expired
 
+create or replace function identity_store.refresh_given(client identity_store.clients, scope text[])
+returns boolean
+language sql immutable parallel safe
+as $$
+  -- README, decision 9: the person allowed offline_access, or it is plain OAuth, or the client's setting says always.
+  select 'refresh_token' = any (client.grant_types)
+    and ('offline_access' = any (scope) or not 'openid' = any (scope) or client.refresh_token = 'always')
+$$;
+comment on function identity_store.refresh_given(identity_store.clients, text[]) is
+  'Whether this client gets a refresh token with these scopes.';
+revoke all on function identity_store.refresh_given(identity_store.clients, text[]) from public;
+
 create or replace function identity_store.refresh_issue(client identity_store.clients, granted identity_store.grants)
 returns text
 language plpgsql volatile parallel unsafe
@@ -19,9 +32,7 @@ declare
   seed bytea;
   ends timestamptz;
 begin
-  -- README, decision 9: the person allowed offline_access, or it is plain OAuth, or the client's setting says always.
-  if not 'refresh_token' = any (client.grant_types)
-    or not ('offline_access' = any (granted.scope) or not 'openid' = any (granted.scope) or client.refresh_token = 'always') then
+  if not identity_store.refresh_given(client, granted.scope) then
     return null;
   end if;
   family := identity.uuid_v7();

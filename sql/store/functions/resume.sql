@@ -1,6 +1,7 @@
 -- The state of a pending authorization: sealed, never stored (README, decision 7: an unauthenticated request writes nothing).
 --
 --   identity_store.resume_seal     authorization
+--   identity_store.resume_oversized    authorization, logout: before anything is sealed
 --   identity_store.resume_open     sign-in, consent: what a form brings back
 --   identity_store.resume_adopt    sign-in page, consent page, authorization_resume: what a link brings
 --   identity_store.resume_refuse   the same and logout_confirm: what they answer when it cannot be opened
@@ -17,6 +18,14 @@ as $$
 $$;
 comment on function identity_store.resume_seal(jsonb) is 'Seals a pending authorization for ten minutes.';
 revoke all on function identity_store.resume_seal(jsonb) from public;
+
+-- README, decision 7: 6 kB of URL. Sealing and the rest of the state add at most 200 bytes, base64 a third.
+create or replace function identity_store.resume_oversized(parameters jsonb)
+returns boolean
+language sql immutable parallel safe
+as $$ select octet_length(parameters::text) > 4400 $$;
+comment on function identity_store.resume_oversized(jsonb) is 'Whether a request is too large to travel sealed in a URL.';
+revoke all on function identity_store.resume_oversized(jsonb) from public;
 
 create or replace function identity_store.resume_open(resume text, browser_cookie text)
 returns jsonb

@@ -1,7 +1,8 @@
 -- Scopes: what there is to ask for, and what a set of resources makes of it (RFC 6749 §3.3, RFC 8707 §2.2).
 --
 --   identity.scope_create                identity_admin
---   identity_store.scopes_requested      authorization, token_client_credentials
+--   identity_store.scopes_requested      authorization
+--   identity_store.scopes_default        authorization: what a request without scope asks for
 --   identity_store.scopes_at             tokens: the scopes that mean something at the resources of one token
 
 create or replace function identity.scope_create(name text, description text, claims text[] default '{}')
@@ -13,8 +14,14 @@ begin
   if coalesce(scope_create.name !~ '^[\x21\x23-\x5b\x5d-\x7e]{1,255}$', true) then
     raise exception using errcode = 'ID005', message = 'name: must be a scope-token of RFC 6749 §3.3';
   end if;
-  if coalesce(btrim(scope_create.description), '') = '' then
-    raise exception using errcode = 'ID005', message = 'description: must say what the person allows';
+  if coalesce(btrim(scope_create.description), '') = '' or length(scope_create.description) > 1000
+    or scope_create.description ~ '[[:cntrl:]]' then
+    raise exception using errcode = 'ID005',
+      message = 'description: must say what the person allows, in at most 1000 characters without control characters';
+  end if;
+  if array_ndims(scope_create.claims) > 1 or cardinality(scope_create.claims) > 100
+    or exists (select from unnest(scope_create.claims) c where coalesce(c !~ '^[^[:space:][:cntrl:]]{1,255}$', true)) then
+    raise exception using errcode = 'ID005', message = 'claims: must be at most 100 names of claims';
   end if;
   insert into identity_store.scopes (name, description, claims)
   values (scope_create.name, scope_create.description, coalesce(scope_create.claims, '{}'))
@@ -46,6 +53,24 @@ $$;
 comment on function identity_store.scopes_requested(text, text) is
   'Those scopes of a request that exist and that the client registered (NULL: every one), once each, in the order of the request.';
 revoke all on function identity_store.scopes_requested(text, text) from public;
+
+create or replace function identity_store.scopes_default(registered text, resources text[])
+returns text
+language sql stable parallel safe
+as $$
+  -- OpenID Connect Core §3.1.2.1 and §11: openid and offline_access mean something because the client asked for them.
+  select string_agg(word, ' ' order by position)
+  from (
+    select w.word, w.position from string_to_table(registered, ' ') with ordinality as w (word, position)
+    union all
+    select r.scope, row_number() over (order by r.scope) from identity_store.resource_scopes r
+    where registered is null and r.resource = any (resources)
+  ) d
+  where word not in ('openid', 'offline_access')
+$$;
+comment on function identity_store.scopes_default(text, text[]) is
+  'The scope of a request without one (RFC 6749 §3.3): all that the client registered or, if it registered none, that of the resources asked for, each without openid and offline_access; NULL when that is nothing.';
+revoke all on function identity_store.scopes_default(text, text[]) from public;
 
 create or replace function identity_store.scopes_at(scope text[], resources text[])
 returns text[]

@@ -28,7 +28,12 @@ begin
     'resume', bound,
     'client', identity_store.client_display(request -> 'parameters' ->> 'client_id'),
     'login_hint', request -> 'parameters' ->> 'login_hint',
-    'username', (select u.username from identity_store.users u where u.id = present.user_id)));
+    -- OpenID Connect Core §3.1.2.1: to select an account, or to be the person of id_token_hint, is not to be asked again.
+    'username', (
+      select u.username from identity_store.users u
+      where u.id = present.user_id and not coalesce(
+        'select_account' = any (string_to_array(request -> 'parameters' ->> 'prompt', ' '))
+        or identity.id_token_hint_verify(request -> 'parameters' ->> 'id_token_hint') ->> 'sub' <> u.id::text, false))));
 end
 $$;
 comment on function identity.sign_in_page(text, text, text) is
