@@ -1,0 +1,150 @@
+//! Every function of schema identity that a role executes, with each argument in turn bad and the others good: an answer, or
+//! an error of the registry whose message names what is wrong. The functions and their arguments come from the catalogue, so
+//! a new one is here on the day it is made.
+
+use tokio_postgres::Client;
+
+use super::values::{Good, bad};
+use crate::support::{Database, Login};
+
+struct Call {
+    function: String,
+    argument: String,
+    query: String,
+}
+
+/// What became of a call.
+#[derive(Debug)]
+enum Fate {
+    /// Its outcome, if it has one, and whether it took a transaction id.
+    Answered {
+        outcome: Option<String>,
+        wrote: bool,
+    },
+    Raised {
+        sqlstate: String,
+        message: String,
+    },
+}
+
+/// The calls of the functions with arguments that this connection executes; those of applications only for an application.
+async fn calls(sql: &Client, good: &Good, chosen: impl Fn(&str) -> bool) -> Vec<Call> {
+    let rows = sql
+        .query(
+            "select proname::text, proargnames[1:pronargs],
+               array(select format_type(t, null) from unnest(proargtypes) with ordinality a (t, n) order by n)
+             from pg_proc where pronamespace = 'identity'::regnamespace and has_function_privilege(oid, 'execute') and pronargs > 0
+               and (session_user = 'app_login' or not has_function_privilege('app_login', oid, 'execute'))
+             order by 1",
+            &[],
+        )
+        .await
+        .unwrap();
+    let mut calls = Vec::new();
+    for row in rows.iter().filter(|row| chosen(row.get(0))) {
+        let (function, arguments, types): (String, Vec<String>, Vec<String>) = (row.get(0), row.get(1), row.get(2));
+        for (place, (argument, of_type)) in arguments.iter().zip(&types).enumerate() {
+            for value in bad(of_type) {
+                let mut all: Vec<&str> = arguments.iter().map(|name| good.expression(&function, name)).collect();
+                all[place] = &value;
+                let query = format!("identity.{function}({})", all.join(", "));
+                calls.push(Call { function: function.clone(), argument: argument.clone(), query });
+            }
+        }
+    }
+    calls
+}
+
+/// Calls it in a transaction of its own, which ends with `end`.
+async fn attempt(sql: &Client, call: &Call, end: &str) -> Fate {
+    sql.batch_execute("begin").await.unwrap();
+    let query = format!(
+        "select to_jsonb(one) ->> 'outcome', pg_current_xact_id_if_assigned() is not null from (select * from {}) one limit 1",
+        call.query
+    );
+    let fate = match sql.query(&query, &[]).await {
+        Ok(rows) => {
+            let row = rows.first();
+            let wrote = row.is_some_and(|row| row.get(1));
+            Fate::Answered { outcome: row.and_then(|row| row.get(0)), wrote }
+        }
+        Err(error) => match error.as_db_error() {
+            Some(error) => Fate::Raised { sqlstate: error.code().code().into(), message: error.message().into() },
+            None => panic!("{}: the connection is gone: {error}", call.function),
+        },
+    };
+    sql.batch_execute(end).await.unwrap();
+    fate
+}
+
+/// What is wrong with a fate, if anything.
+fn fault(call: &Call, fate: &Fate, registry: &[String]) -> Option<String> {
+    let wrong = match fate {
+        // Refused before anything was proved; who guesses at passwords leaves a count.
+        Fate::Answered { outcome: Some(outcome), wrote: true } => {
+            ["error_page", "sign_in", "not_found"].contains(&outcome.as_str())
+                || outcome.starts_with("invalid_") && outcome != "invalid_credentials"
+        }
+        Fate::Answered { .. } => false,
+        Fate::Raised { sqlstate, message } => {
+            !registry.contains(sqlstate)
+                // A member of a document is named instead of the document.
+                || sqlstate == "ID005" && !message.contains(&call.argument) && !message.contains(": ")
+        }
+    };
+    wrong.then(|| format!("{}, bad {}: {fate:?}\n  {:.200}", call.function, call.argument, call.query))
+}
+
+async fn registry(db: &Database) -> Vec<String> {
+    let rows = db.admin().await.query("select sqlstate from identity.errors()", &[]).await.unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// Those that hash passwords count guesses outside of transactions: their calls are committed, and forgotten.
+const COUNTED: [&str; 2] = ["sign_in", "account_password_change"];
+
+async fn assert_is_never_lost_for_words(login: Login) {
+    let db = Database::new().await;
+    let (good, registry, sql) = (Good::new(&db).await, registry(&db).await, db.connect(login).await);
+    let mut faults = Vec::new();
+    let calls = calls(&sql, &good, |function| !COUNTED.contains(&function)).await;
+    for call in &calls {
+        faults.extend(fault(call, &attempt(&sql, call, "rollback").await, &registry));
+    }
+    assert!(calls.len() > 50, "{} calls: the catalogue was not read", calls.len());
+    assert!(faults.is_empty(), "{} of {} calls:\n{}", faults.len(), calls.len(), faults.join("\n"));
+}
+
+#[tokio::test]
+async fn no_argument_of_a_protocol_function_is_beyond_its_words() {
+    assert_is_never_lost_for_words(Login::Gateway).await;
+}
+
+#[tokio::test]
+async fn no_argument_of_an_administrators_function_is_beyond_its_words() {
+    assert_is_never_lost_for_words(Login::Admin).await;
+}
+
+#[tokio::test]
+async fn no_argument_of_an_applications_function_is_beyond_its_words() {
+    assert_is_never_lost_for_words(Login::App).await;
+}
+
+#[tokio::test]
+async fn no_argument_of_a_sign_in_is_beyond_its_words() {
+    let db = Database::new().await;
+    let (registry, sql, superuser) = (registry(&db).await, db.gateway_role().await, db.superuser().await);
+    let good = Good::signing_in(&db).await;
+    let mut outcomes = Vec::new();
+    for call in calls(&sql, &good, |function| COUNTED.contains(&function)).await {
+        let fate = attempt(&sql, &call, "commit").await;
+        assert_eq!(fault(&call, &fate, &registry), None);
+        if let Fate::Answered { outcome: Some(outcome), .. } = fate {
+            outcomes.push(outcome);
+        }
+        superuser.batch_execute("delete from identity_store.sign_in_buckets").await.unwrap();
+    }
+    for reached in ["signed_in", "ok", "invalid_credentials", "invalid_password", "sign_in", "error_page"] {
+        assert!(outcomes.iter().any(|outcome| outcome == reached), "{reached} is not among {outcomes:?}");
+    }
+}
