@@ -88,7 +88,7 @@ async fn over_http_no_refusal_is_told_from_another_by_its_time_or_its_words() {
             let begun = Instant::now();
             let refused = browser.sign_in(&page, username, "wrong password").await;
             times.push(begun.elapsed());
-            assert_eq!(refused.status, 401);
+            assert_eq!(refused.status, 422);
             words.push(refused.body.replace(username, "somebody"));
         }
     }
