@@ -131,7 +131,7 @@ async fn a_change_of_password_demands_the_old_one_and_ends_everything_else() {
     let other = cookie(&db, &alice, None).await;
     let here = cookie(&db, &alice, None).await;
     let claims = json!({ "sub": alice.id, "aud": db.issuer, "client_id": "test" });
-    let mint = "select identity.mint_access_token($1, interval '5 minutes')";
+    let mint = "select identity.mint_access_token($1, 300)";
     let token: String = db.owner().await.query_one(mint, &[&claims]).await.unwrap().get(0);
 
     assert_eq!(change(&db, &here, "wrong", PASSWORD).await, outcome("invalid_credentials"));

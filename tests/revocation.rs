@@ -76,7 +76,7 @@ async fn a_person_who_was_revoked_signs_in_again_at_once() {
     for (kind, id) in [("user", ALICE), ("client", "app"), ("agent", "agent-1")] {
         let claims = json!({ "sub": ALICE, "aud": db.issuer, "client_id": "app", "act": { "sub": "agent-1" } });
         let mint = async || -> String {
-            owner.query_one("select identity.mint_access_token($1, '5 minutes')", &[&claims]).await.unwrap().get(0)
+            owner.query_one("select identity.mint_access_token($1, 300)", &[&claims]).await.unwrap().get(0)
         };
         let before = mint().await;
         owner.execute("select identity.revoke($1, $2)", &[&kind, &id]).await.unwrap();
@@ -162,7 +162,7 @@ async fn every_revocation_of_a_second_reaches_what_was_minted_before_it() {
     let (app, owner) = (db.app().await, db.owner().await);
     let claims = json!({ "sub": ALICE, "aud": db.issuer, "client_id": "app", "act": { "sub": "agent-1" } });
     let mint = async || -> String {
-        let sql = "select identity.mint_access_token($1, '5 minutes')";
+        let sql = "select identity.mint_access_token($1, 300)";
         owner.query_one(sql, &[&claims]).await.unwrap().get(0)
     };
     // Far more than a second holds of whole seconds, in every order of the grounds.

@@ -111,11 +111,7 @@ async fn session_revoke_is_seen_by_the_next_transaction() {
     let id = sessions(&db, &alice).await[0];
     let claims = json!({ "sub": alice.id, "sid": id, "aud": db.issuer, "client_id": "test" });
     let owner = db.owner().await;
-    let token: String = owner
-        .query_one("select identity.mint_access_token($1, interval '5 minutes')", &[&claims])
-        .await
-        .unwrap()
-        .get(0);
+    let token: String = owner.query_one("select identity.mint_access_token($1, 300)", &[&claims]).await.unwrap().get(0);
     let app = db.app().await;
     app.execute("select identity.authenticate($1)", &[&token]).await.unwrap();
     let admin = db.admin().await;

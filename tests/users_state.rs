@@ -15,7 +15,7 @@ async fn authenticate(db: &Database, token: &str) -> Result<(), (String, String)
 async fn token(db: &Database, id: Uuid) -> String {
     let claims = json!({ "sub": id, "aud": db.issuer, "client_id": "test" });
     let owner = db.owner().await;
-    let row = owner.query_one("select identity.mint_access_token($1, interval '5 minutes')", &[&claims]).await;
+    let row = owner.query_one("select identity.mint_access_token($1, 300)", &[&claims]).await;
     row.unwrap().get(0)
 }
 

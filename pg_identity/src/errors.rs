@@ -9,6 +9,8 @@ use std::borrow::Cow;
 pub enum Code {
     /// ID001
     NotPreloaded,
+    /// ID002
+    NotConfigured,
     /// ID003
     MasterKeyUnavailable,
     /// ID004, worth a retry
@@ -50,6 +52,7 @@ impl Code {
     pub const fn sqlstate(self) -> &'static [u8; 5] {
         match self {
             Code::NotPreloaded => b"ID001",
+            Code::NotConfigured => b"ID002",
             Code::MasterKeyUnavailable => b"ID003",
             Code::HashingBusy => b"ID004",
             Code::InvalidParameter => b"ID005",
@@ -68,6 +71,11 @@ impl Code {
             Code::SecondSubject => b"ID201",
             Code::Internal => b"XX000",
         }
+    }
+
+    /// ID101 to ID110: why a token is not good.
+    pub fn is_about_the_token(self) -> bool {
+        self.sqlstate().starts_with(b"ID1")
     }
 }
 

@@ -1,4 +1,4 @@
-//! SQL's way to tokens: verifying them for their claims, looking into them, signing what the mint functions have put together.
+//! SQL's way to tokens: verifying them for their claims, and looking into them. Making them is mint.rs.
 
 use aws_lc_rs::digest;
 use base64::Engine;
@@ -8,7 +8,6 @@ use serde_json::{Map, Value, json};
 use crate::errors::{Code, Error};
 use crate::jwk::Algorithm;
 use crate::jws;
-use crate::keys;
 use crate::native::sql_function;
 use crate::tokens::{self, Audience, Demands, Issuers, Purpose};
 
@@ -21,10 +20,12 @@ sql_function! {
 }
 
 sql_function! {
-    /// `identity.access_token_verify(token, audience)`: the claims of our own access token.
-    fn access_token_verify(token: Option<&str>, audience: Option<&str>) -> Result<pgrx::JsonB, Error> {
+    /// `identity.access_token_verify(token, audience)`: the claims of our own access token; NULL when it is not good, whatever
+    /// the reason. No error that SQL would have to catch, for a handler is a subtransaction.
+    fn access_token_verify(token: Option<&str>, audience: Option<&str>) -> Result<Option<pgrx::JsonB>, Error> {
         let audience = audience.map_or(Audience::Unchecked, Audience::Named);
-        claims(jws::present(token)?, &Demands { issuers: Issuers::Ours, purpose: Purpose::Access, audience })
+        let demands = Demands { issuers: Issuers::Ours, purpose: Purpose::Access, audience };
+        good(jws::present(token).and_then(|token| claims(token, &demands)))
     }
 }
 
@@ -32,11 +33,7 @@ sql_function! {
     /// `identity.id_token_hint_verify(token)`: the claims of our own ID token, however old; NULL when it is not one.
     fn id_token_hint_verify(token: &str) -> Result<Option<pgrx::JsonB>, Error> {
         let demands = Demands { issuers: Issuers::Ours, purpose: Purpose::Hint, audience: Audience::Unchecked };
-        match claims(token, &demands) {
-            Ok(claims) => Ok(Some(claims)),
-            Err(error) if error.code == Code::Internal => Err(error),
-            Err(_) => Ok(None),
-        }
+        good(claims(token, &demands))
     }
 }
 
@@ -45,20 +42,6 @@ sql_function! {
     fn decode_jwt_unverified(token: &str) -> Result<pgrx::JsonB, Error> {
         let jws = jws::read(token)?;
         Ok(pgrx::JsonB(json!({ "header": Value::Object(jws.header), "claims": Value::Object(jws.claims) })))
-    }
-}
-
-sql_function! {
-    /// `identity.sign_claims(kid, algorithm, private_sealed, typ, claims)`: signs with one of our keys; owner only.
-    fn sign_claims(kid: &str, algorithm: &str, private_sealed: &[u8], typ: &str, claims: pgrx::JsonB) -> Result<String, Error> {
-        if !claims.0.is_object() {
-            return Err(Error::new(Code::InvalidParameter, "claims is not a JSON object"));
-        }
-        let token = keys::sign(signing_algorithm(algorithm)?, kid, private_sealed, typ, claims.0.to_string().as_bytes())?;
-        if token.len() > jws::LONGEST_TOKEN {
-            return Err(Error::new(Code::InvalidParameter, "claims makes a token of more than 16 KiB"));
-        }
-        Ok(token)
     }
 }
 
@@ -78,19 +61,18 @@ sql_function! {
     }
 }
 
+/// What is wrong with a token is an answer; anything else is our fault and stays an error.
+fn good(claims: Result<pgrx::JsonB, Error>) -> Result<Option<pgrx::JsonB>, Error> {
+    match claims {
+        Ok(claims) => Ok(Some(claims)),
+        Err(error) if error.code.is_about_the_token() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 fn claims(token: &str, demands: &Demands<'_>) -> Result<pgrx::JsonB, Error> {
     let claims: Map<String, Value> = tokens::check(token, demands)?.claims;
     Ok(pgrx::JsonB(Value::Object(claims)))
-}
-
-fn signing_algorithm(name: &str) -> Result<keys::Algorithm, Error> {
-    match name {
-        "ES256" => Ok(keys::Algorithm::ES256),
-        "RS256" => Ok(keys::Algorithm::RS256),
-        "PS256" => Ok(keys::Algorithm::PS256),
-        "EdDSA" => Ok(keys::Algorithm::EdDSA),
-        other => Err(unsupported(other)),
-    }
 }
 
 fn unsupported(_algorithm: &str) -> Error {

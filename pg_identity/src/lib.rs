@@ -16,6 +16,7 @@ mod jwt;
 mod keys;
 mod master_key;
 mod memo;
+mod mint;
 #[cfg(test)]
 mod mutation;
 mod names;

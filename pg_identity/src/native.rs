@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 
 use pgrx::pg_sys;
 use pgrx::pg_sys::submodules::panic::pgrx_extern_c_guard;
-use pgrx::{FromDatum, IntoDatum, JsonB};
+use pgrx::{FromDatum, IntoDatum, Json, JsonB};
 
 use crate::errors::{Code, Error};
 
@@ -92,6 +92,15 @@ macro_rules! arguments {
 }
 arguments!(&'call str, &'call [u8], String, bool, i32, i64, pgrx::Uuid, pgrx::datum::TimestampWithTimeZone);
 
+/// A `json`, which PostgreSQL keeps as its text.
+impl<'call> Argument<'call> for Json {
+    unsafe fn from_argument(datum: pg_sys::Datum, null: bool, name: &'static str) -> Result<Self, Error> {
+        // SAFETY: passed on from the caller.
+        let text = unsafe { <&str>::from_argument(datum, null, name) }?;
+        serde_json::from_str(text).map(Json).map_err(|_| unreadable(name))
+    }
+}
+
 /// Not by pgrx, which panics where `jsonb` holds more than serde_json reads: numbers beyond 1.8e308, more than 127 levels.
 impl<'call> Argument<'call> for JsonB {
     unsafe fn from_argument(datum: pg_sys::Datum, null: bool, name: &'static str) -> Result<Self, Error> {
@@ -104,11 +113,12 @@ impl<'call> Argument<'call> for JsonB {
             pgrx::direct_function_call::<&CStr>(pg_sys::jsonb_out, &[Some(datum)])
         };
         let text = text.ok_or_else(|| Error::internal("a jsonb has no text"))?;
-        serde_json::from_slice(text.to_bytes()).map(JsonB).map_err(|_| {
-            let message = format!("{name} is JSON with a number that is too large, or nested too deeply");
-            Error::new(Code::InvalidParameter, message)
-        })
+        serde_json::from_slice(text.to_bytes()).map(JsonB).map_err(|_| unreadable(name))
     }
+}
+
+fn unreadable(name: &str) -> Error {
+    Error::new(Code::InvalidParameter, format!("{name} is JSON with a number that is too large, or nested too deeply"))
 }
 
 fn must_not_be_null(name: &str) -> Error {

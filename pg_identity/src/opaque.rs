@@ -7,7 +7,7 @@
 #[cfg(test)]
 mod properties;
 
-use aws_lc_rs::digest::{Context, SHA256};
+use aws_lc_rs::digest::{Context, SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -62,6 +62,13 @@ sql_function! {
     fn opaque_id(prefix: &str, token: &str) -> Result<Option<pgrx::Uuid>, Error> {
         let body = read::<{ ID + RANDOM }>(prefix, token);
         Ok(body.and_then(|body| body.first_chunk::<ID>().map(|id| pgrx::Uuid::from_bytes(*id))))
+    }
+}
+
+sql_function! {
+    /// `opaque_hash(token)`: what is stored of it.
+    fn opaque_hash(token: &str) -> Result<Vec<u8>, Error> {
+        Ok(digest(&SHA256, token.as_bytes()).as_ref().to_vec())
     }
 }
 

@@ -31,7 +31,7 @@ unsafe extern "C" {
 sql_function! {
     /// `require_present(seconds)`: refuses a transaction that may see the past or that writes down what it computes, and ends
     /// it that many seconds from its first call at the latest.
-    fn require_present(seconds: i32) -> Result<(), Error> {
+    fn require_present(seconds: i32) -> Result<bool, Error> {
         let refuse = |message, hint| Err(Error::new(Code::InvalidParameter, message).with_hint(hint));
         // SAFETY: reads variables of this single-threaded process, and the clock.
         let (isolation, printing, begun, now, worker) = unsafe {
@@ -57,7 +57,7 @@ sql_function! {
         if !worker && DEADLINE.load(Ordering::Relaxed) == 0 {
             watch(now.saturating_add(i64::from(seconds).saturating_mul(1_000_000)));
         }
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -7,11 +7,13 @@
 mod properties;
 
 use aws_lc_rs::{constant_time, hmac};
+use zeroize::Zeroizing;
 
 use crate::errors::{Code, Error};
 use crate::native::sql_function;
 use crate::opaque;
-use crate::sealing::{Secret, database_key, key_id, open, random, seal};
+use crate::rows::View;
+use crate::sealing::{self, Secret, random};
 
 const PREFIX: &str = "rt";
 const PURPOSE: &str = "refresh";
@@ -36,27 +38,33 @@ fn authenticator(seed: &[u8], family: &[u8; 16], generation: u32) -> hmac::Tag {
     hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, seed), &[&family[..], &generation.to_be_bytes()].concat())
 }
 
-fn opened_seed(id: &str, key: &[u8], seed: &[u8]) -> Result<zeroize::Zeroizing<Vec<u8>>, Error> {
-    open(&*database_key(id, PURPOSE, key)?, PURPOSE, b"seed", seed)
-        .ok_or_else(|| Error::new(Code::InvalidParameter, "seed does not open: it was altered"))
-}
-
-sql_function! {
-    /// `refresh_seed_with(id, key)`: a new random seed, sealed under the database's key for refresh tokens.
-    fn refresh_seed_with(id: &str, key: &[u8]) -> Result<Vec<u8>, Error> {
-        let seed = Secret::new(random()?);
-        seal(&*database_key(id, PURPOSE, key)?, key_id(id)?, PURPOSE, b"seed", seed.as_slice())
+fn opened_seed(view: &View, seed: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+    let Some(key) = sealing::key_that_sealed(view, PURPOSE, seed)? else { return Ok(None) };
+    match sealing::open(&key, PURPOSE, b"seed", seed) {
+        Some(seed) => Ok(Some(seed)),
+        None => Err(Error::new(Code::InvalidParameter, "seed does not open: it was altered")),
     }
 }
 
 sql_function! {
-    /// `refresh_token_with(id, key, family, generation, seed)`: the token of that generation, always the same one.
-    fn refresh_token_with(id: &str, key: &[u8], family: pgrx::Uuid, generation: i32, seed: &[u8]) -> Result<String, Error> {
+    /// `refresh_seed()`: a new random seed, sealed under the database's current key for refresh tokens.
+    fn refresh_seed() -> Result<Vec<u8>, Error> {
+        let (id, key) = sealing::current_key(&View::latest(), PURPOSE)?;
+        let seed = Secret::new(random()?);
+        sealing::seal(&key, id, PURPOSE, b"seed", seed.as_slice())
+    }
+}
+
+sql_function! {
+    /// `refresh_token(family, generation, seed)`: the token of that generation, always the same one; NULL when the seed's key
+    /// is gone.
+    fn refresh_token(family: pgrx::Uuid, generation: i32, seed: &[u8]) -> Result<Option<String>, Error> {
         let generation =
             u32::try_from(generation).map_err(|_| Error::new(Code::InvalidParameter, "generation must not be negative"))?;
-        let seed = opened_seed(id, key, seed)?;
-        let tag = authenticator(&seed, family.as_bytes(), generation);
-        Ok(opaque::write(PREFIX, &[&family.as_bytes()[..], &generation.to_be_bytes(), tag.as_ref()].concat()))
+        Ok(opened_seed(&View::latest(), seed)?.map(|seed| {
+            let tag = authenticator(&seed, family.as_bytes(), generation);
+            opaque::write(PREFIX, &[&family.as_bytes()[..], &generation.to_be_bytes(), tag.as_ref()].concat())
+        }))
     }
 }
 
@@ -75,10 +83,10 @@ sql_function! {
 }
 
 sql_function! {
-    /// `refresh_matches_with(id, key, token, seed)`: whether the token was made from this seed.
-    fn refresh_matches_with(id: &str, key: &[u8], token: &str, seed: &[u8]) -> Result<bool, Error> {
+    /// `refresh_matches(token, seed)`: whether the token was made from this seed.
+    fn refresh_matches(token: &str, seed: &[u8]) -> Result<bool, Error> {
         let Some(parsed) = parse(token) else { return Ok(false) };
-        let seed = opened_seed(id, key, seed)?;
+        let Some(seed) = opened_seed(&View::latest(), seed)? else { return Ok(false) };
         let expected = authenticator(&seed, &parsed.family, parsed.generation);
         Ok(constant_time::verify_slices_are_equal(expected.as_ref(), &parsed.authenticator).is_ok())
     }

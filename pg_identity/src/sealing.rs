@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 use crate::errors::{Code, Error};
 use crate::memo::{Memo, digest};
 use crate::native::sql_function;
+use crate::rows::{Row, View};
 use crate::{clock, master_key};
 
 /// 256 bits; `Zeroizing` clears them when dropped.
@@ -107,6 +108,37 @@ pub fn database_key(id: &str, purpose: &str, sealed: &[u8]) -> Result<std::rc::R
             Ok(secret)
         })
     })
+}
+
+/// The current key of a purpose, and its id.
+///
+/// # Errors
+/// ID002 when there is none; ID001, ID003.
+pub fn current_key(view: &View, purpose: &str) -> Result<(KeyId, std::rc::Rc<Secret>), Error> {
+    let mut keys = view.table_by(c"sealed_keys", c"sealed_keys_current")?;
+    let row = keys.find(&[purpose]).ok_or_else(|| {
+        Error::new(Code::NotConfigured, format!("this database has no key for {purpose}"))
+            .with_hint("Run: select identity.configure('https://…')")
+    })?;
+    let id: &str = row.column(c"id")?.unwrap_or_default();
+    Ok((key_id(id)?, database_key_of(&row, id, purpose)?))
+}
+
+/// The key of that purpose that sealed this; None when it is malformed, or its key is gone or for something else.
+///
+/// # Errors
+/// ID001, ID003.
+pub fn key_that_sealed(view: &View, purpose: &str, sealed: &[u8]) -> Result<Option<std::rc::Rc<Secret>>, Error> {
+    let Some(id) = key_of(sealed).map(key_name) else { return Ok(None) };
+    let mut keys = view.table(c"sealed_keys")?;
+    match keys.find(&[&id]) {
+        Some(row) if row.column::<&str>(c"purpose")? == Some(purpose) => database_key_of(&row, &id, purpose).map(Some),
+        Some(_) | None => Ok(None),
+    }
+}
+
+fn database_key_of(row: &Row<'_>, id: &str, purpose: &str) -> Result<std::rc::Rc<Secret>, Error> {
+    database_key(id, purpose, &row.stored(c"sealed")?)
 }
 
 /// The id of a row as bytes: 16 hexadecimal digits.

@@ -15,7 +15,7 @@ use crate::errors::{Code, Error};
 use crate::identity::{Identity, Source};
 use crate::jwk::Algorithm;
 use crate::jws::{self, Jws, Rounding, malformed};
-use crate::rows::Latest;
+use crate::rows::View;
 use types::{is_other_token, media_type};
 
 /// What the caller demands of a token.
@@ -73,14 +73,14 @@ pub fn check(token: &str, demands: &Demands<'_>) -> Result<Identity, Error> {
     if Algorithm::named(&jws.algorithm).is_none() {
         return Err(Error::new(Code::AlgorithmRefused, "the algorithm of the token is unknown or not asymmetric"));
     }
-    let latest = Latest::take();
-    let issuer = Issuer::find(&latest, jws.text("iss")?, &demands.issuers)?;
-    issuer.check_signature(&latest, &jws)?;
+    let view = View::latest();
+    let issuer = Issuer::find(&view, jws.text("iss")?, &demands.issuers)?;
+    issuer.check_signature(&view, &jws)?;
     issuer.check_type(&jws, &demands.purpose)?;
-    issuer.check_audience(&latest, &jws, &demands.audience)?;
+    issuer.check_audience(&view, &jws, &demands.audience)?;
     let mut identity = issuer.identity(jws, &demands.purpose)?;
     if demands.purpose != Purpose::Hint {
-        revocation::check(&latest, &identity)?;
+        revocation::check(&view, &identity)?;
     }
     identity.user_id = match &issuer {
         Issuer::Ours { .. } => identity.subject_as_user_id(),
@@ -105,10 +105,10 @@ enum Subject {
 }
 
 impl Issuer {
-    fn find(latest: &Latest, name: Option<&str>, issuers: &Issuers) -> Result<Self, Error> {
+    fn find(view: &View, name: Option<&str>, issuers: &Issuers) -> Result<Self, Error> {
         let unknown = || Error::new(Code::UnknownIssuer, "the issuer of the token is neither ours nor trusted");
         let name = name.ok_or_else(unknown)?;
-        let mut configuration = latest.table(c"configuration")?;
+        let mut configuration = view.table(c"configuration")?;
         let ours: Option<String> = match configuration.find(&[]) {
             Some(row) => row.column(c"issuer")?,
             None => None,
@@ -119,7 +119,7 @@ impl Issuer {
         if *issuers == Issuers::Ours {
             return Err(unknown());
         }
-        let mut trusted = latest.table(c"trusted_issuers")?;
+        let mut trusted = view.table(c"trusted_issuers")?;
         let row = trusted.find(&[name]).ok_or_else(unknown)?;
         let subject = match row.column::<bool>(c"subject_is_user_id")? {
             Some(true) => Subject::UserId,
@@ -139,13 +139,13 @@ impl Issuer {
     }
 
     /// The key is found by issuer and kid in our rows, brings its algorithm with it, and must have signed the token.
-    fn check_signature(&self, latest: &Latest, jws: &Jws<'_>) -> Result<(), Error> {
+    fn check_signature(&self, view: &View, jws: &Jws<'_>) -> Result<(), Error> {
         let unknown = || Error::new(Code::UnknownKey, "the token names no key of its issuer, or a revoked one");
         match (self, jws.kid.as_deref()) {
             // We always name the key.
             (Self::Ours { .. }, None) => Err(unknown()),
             (Self::Ours { .. }, Some(kid)) => {
-                let mut keys = latest.table(c"signing_keys")?;
+                let mut keys = view.table(c"signing_keys")?;
                 let row = keys.find(&[kid]).ok_or_else(unknown)?;
                 let state: Option<&str> = row.column(c"state")?;
                 if !matches!(state, Some("next" | "current" | "retired")) {
@@ -154,13 +154,13 @@ impl Issuer {
                 signature::check(&row, jws)
             }
             (Self::Trusted { name, .. }, Some(kid)) => {
-                let mut keys = latest.table(c"trusted_keys")?;
+                let mut keys = view.table(c"trusted_keys")?;
                 let row = keys.find(&[name, kid]).ok_or_else(unknown)?;
                 signature::check(&row, jws)
             }
             // Without a name it can only be the only key.
             (Self::Trusted { name, .. }, None) => {
-                let mut keys = latest.table(c"trusted_keys")?;
+                let mut keys = view.table(c"trusted_keys")?;
                 keys.find(&[name]).ok_or_else(unknown)?;
                 if keys.next().is_some() {
                     return Err(unknown());
@@ -189,13 +189,13 @@ impl Issuer {
         if good { Ok(()) } else { Err(Error::new(Code::WrongType, "a token of this type is not accepted here")) }
     }
 
-    fn check_audience(&self, latest: &Latest, jws: &Jws<'_>, audience: &Audience<'_>) -> Result<(), Error> {
+    fn check_audience(&self, view: &View, jws: &Jws<'_>, audience: &Audience<'_>) -> Result<(), Error> {
         let of_token = jws.audiences()?;
         let good = match (audience, self) {
             (Audience::Unchecked, _) => true,
             (Audience::Named(name), _) => of_token.contains(name),
             (Audience::Accepted, Self::Ours { .. }) => {
-                let mut accepted = latest.table(c"audiences")?;
+                let mut accepted = view.table(c"audiences")?;
                 of_token.iter().any(|name| accepted.find(&[name]).is_some())
             }
             (Audience::Accepted, Self::Trusted { audience, .. }) => of_token.contains(&audience.as_str()),

@@ -41,24 +41,32 @@ pub fn made_at(id: &str) -> Option<i64> {
     ((high >> 12) & 0xf == 7).then_some(((high >> 16) << 12 | high & 0xfff) as i64)
 }
 
+/// A new id.
+///
+/// # Errors
+/// When the operating system gives no randomness.
+pub fn next() -> Result<uuid::Uuid, Error> {
+    let now = LAST.with(|last| {
+        let now = steps(clock::wall_microseconds()).max(last.get() + 1);
+        last.set(now);
+        now
+    });
+    let mut id = floor(now);
+    let noise: [u8; 8] = random()?;
+    for (byte, noise) in id.iter_mut().skip(8).zip(noise) {
+        *byte |= noise;
+    }
+    // The variant: 10.
+    if let Some(byte) = id.get_mut(8) {
+        *byte &= 0xbf;
+    }
+    Ok(uuid::Uuid::from_bytes(id))
+}
+
 sql_function! {
     /// `uuid_v7()`.
     fn uuid_v7() -> Result<pgrx::Uuid, Error> {
-        let now = LAST.with(|last| {
-            let now = steps(clock::wall_microseconds()).max(last.get() + 1);
-            last.set(now);
-            now
-        });
-        let mut id = floor(now);
-        let noise: [u8; 8] = random()?;
-        for (byte, noise) in id.iter_mut().skip(8).zip(noise) {
-            *byte |= noise;
-        }
-        // The variant: 10.
-        if let Some(byte) = id.get_mut(8) {
-            *byte &= 0xbf;
-        }
-        Ok(pgrx::Uuid::from_bytes(id))
+        next().map(|id| pgrx::Uuid::from_bytes(*id.as_bytes()))
     }
 }
 

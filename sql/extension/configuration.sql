@@ -76,18 +76,8 @@ alter function identity.configure(text, text[]) owner to identity_owner;
 revoke all on function identity.configure(text, text[]) from public;
 grant execute on function identity.configure(text, text[]) to identity_admin;
 
-create function identity.configured_issuer()
-returns text
-language plpgsql stable parallel safe security definer
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  return (
-    select issuer from identity.configuration
-  );
-end
-$$;
+create function identity.configured_issuer() returns text
+language c stable strict parallel safe as 'MODULE_PATHNAME', 'configured_issuer_wrapper';
 comment on function identity.configured_issuer() is 'The issuer of this database; NULL before identity.configure. Raises nothing.';
-alter function identity.configured_issuer() owner to identity_owner;
 revoke all on function identity.configured_issuer() from public;
-grant execute on function identity.configured_issuer() to identity_admin, identity_gateway, identity_app;
+grant execute on function identity.configured_issuer() to identity_owner, identity_admin, identity_gateway, identity_app;

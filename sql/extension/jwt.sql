@@ -3,7 +3,7 @@
 --   verify_jwt(token, audience)            applications, administrators
 --   decode_jwt_unverified(token)           applications, administrators
 --   sign_jwt(claims, algorithm, typ)       administrators
---   mint_access_token, mint_id_token       the store
+--   mint_access_token, mint_id_token, token_response   the store
 --   half_hash, access_token_verify, id_token_hint_verify   the store
 --
 -- Whether a token is good is decided in one place, pg_identity/src/tokens.rs, from the rows of configuration, audiences,
@@ -41,7 +41,7 @@ returns jsonb
 language c volatile parallel unsafe cost 10000
 as 'MODULE_PATHNAME', 'access_token_verify_wrapper';
 comment on function identity.access_token_verify(text, text) is
-  'The claims of an access token that this database''s issuer gave (typ at+jwt, RFC 9068). audience: the one that aud must name; NULL means that the caller looks at it. Raises ID101 to ID110, one per reason.';
+  'The claims of an access token that this database''s issuer gave (typ at+jwt, RFC 9068). audience: the one that aud must name; NULL means that the caller looks at it. NULL for every other token. Raises nothing.';
 revoke all on function identity.access_token_verify(text, text) from public;
 grant execute on function identity.access_token_verify(text, text) to identity_owner;
 
@@ -54,146 +54,40 @@ comment on function identity.id_token_hint_verify(text) is
 revoke all on function identity.id_token_hint_verify(text) from public;
 grant execute on function identity.id_token_hint_verify(text) to identity_owner;
 
--- The signature itself. The key travels sealed and is opened in the library.
-create function identity.sign_claims(kid text, algorithm text, private_sealed bytea, typ text, claims jsonb)
-returns text
-language c volatile strict parallel unsafe cost 10000
-as 'MODULE_PATHNAME', 'sign_claims_wrapper';
-comment on function identity.sign_claims(text, text, bytea, text, jsonb) is
-  'Signs claims with one of our keys; internal, the callers are sign_jwt and the mint functions. Raises ID003 without the master key, ID005 when claims is not an object or too long, ID008 for an unknown algorithm.';
-revoke all on function identity.sign_claims(text, text, bytea, text, jsonb) from public;
-grant execute on function identity.sign_claims(text, text, bytea, text, jsonb) to identity_owner;
-
--- The current key of the first algorithm of the list that has one, and its signature.
-create function identity.sign_with_current_key(claims jsonb, algorithms text[], typ text)
-returns text
-language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
-as $$
-declare
-  token text;
-begin
-  select identity.sign_claims(k.kid, k.algorithm, k.private_sealed, typ, claims)
-  into token
-  from (
-    select s.kid, s.algorithm, s.private_sealed
-    from identity.signing_keys s
-    where s.state = 'current' and s.algorithm = any (algorithms)
-    order by array_position(algorithms, s.algorithm)
-    limit 1
-  ) k;
-  if token is null then
-    raise exception using errcode = 'ID002',
-      message = 'there is no current signing key of this algorithm',
-      hint = 'Run identity.configure(issuer), or identity.create_signing_key(algorithm) and identity.rotate_signing_keys().';
-  end if;
-  return token;
-end
-$$;
-alter function identity.sign_with_current_key(jsonb, text[], text) owner to identity_owner;
-comment on function identity.sign_with_current_key(jsonb, text[], text) is
-  'Signs claims with the current key of the first of these algorithms that has one; internal. Raises ID002 when none has.';
-revoke all on function identity.sign_with_current_key(jsonb, text[], text) from public;
-
-create function identity.require_issuer()
-returns text
-language plpgsql stable parallel safe security definer set search_path = pg_catalog, pg_temp
-as $$
-declare
-  issuer text;
-begin
-  select c.issuer into issuer from identity.configuration c;
-  if issuer is null then
-    raise exception using errcode = 'ID002',
-      message = 'this database has no issuer',
-      hint = 'Run identity.configure(issuer).';
-  end if;
-  return issuer;
-end
-$$;
-alter function identity.require_issuer() owner to identity_owner;
-comment on function identity.require_issuer() is
-  'The issuer of this database; internal. Raises ID002 when it is not configured.';
-revoke all on function identity.require_issuer() from public;
+-- Making tokens: pg_identity/src/mint.rs, from the rows of configuration, signing_keys and revocations.
 
 -- Signing whatever one likes is for administrators: whoever may call this can be anybody.
 create function identity.sign_jwt(claims jsonb, algorithm text default null, typ text default 'JWT')
 returns text
-language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
-as $$
-declare
-  issued_at bigint := floor(extract(epoch from clock_timestamp()));
-begin
-  if claims is null or jsonb_typeof(claims) <> 'object' then
-    raise exception using errcode = 'ID005', message = 'claims is not a JSON object';
-  end if;
-  if typ is null or typ = '' then
-    raise exception using errcode = 'ID005', message = 'typ is empty';
-  end if;
-  if length(typ) > 127 then
-    -- RFC 6838 §4.2: names of media types are restricted to 127 characters.
-    raise exception using errcode = 'ID005', message = 'typ is longer than 127 characters';
-  end if;
-  return identity.sign_with_current_key(
-    jsonb_build_object('iss', identity.require_issuer(), 'iat', issued_at, 'exp', issued_at + 300) || claims,
-    case when algorithm is null then array['ES256', 'EdDSA', 'PS256', 'RS256'] else array[algorithm] end,
-    typ);
-end
-$$;
-alter function identity.sign_jwt(jsonb, text, text) owner to identity_owner;
+language c volatile parallel unsafe cost 10000 as 'MODULE_PATHNAME', 'sign_jwt_wrapper';
 comment on function identity.sign_jwt(jsonb, text, text) is
   'A token with these claims, signed with the current key of the algorithm (NULL: that of access tokens). iss, iat and exp (5 minutes) are added where absent; the header says alg, kid and typ. Raises ID002 without issuer or key, ID003 without the master key, ID005 when claims is not an object, typ is empty or the token longer than 16 KiB.';
 revoke all on function identity.sign_jwt(jsonb, text, text) from public;
 grant execute on function identity.sign_jwt(jsonb, text, text) to identity_owner, identity_admin;
 
-create function identity.mint_access_token(claims jsonb, lifetime interval)
+create function identity.mint_access_token(claims json, lifetime integer)
 returns text
-language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
-as $$
-declare
-  issued_at bigint := floor(extract(epoch from clock_timestamp()));
-begin
-  -- The revocation list forgets after a day by default: what lives longer could outlive its revocation.
-  if lifetime is null or lifetime <= interval '0' or lifetime > interval '1 day' then
-    raise exception using errcode = 'ID005', message = 'lifetime is not between 1 second and 1 day';
-  end if;
-  issued_at := identity.issue_second(claims, issued_at);
-  return identity.sign_with_current_key(
-    jsonb_build_object(
-      'iss', identity.require_issuer(),
-      'iat', issued_at,
-      'exp', issued_at + ceil(extract(epoch from lifetime))::bigint,
-      'jti', identity.uuid_v7()) || claims,
-    array['ES256', 'EdDSA', 'PS256', 'RS256'],
-    'at+jwt');
-end
-$$;
-alter function identity.mint_access_token(jsonb, interval) owner to identity_owner;
-comment on function identity.mint_access_token(jsonb, interval) is
-  'An access token (RFC 9068, typ at+jwt) that lives for lifetime (up to 1 day); iss, iat, exp and jti are added where absent. iat is a second on when its user, client or agent was revoked in this very second. Raises ID002 without issuer or key, ID003 without the master key, ID005 for the lifetime.';
-revoke all on function identity.mint_access_token(jsonb, interval) from public;
-grant execute on function identity.mint_access_token(jsonb, interval) to identity_owner;
+language c volatile parallel unsafe cost 10000 as 'MODULE_PATHNAME', 'mint_access_token_wrapper';
+comment on function identity.mint_access_token(json, integer) is
+  'An access token (RFC 9068, typ at+jwt) that lives for lifetime seconds (1 to 86400); iss, aud (the issuer), iat, exp and jti are added where absent, a member that is null is left out. iat is a second on when its user, client or agent was revoked in this very second. Raises ID002 without issuer or key, ID003 without the master key, ID005 for claims or lifetime.';
+revoke all on function identity.mint_access_token(json, integer) from public;
+grant execute on function identity.mint_access_token(json, integer) to identity_owner;
 
-create function identity.mint_id_token(claims jsonb, lifetime interval, algorithm text)
+create function identity.mint_id_token(claims json, lifetime integer, algorithm text)
 returns text
-language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
-as $$
-declare
-  issued_at bigint := floor(extract(epoch from clock_timestamp()));
-begin
-  if lifetime is null or lifetime <= interval '0' or lifetime > interval '1 day' then
-    raise exception using errcode = 'ID005', message = 'lifetime is not between 1 second and 1 day';
-  end if;
-  return identity.sign_with_current_key(
-    jsonb_build_object(
-      'iss', identity.require_issuer(),
-      'iat', issued_at,
-      'exp', issued_at + ceil(extract(epoch from lifetime))::bigint) || claims,
-    array[algorithm],
-    'JWT');
-end
-$$;
-alter function identity.mint_id_token(jsonb, interval, text) owner to identity_owner;
-comment on function identity.mint_id_token(jsonb, interval, text) is
-  'An ID token (OpenID Connect Core §2, typ JWT) signed with the current key of this algorithm; iss, iat and exp are added where absent. Raises ID002 without issuer or key, ID003 without the master key, ID005 for the lifetime.';
-revoke all on function identity.mint_id_token(jsonb, interval, text) from public;
-grant execute on function identity.mint_id_token(jsonb, interval, text) to identity_owner;
+language c volatile parallel unsafe cost 10000 as 'MODULE_PATHNAME', 'mint_id_token_wrapper';
+comment on function identity.mint_id_token(json, integer, text) is
+  'An ID token (OpenID Connect Core §2, typ JWT) that lives for lifetime seconds (1 to 86400), signed with the current key of this algorithm; iss, iat and exp are added where absent, a member that is null is left out. Raises ID002 without issuer or key, ID003 without the master key, ID005 for claims or lifetime.';
+revoke all on function identity.mint_id_token(json, integer, text) from public;
+grant execute on function identity.mint_id_token(json, integer, text) to identity_owner;
+
+create function identity.token_response(
+  access_claims json, access_lifetime integer, id_claims json, id_lifetime integer, id_algorithm text, refresh_token text,
+  scope text
+)
+returns json
+language c volatile parallel unsafe cost 10000 as 'MODULE_PATHNAME', 'token_response_wrapper';
+comment on function identity.token_response(json, integer, json, integer, text, text, text) is
+  'The body of a successful token response (RFC 6749 §5.1): an access token as by mint_access_token, an ID token as by mint_id_token with its at_hash unless id_claims is NULL, and refresh_token and scope unless NULL. Raises ID002, ID003, ID005, and ID008 for an unknown id_algorithm.';
+revoke all on function identity.token_response(json, integer, json, integer, text, text, text) from public;
+grant execute on function identity.token_response(json, integer, json, integer, text, text, text) to identity_owner;

@@ -58,26 +58,3 @@ comment on function identity.revoke(text, text, timestamptz, timestamptz) is
   'Ends every token that stands on this token (jti), session (sid), grant, client, user (sub) or agent (sub of an actor), at its next authenticate. For user, client and agent: tokens issued up to issued_before, so that signing in again works at once; the others for good. until: when the row may be forgotten; NULL: 1 day (31 days where issuers are trusted). Raises ID005.';
 revoke all on function identity.revoke(text, text, timestamptz, timestamptz) from public;
 grant execute on function identity.revoke(text, text, timestamptz, timestamptz) to identity_owner, identity_admin;
-
--- README, decision 10: a token minted in the very second of a revocation is dated one second on, or it would be born dead. Never more
--- than one: iat in the future is refused elsewhere. The next revocation of that second knows it by the moment in its jti.
-create function identity.issue_second(claims jsonb, moment bigint)
-returns bigint
-language plpgsql stable parallel safe
-as $$
-begin
-  return (
-    select case when count(*) = 0 then moment else moment + 1 end
-    from (
-      values ('user', claims ->> 'sub'), ('client', claims ->> 'client_id'),
-             ('agent', claims #>> '{act,sub}'), ('user', claims #>> '{act,sub}'), ('client', claims #>> '{act,client_id}')
-    ) as ground (kind, id)
-    join identity.revocations r on r.kind = ground.kind and r.id = ground.id
-    where floor(extract(epoch from r.issued_before)) = moment
-  );
-end
-$$;
-comment on function identity.issue_second(jsonb, bigint) is
-  'iat for a token with these claims that is minted in this second (since 1970): one later when its user, client or agent was revoked within it. NULL for a NULL second. Raises nothing; internal.';
-revoke all on function identity.issue_second(jsonb, bigint) from public;
-grant execute on function identity.issue_second(jsonb, bigint) to identity_owner;

@@ -106,7 +106,7 @@ async fn codes_and_tokens_whose_time_is_over_are_refused() {
 
     let claims = json!({"sub": stage.alice.id, "aud": stage.gateway.issuer, "client_id": stage.app.id, "scope": "openid", "iat": 1_700_000_000, "exp": 1_700_000_300});
     let owner = stage.db.owner().await;
-    let mint = "select identity.mint_access_token($1, interval '5 minutes')";
+    let mint = "select identity.mint_access_token($1, 300)";
     let expired: String = owner.query_one(mint, &[&claims]).await.unwrap().get(0);
     assert_eq!(Tokens::claims(&expired)["exp"], 1_700_000_300);
     assert_refused(&stage, &superuser, &before, &userinfo(&stage, &expired).await, 401, "invalid_token").await;

@@ -91,5 +91,5 @@ const TABLE: &str = "create table documents (id bigint primary key, owner uuid n
     case when n % 1000 = 0 then '01935d3c-0000-7000-8000-000000000001' else md5(n::text)::uuid end, 'document ' || n
   from generate_series(1, 1000000) n;
   alter table documents enable row level security;
-  create table token as select identity.mint_access_token(jsonb_build_object('sub', '01935d3c-0000-7000-8000-000000000001',
-    'client_id', 'bench', 'aud', identity.configured_issuer()), interval '1 day') as t";
+  create table token as select identity.mint_access_token(json_build_object('sub', '01935d3c-0000-7000-8000-000000000001',
+    'client_id', 'bench', 'aud', identity.configured_issuer()), 86400) as t";

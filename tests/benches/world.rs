@@ -149,10 +149,10 @@ fn families(client: &str, count: i32) -> String {
 /// Access tokens of people, as a token answer holds them; good for a day, so that they outlive the run.
 fn access_tokens(client: &str, count: i32) -> String {
     format!(
-        "select identity.mint_access_token(jsonb_build_object(
+        "select identity.mint_access_token(json_build_object(
            'sub', g.user_id, 'aud', identity.configured_issuer(), 'client_id', '{client}', 'grant_id', g.id, 'sid', g.session_id,
-           'scope', 'openid profile email offline_access', 'auth_time', floor(extract(epoch from g.auth_time)), 'amr', to_jsonb(g.amr)),
-           interval '1 day')
+           'scope', 'openid profile email offline_access', 'auth_time', floor(extract(epoch from g.auth_time)), 'amr', g.amr),
+           86400)
          from identity_store.grants g order by g.id limit {count}"
     )
 }

@@ -8,7 +8,7 @@ use crate::web::state::AppState;
 
 /// Writes its audit row, without waiting for the flush: nothing stands on it.
 pub static CALL: Call = Call {
-    pool: Pool::Writes,
+    pool: Pool::Unflushed,
     sql: "select outcome, detail, answer from identity.token_client_credentials($1, $2, $3, $4, $5)",
 };
 

@@ -42,8 +42,11 @@ use crate::{
 /// Which of the three ways to the database a call takes: they wait for different things (README, decision 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pool {
-    /// Waits for nothing: a few connections that all requests share, pipelined. No row locks, no flush.
+    /// Waits for nothing and changes nothing: a few connections that all requests share, pipelined. No row locks, no flush.
     Reads,
+    /// Waits for nothing either, but leaves a line that a crash may lose (`synchronous_commit = off`): on the same
+    /// connections, and never repeated.
+    Unflushed,
     /// Waits for a flush: a pool of many, so that commits share it.
     Writes,
     /// Waits for the processor: as many connections as the database hashes passwords at once.
@@ -131,7 +134,7 @@ impl Database {
 
     /// Begins to connect: `serve` does so once it knows that role and store fit.
     pub fn open(&self) {
-        let calls = of(&self.0.calls, Pool::Reads);
+        let calls = self.0.calls.iter().copied().filter(|call| call.pool.shared()).collect();
         self.0.reads.keep_connected(&self.0.target.limited(READ_LIMITS), &calls);
         self.0.open.store(true, Ordering::Release);
     }
@@ -153,7 +156,7 @@ impl Database {
             return Err(Unavailable::Unreachable);
         }
         let row = match call.pool {
-            Pool::Reads => self.0.reads.call(call, parameters).await?,
+            Pool::Reads | Pool::Unflushed => self.0.reads.call(call, parameters).await?,
             Pool::Writes => self.0.writes.call(call, parameters).await?,
             Pool::Hashing => self.0.hashing.call(call, parameters).await?,
         };
@@ -193,6 +196,12 @@ impl Call {
     pub fn name(&self) -> &'static str {
         let name = self.sql.split("identity.").nth(1).and_then(|rest| rest.split('(').next());
         name.unwrap_or("statement")
+    }
+}
+
+impl Pool {
+    fn shared(self) -> bool {
+        matches!(self, Self::Reads | Self::Unflushed)
     }
 }
 

@@ -3,13 +3,13 @@
 use crate::clock;
 use crate::errors::{Code, Error};
 use crate::identity::Identity;
-use crate::rows::Latest;
+use crate::rows::View;
 use crate::uuid_v7;
 
 /// The revocation list: absolute for a token, session or grant; for a user, client or agent whatever was issued up to
 /// `issued_before` (README, decision 10). A token that does not say when it was issued counts as older than that.
-pub fn check(latest: &Latest, identity: &Identity) -> Result<(), Error> {
-    let mut revocations = latest.table(c"revocations")?;
+pub fn check(view: &View, identity: &Identity) -> Result<(), Error> {
+    let mut revocations = view.table(c"revocations")?;
     let now = clock::statement_microseconds();
     for (kind, id) in identity.stands_on() {
         let Some(row) = revocations.find(&[kind, id]) else {

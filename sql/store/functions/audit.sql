@@ -51,18 +51,21 @@ grant execute on function identity.audit_kinds() to identity_admin;
 create or replace function identity_store.audit(
   kind text, user_id uuid, client_id text, session_id uuid, details jsonb default '{}'
 )
-returns void
+returns uuid
 language plpgsql volatile parallel unsafe
 as $$
+declare
+  event constant uuid := identity.uuid_v7();
 begin
   insert into identity_store.audit_events (id, kind, user_id, client_id, session_id, actor, actor_subject, details)
   values (
-    identity.uuid_v7(), audit.kind, audit.user_id, audit.client_id, audit.session_id,
+    event, audit.kind, audit.user_id, audit.client_id, audit.session_id,
     session_user, identity.subject(), audit.details);
+  return event;
 end
 $$;
 comment on function identity_store.audit(text, uuid, text, uuid, jsonb) is
-  'Writes one audit event in the caller''s transaction, with the database login and the verified subject as actors. Returns nothing; kinds are listed by identity.audit_kinds().';
+  'Writes one audit event in the caller''s transaction, with the database login and the verified subject as actors. Returns its id; kinds are listed by identity.audit_kinds().';
 revoke all on function identity_store.audit(text, uuid, text, uuid, jsonb) from public;
 
 create or replace function identity.audit_list(

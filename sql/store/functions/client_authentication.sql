@@ -12,22 +12,22 @@ returns identity_store.clients
 language plpgsql stable parallel safe
 as $$
 declare
+  present constant boolean := identity.require_present(30);
   client identity_store.clients;
 begin
-  perform identity.require_present(30);
   -- RFC 6749 §2.3.1: the server MUST support Basic for a client with a password and MAY support the body. Both prove the
   -- same secret, and libraries choose by their own default, so the registered one of the two does not bar the other.
   if client_authenticate.method = 'none' then
     select c.* into client from identity_store.clients c
     where c.id = client_authenticate.client_id and c.token_endpoint_auth_method = 'none'
       and coalesce(client_authenticate.client_secret, '') = '';
-  else
+  elsif client_authenticate.method in ('client_secret_basic', 'client_secret_post') then
     select c.* into client
-    from identity.opaque_parse('secret', client_authenticate.client_secret) p
-    join identity_store.client_secrets s on s.id = p.id and s.secret_hash = p.hash
+    from identity_store.client_secrets s
     join identity_store.clients c on c.id = s.client_id
-    where c.id = client_authenticate.client_id and c.token_endpoint_auth_method <> 'none'
-      and client_authenticate.method in ('client_secret_basic', 'client_secret_post')
+    where s.id = identity.opaque_id('secret', client_authenticate.client_secret)
+      and s.secret_hash = identity.opaque_hash(client_authenticate.client_secret)
+      and c.id = client_authenticate.client_id and c.token_endpoint_auth_method <> 'none'
       and (s.expires_at is null or s.expires_at > statement_timestamp());
   end if;
   return client;

@@ -20,18 +20,14 @@ returns identity_store.sessions
 language plpgsql stable parallel safe
 as $$
 declare
-  cookie record;
+  present constant boolean := identity.require_present(30);
   session identity_store.sessions;
 begin
-  perform identity.require_present(30);
-  select p.id, p.hash into cookie from identity.opaque_parse('ids', session_read.session_cookie) p;
-  if not found then
-    return session;
-  end if;
   select s.* into session
   from identity_store.sessions s
   join identity_store.users u on u.id = s.user_id
-  where s.id = cookie.id and s.secret_hash = cookie.hash
+  where s.id = identity.opaque_id('ids', session_read.session_cookie)
+    and s.secret_hash = identity.opaque_hash(session_read.session_cookie)
     and s.ended_at is null and s.expires_at > now()
     and s.last_seen_at > now() - identity_store.session_idle_lifetime()
     and u.state = 'active';

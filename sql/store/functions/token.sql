@@ -12,31 +12,29 @@ returns json
 language plpgsql volatile parallel unsafe
 as $$
 declare
-  sid uuid := case when session_alive then granted.session_id end;
+  scopes text := array_to_string(scope, ' ');
   auth_time bigint := floor(extract(epoch from granted.auth_time));
-  access_token text;
-  id_token text;
+  roles jsonb;
+  id_claims json;
 begin
-  -- RFC 9068 §2.2. Roles are power: a client acts with them only where the person gave it the scope `roles`.
-  access_token := identity.mint_access_token(
-    case when 'roles' = any (scope) then identity_store.user_claims(granted.user_id, array['roles']) - 'sub' else '{}' end
-    || jsonb_strip_nulls(jsonb_build_object(
-      'sub', granted.user_id, 'aud', identity_store.token_audience(scope, resources), 'client_id', client.id,
-      'grant_id', granted.id, 'sid', sid, 'scope', nullif(array_to_string(scope, ' '), ''),
-      'auth_time', auth_time, 'acr', granted.acr, 'amr', to_jsonb(granted.amr))),
-    make_interval(secs => client.access_token_lifetime));
+  -- Roles are power: a client acts with them only where the person gave it the scope `roles`.
+  if 'roles' = any (scope) then
+    roles := identity_store.user_claims(granted.user_id, array['roles']) -> 'roles';
+  end if;
   if 'openid' = any (scope) then
     -- OpenID Connect Core §3.1.3.3. Claims about the person are at userinfo (§5.4), because there is an access token.
-    id_token := identity.mint_id_token(
-      jsonb_strip_nulls(jsonb_build_object(
-        'sub', granted.user_id, 'aud', client.id, 'nonce', nonce, 'auth_time', auth_time, 'acr', granted.acr,
-        'amr', to_jsonb(granted.amr), 'sid', granted.session_id,
-        'at_hash', identity.half_hash(access_token, client.id_token_signed_response_alg))),
-      make_interval(secs => client.id_token_lifetime), client.id_token_signed_response_alg);
+    id_claims := json_build_object(
+      'sub', granted.user_id, 'aud', client.id, 'nonce', nonce, 'auth_time', auth_time, 'acr', granted.acr,
+      'amr', granted.amr, 'sid', granted.session_id);
   end if;
-  return json_strip_nulls(json_build_object('access_token', access_token, 'token_type', 'Bearer',
-    'expires_in', client.access_token_lifetime, 'refresh_token', refresh_token, 'id_token', id_token,
-    'scope', array_to_string(scope, ' ')));
+  return identity.token_response(
+    -- RFC 9068 §2.2
+    json_build_object(
+      'sub', granted.user_id, 'client_id', client.id,
+      'aud', case when cardinality(resources) > 0 then identity_store.token_audience(scope, resources) end,
+      'grant_id', granted.id, 'sid', case when session_alive then granted.session_id end, 'scope', nullif(scopes, ''),
+      'auth_time', auth_time, 'acr', granted.acr, 'amr', granted.amr, 'roles', roles),
+    client.access_token_lifetime, id_claims, client.id_token_lifetime, client.id_token_signed_response_alg, refresh_token, scopes);
 end
 $$;
 comment on function identity_store.tokens_answer(identity_store.clients, identity_store.grants, text[], text[], boolean, text, text) is
@@ -44,23 +42,24 @@ comment on function identity_store.tokens_answer(identity_store.clients, identit
   'session_alive: the access token names the session only while it lives, because its end refuses every token that does.';
 revoke all on function identity_store.tokens_answer(identity_store.clients, identity_store.grants, text[], text[], boolean, text, text) from public;
 
--- Userinfo is the issuer's own resource, so an OpenID token is for the issuer too.
+-- Without resources a token is for the issuer: mint_access_token adds that. Userinfo is the issuer's own resource, so an OpenID
+-- token is for the issuer too.
 create or replace function identity_store.token_audience(scope text[], resources text[])
-returns jsonb
+returns json
 language plpgsql stable parallel safe
 as $$
 declare
   issuer text := identity.configured_issuer();
-  audience text[] := token_audience.resources;
 begin
-  if cardinality(audience) = 0 or 'openid' = any (token_audience.scope) and not issuer = any (audience) then
-    audience := audience || issuer;
-  end if;
-  return case when cardinality(audience) = 1 then to_jsonb(audience[1]) else to_jsonb(audience) end;
+  return case
+    when 'openid' = any (scope) and not issuer = any (resources) then to_json(resources || issuer)
+    when cardinality(resources) = 1 then to_json(resources[1])
+    else to_json(resources)
+  end;
 end
 $$;
 comment on function identity_store.token_audience(text[], text[]) is
-  'The aud of an access token: its resources, and the issuer when openid is in scope or nothing else is.';
+  'The aud of an access token for these resources, at least one: they, and the issuer when openid is in scope.';
 revoke all on function identity_store.token_audience(text[], text[]) from public;
 
 -- RFC 8707 §2.2: the token request may name some of the resources that were granted; without, all of them.
@@ -71,7 +70,7 @@ as $$
 declare
   asked text[];
 begin
-  if not exists (select from unnest(token_target.resource) r where r <> '') then
+  if cardinality(token_target.resource) = 0 or not exists (select from unnest(token_target.resource) r where r <> '') then
     return granted.resources;
   end if;
   asked := identity_store.resources_requested(token_target.resource);

@@ -10,6 +10,7 @@ returns table (outcome text, detail text, answer json)
 language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
+  durable constant text := set_config('synchronous_commit', 'on', true);
   client identity_store.clients := identity_store.client_authenticate($1, $2, $3);
   found_code identity_store.authorization_codes;
   granted identity_store.grants;
@@ -17,14 +18,14 @@ declare
   refusal record;
   person record;
 begin
-  perform set_config('synchronous_commit', 'on', true);
   if client.id is null then
     return query select * from identity_store.refuse_client($1, $2, $3);
     return;
   end if;
   select k.* into found_code
-  from identity.opaque_parse('code', token_authorization_code.code) p
-  join identity_store.authorization_codes k on k.id = p.id and k.code_hash = p.hash;
+  from identity_store.authorization_codes k
+  where k.id = identity.opaque_id('code', token_authorization_code.code)
+    and k.code_hash = identity.opaque_hash(token_authorization_code.code);
   select g.* into granted from identity_store.grants g where g.id = found_code.grant_id;
   resources := identity_store.token_target(granted, token_authorization_code.resource);
 
@@ -65,9 +66,10 @@ begin
   end if;
   perform identity_store.audit('code_redeemed', granted.user_id, client.id, granted.session_id,
     jsonb_build_object('grant_id', granted.id));
-  return query select 'ok', null::text, identity_store.tokens_answer(client, granted,
-    identity_store.scopes_at(granted.scope, resources), resources, true, found_code.nonce,
-    identity_store.refresh_issue(client, granted));
+  outcome := 'ok';
+  answer := identity_store.tokens_answer(client, granted, identity_store.scopes_at(granted.scope, resources), resources, true,
+    found_code.nonce, identity_store.refresh_issue(client, granted));
+  return next;
 end
 $$;
 comment on function identity.token_authorization_code(text, text, text, text, text, text, text[]) is

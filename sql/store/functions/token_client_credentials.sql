@@ -9,14 +9,15 @@ returns table (outcome text, detail text, answer json)
 language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
+  -- The token says all; what a crash could lose is the line about it.
+  durable constant text := set_config('synchronous_commit', 'off', true);
   client identity_store.clients := identity_store.client_authenticate($1, $2, $3);
   asked text[] := string_to_array(nullif(token_client_credentials.scope, ''), ' ');
-  registered text[];
   allowed text[] := '{}';
   resources text[] := '{}';
+  scopes text;
+  event uuid;
 begin
-  -- The token says all; what a crash could lose is the line about it.
-  perform set_config('synchronous_commit', 'off', true);
   if client.id is null then
     return query select * from identity_store.refuse_client($1, $2, $3);
     return;
@@ -26,16 +27,15 @@ begin
   end if;
 
   -- RFC 6749 §3.3: without scope, a pre-defined default: all that the client registered. §5.2: more than that is invalid_scope.
-  registered := string_to_array(coalesce(client.scope, ''), ' ');
-  if not asked <@ registered then
+  if not asked <@ string_to_array(coalesce(client.scope, ''), ' ') then
     return query select * from identity_store.refuse('invalid_scope', 'scope is not registered for this client');
     return;
   end if;
-  if cardinality(registered) > 0 then
+  if client.scope <> '' then
     -- Scopes about a person mean nothing here.
     select coalesce(array_agg(s.name order by s.name), '{}') into allowed
     from identity_store.scopes s
-    where s.name = any (coalesce(asked, registered)) and s.claims = '{}' and s.name <> 'offline_access';
+    where s.name = any (coalesce(asked, string_to_array(client.scope, ' '))) and s.claims = '{}' and s.name <> 'offline_access';
   end if;
 
   if cardinality(token_client_credentials.resource) > 0 then
@@ -47,15 +47,16 @@ begin
     allowed := identity_store.scopes_at(allowed, resources);
   end if;
 
-  perform identity_store.audit('client_token_issued', null, client.id, null,
-    jsonb_build_object('scope', array_to_string(allowed, ' '), 'resources', resources));
-  return query select 'ok', null::text, json_build_object(
+  scopes := array_to_string(allowed, ' ');
+  event := identity_store.audit('client_token_issued', null, client.id, null,
+    jsonb_build_object('scope', scopes, 'resources', resources));
+  outcome := 'ok';
+  answer := identity.token_response(
     -- RFC 9068 §2.2: without a resource owner, sub is an identifier of the client.
-    'access_token', identity.mint_access_token(
-      jsonb_strip_nulls(jsonb_build_object('sub', client.id, 'client_id', client.id,
-        'aud', identity_store.token_audience(allowed, resources), 'scope', nullif(array_to_string(allowed, ' '), ''))),
-      make_interval(secs => client.access_token_lifetime)),
-    'token_type', 'Bearer', 'expires_in', client.access_token_lifetime, 'scope', array_to_string(allowed, ' '));
+    json_build_object('sub', client.id, 'client_id', client.id, 'scope', nullif(scopes, ''),
+      'aud', case when cardinality(resources) > 0 then identity_store.token_audience(allowed, resources) end),
+    client.access_token_lifetime, null, null, null, null, scopes);
+  return next;
 end
 $$;
 comment on function identity.token_client_credentials(text, text, text, text, text[]) is

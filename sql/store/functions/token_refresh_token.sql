@@ -10,13 +10,14 @@ returns table (outcome text, detail text, answer json)
 language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
+  durable constant text := set_config('synchronous_commit', 'on', true);
   client identity_store.clients := identity_store.client_authenticate($1, $2, $3);
   f record;
   asked text[] := string_to_array(nullif(token_refresh_token.scope, ''), ' ');
   resources text[];
+  allowed text[];
   head integer;
 begin
-  perform set_config('synchronous_commit', 'on', true);
   if client.id is null then
     return query select * from identity_store.refuse_client($1, $2, $3);
     return;
@@ -28,7 +29,7 @@ begin
     return;
   end if;
 
-  select * into f from identity_store.refresh_find(token_refresh_token.refresh_token);
+  f := identity_store.refresh_find(token_refresh_token.refresh_token);
   -- RFC 6749 §10.4: the authorization server MUST maintain the binding between a refresh token and the client it was
   -- issued to. Another client changes nothing: it must not be able to end what is not its own.
   if f.shown is null or (f.family).client_id <> client.id or f.dead is not null then
@@ -59,10 +60,14 @@ begin
       'refresh token was replaced before: family ended');
     return;
   end if;
-  return query select 'ok', null::text, identity_store.tokens_answer(client, f.granted,
-    identity_store.scopes_at(array(select g from unnest((f.granted).scope) g where asked is null or g = any (asked)), resources),
-    resources, f.session_alive, null,
-    identity.refresh_token((f.family).id, head, (f.family).seed));
+  allowed := (f.granted).scope;
+  if asked is not null then
+    allowed := array(select g from unnest(allowed) g where g = any (asked));
+  end if;
+  outcome := 'ok';
+  answer := identity_store.tokens_answer(client, f.granted, identity_store.scopes_at(allowed, resources), resources,
+    f.session_alive, null, identity.refresh_token((f.family).id, head, (f.family).seed));
+  return next;
 end
 $$;
 comment on function identity.token_refresh_token(text, text, text, text, text, text[]) is

@@ -19,7 +19,7 @@ use tokio::{
 };
 use tokio_postgres::{Client, Row, Statement, types::ToSql};
 
-use super::{Call, Unavailable, connect::Target, fault::Fault};
+use super::{Call, Pool, Unavailable, connect::Target, fault::Fault};
 use crate::failure::Failure;
 
 /// The shared connections.
@@ -68,11 +68,12 @@ impl Shared {
     }
 
     /// One statement. A read is repeated when its connection is lost, for it changed nothing; but not for ever, for it may
-    /// be what kills the connection.
+    /// be what kills the connection. What leaves a line is not: the line may stand.
     pub async fn call(&self, call: &Call, parameters: &[&(dyn ToSql + Sync)]) -> Result<Row, Unavailable> {
         let _room = self.room.try_acquire().map_err(|_| Unavailable::Busy)?;
         let deadline = Instant::now() + self.wait;
-        for _ in 1..ATTEMPTS {
+        let attempts = if call.pool == Pool::Reads { ATTEMPTS } else { 1 };
+        for _ in 1..attempts {
             match self.attempt(call, parameters, deadline).await {
                 Err(Unavailable::Unreachable) if Instant::now() < deadline => {}
                 answer => return answer,

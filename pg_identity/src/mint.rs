@@ -1,0 +1,203 @@
+//! Making tokens: claims put together and signed with the current key, from rows as they are at this moment (see rows.rs).
+//!
+//! Which key signs is in `sql/extension/keys.sql`; what a token says besides is the caller's.
+
+use serde_json::{Map, Value};
+
+use crate::clock;
+use crate::errors::{Code, Error};
+use crate::jws;
+use crate::jwt;
+use crate::keys;
+use crate::native::sql_function;
+use crate::rows::View;
+use crate::uuid_v7;
+
+/// Those that sign access tokens; the first one that has a current key does.
+const ACCESS: [&str; 4] = ["ES256", "EdDSA", "PS256", "RS256"];
+/// Lifetime of what an administrator signs by hand.
+const BY_HAND: i64 = 300;
+/// The revocation list forgets after a day by default: what lives longer could outlive its revocation.
+const LONGEST_LIFE: i64 = 86_400;
+
+sql_function! {
+    /// `sign_jwt(claims, algorithm, typ)`: whatever an administrator likes.
+    fn sign_jwt(claims: Option<pgrx::JsonB>, algorithm: Option<&str>, typ: Option<&str>) -> Result<String, Error> {
+        let claims = object(claims.map(|pgrx::JsonB(claims)| claims))?;
+        let typ = typ.filter(|typ| !typ.is_empty());
+        let typ = typ.ok_or_else(|| Error::new(Code::InvalidParameter, "typ is empty"))?;
+        // RFC 6838 §4.2: names of media types are restricted to 127 characters.
+        if typ.chars().count() > 127 {
+            return Err(Error::new(Code::InvalidParameter, "typ is longer than 127 characters"));
+        }
+        let view = View::latest();
+        let dated = dated(&view, claims, clock::wall_seconds(), BY_HAND)?;
+        match algorithm {
+            Some(algorithm) => sign(&view, &[algorithm], typ, dated),
+            None => sign(&view, &ACCESS, typ, dated),
+        }
+    }
+}
+
+sql_function! {
+    /// `mint_access_token(claims, lifetime)`: RFC 9068.
+    fn mint_access_token(claims: Option<pgrx::Json>, lifetime: Option<i32>) -> Result<String, Error> {
+        access_token(&View::latest(), present(claims)?, seconds(lifetime)?)
+    }
+}
+
+sql_function! {
+    /// `mint_id_token(claims, lifetime, algorithm)`: OpenID Connect Core §2.
+    fn mint_id_token(claims: Option<pgrx::Json>, lifetime: Option<i32>, algorithm: Option<&str>) -> Result<String, Error> {
+        id_token(&View::latest(), present(claims)?, seconds(lifetime)?, algorithm.unwrap_or_default())
+    }
+}
+
+sql_function! {
+    /// `token_response(…)`: RFC 6749 §5.1, with OpenID Connect Core §3.1.3.3. One call, because every token passes here and
+    /// PostgreSQL writes and strips JSON at 20 µs a time.
+    fn token_response(
+        access_claims: Option<pgrx::Json>,
+        access_lifetime: Option<i32>,
+        id_claims: Option<pgrx::Json>,
+        id_lifetime: Option<i32>,
+        id_algorithm: Option<&str>,
+        refresh_token: Option<&str>,
+        scope: Option<&str>,
+    ) -> Result<String, Error> {
+        let view = View::latest();
+        let expires_in = seconds(access_lifetime)?;
+        let access_token = access_token(&view, present(access_claims)?, expires_in)?;
+        let id_token = match id_claims {
+            None => None,
+            Some(claims) => {
+                let (mut claims, algorithm) = (present(Some(claims))?, id_algorithm.unwrap_or_default());
+                // OpenID Connect Core §3.1.3.6
+                claims.insert("at_hash".to_owned(), jwt::half_hash(&access_token, algorithm)?.into());
+                Some(id_token(&view, claims, seconds(id_lifetime)?, algorithm)?)
+            }
+        };
+        let response = Response { access_token, token_type: "Bearer", expires_in, refresh_token, id_token, scope };
+        // PostgreSQL keeps a json as its text.
+        serde_json::to_string(&response).map_err(|_| Error::internal("an answer cannot be written"))
+    }
+}
+
+#[derive(serde::Serialize)]
+struct Response<'call> {
+    access_token: String,
+    token_type: &'static str,
+    expires_in: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<&'call str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<&'call str>,
+}
+
+fn access_token(view: &View, claims: Map<String, Value>, lifetime: i64) -> Result<String, Error> {
+    let issued_at = issue_second(view, &claims, clock::wall_seconds())?;
+    let mut claims = dated(view, claims, issued_at, lifetime)?;
+    // RFC 9068 §2.2: aud and jti are REQUIRED. §3: without a resource in the request, a default one: the issuer.
+    if let Some(issuer) = claims.get("iss").filter(|_| !claims.contains_key("aud")).cloned() {
+        claims.insert("aud".to_owned(), issuer);
+    }
+    if !claims.contains_key("jti") {
+        claims.insert("jti".to_owned(), uuid_v7::next()?.to_string().into());
+    }
+    sign(view, &ACCESS, "at+jwt", claims)
+}
+
+fn id_token(view: &View, claims: Map<String, Value>, lifetime: i64, algorithm: &str) -> Result<String, Error> {
+    sign(view, &[algorithm], "JWT", dated(view, claims, clock::wall_seconds(), lifetime)?)
+}
+
+sql_function! {
+    /// `configured_issuer()`: the issuer of this database.
+    fn configured_issuer() -> Result<Option<String>, Error> {
+        issuer(&View::of_statement())
+    }
+}
+
+/// The members that are there: a null one would only say that there is none.
+fn present(claims: Option<pgrx::Json>) -> Result<Map<String, Value>, Error> {
+    let mut claims = object(claims.map(|pgrx::Json(claims)| claims))?;
+    claims.retain(|_, value| !value.is_null());
+    Ok(claims)
+}
+
+fn object(claims: Option<Value>) -> Result<Map<String, Value>, Error> {
+    match claims {
+        Some(Value::Object(claims)) => Ok(claims),
+        Some(_) | None => Err(Error::new(Code::InvalidParameter, "claims is not a JSON object")),
+    }
+}
+
+fn seconds(lifetime: Option<i32>) -> Result<i64, Error> {
+    lifetime
+        .map(i64::from)
+        .filter(|lifetime| (1..=LONGEST_LIFE).contains(lifetime))
+        .ok_or_else(|| Error::new(Code::InvalidParameter, "lifetime is not between 1 second and 1 day"))
+}
+
+/// iss, iat and exp, where absent.
+fn dated(view: &View, mut claims: Map<String, Value>, issued_at: i64, life: i64) -> Result<Map<String, Value>, Error> {
+    let unknown =
+        || Error::new(Code::NotConfigured, "this database has no issuer").with_hint("Run identity.configure(issuer).");
+    let issuer = issuer(view)?.ok_or_else(unknown)?;
+    for (name, value) in
+        [("iss", Value::from(issuer)), ("iat", issued_at.into()), ("exp", issued_at.saturating_add(life).into())]
+    {
+        claims.entry(name).or_insert(value);
+    }
+    Ok(claims)
+}
+
+fn issuer(view: &View) -> Result<Option<String>, Error> {
+    match view.table(c"configuration")?.find(&[]) {
+        Some(row) => row.column(c"issuer"),
+        None => Ok(None),
+    }
+}
+
+/// README, decision 10: a token minted in the very second of a revocation is dated one second on, or it would be born dead. Never
+/// more than one: iat in the future is refused elsewhere. The next revocation of that second knows it by the moment in its jti.
+fn issue_second(view: &View, claims: &Map<String, Value>, moment: i64) -> Result<i64, Error> {
+    let actor = claims.get("act");
+    let of_actor = |name| actor.and_then(|actor| actor.get(name));
+    let grounds = [
+        ("user", claims.get("sub")),
+        ("client", claims.get("client_id")),
+        ("agent", of_actor("sub")),
+        ("user", of_actor("sub")),
+        ("client", of_actor("client_id")),
+    ];
+    let mut revocations = view.table(c"revocations")?;
+    for (kind, id) in grounds {
+        let Some(row) = id.and_then(Value::as_str).and_then(|id| revocations.find(&[kind, id])) else { continue };
+        if row.microseconds(c"issued_before")?.map(|revoked| revoked.div_euclid(1_000_000)) == Some(moment) {
+            return Ok(moment + 1);
+        }
+    }
+    Ok(moment)
+}
+
+/// With the current key of the first of these algorithms that has one.
+fn sign(view: &View, algorithms: &[&str], typ: &str, claims: Map<String, Value>) -> Result<String, Error> {
+    let mut current = view.table_by(c"signing_keys", c"signing_keys_current")?;
+    for name in algorithms {
+        let Some(key) = current.find(&[name]) else { continue };
+        let kid: &str = key.column(c"kid")?.unwrap_or_default();
+        let payload = Value::Object(claims).to_string();
+        let token = keys::sign(keys::algorithm(name)?, kid, &key.stored(c"private_sealed")?, typ, payload.as_bytes())?;
+        return if token.len() > jws::LONGEST_TOKEN {
+            Err(Error::new(Code::InvalidParameter, "claims makes a token of more than 16 KiB"))
+        } else {
+            Ok(token)
+        };
+    }
+    Err(Error::new(Code::NotConfigured, "there is no current signing key of this algorithm").with_hint(
+        "Run identity.configure(issuer), or identity.create_signing_key(algorithm) and identity.rotate_signing_keys().",
+    ))
+}
