@@ -59,7 +59,10 @@ async fn a_refresh_token_is_computed_from_family_generation_and_seed() {
     db.admin().await.batch_execute("select identity.rotate_sealed_key('refresh')").await.unwrap();
     assert_eq!(token(3).await, third);
     assert_ne!(token(4).await, third);
-    let parsed = owner.query_one("select identity.refresh_family($1), identity.refresh_generation($1)", &[&third]).await.unwrap();
+    let parsed = owner
+        .query_one("select identity.refresh_family($1), identity.refresh_generation($1)", &[&third])
+        .await
+        .unwrap();
     assert_eq!((parsed.get::<_, uuid::Uuid>(0), parsed.get::<_, i32>(1)), (family, 3));
     let matches = "select identity.refresh_matches($1, $2), identity.refresh_matches($1, $3), identity.refresh_matches('rt_x', $2)";
     let row = owner.query_one(matches, &[&third as &(dyn ToSql + Sync), &seed, &foreign]).await.unwrap();

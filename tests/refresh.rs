@@ -254,7 +254,7 @@ async fn a_family_ends_with_its_lifetimes_its_person_its_session_or_its_grant() 
         (OFFLINE, "select identity.client_delete(client_id) from identity_store.grants", false),
         // OpenID Connect Core §11: offline access is access without the person's session; plain OAuth knows no session.
         (OFFLINE, "select identity.session_revoke(session_id) from identity_store.grants", true),
-        ("", "select identity.session_revoke(session_id) from identity_store.grants", true),
+        ("profile", "select identity.session_revoke(session_id) from identity_store.grants", true),
         ("openid", "select identity.session_revoke(session_id) from identity_store.grants", false),
         ("openid", "update identity_store.sessions set last_seen_at = now() - interval '13 hours'", false),
         ("openid", "update identity_store.sessions set expires_at = now()", false),

@@ -48,6 +48,10 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     // A database that refuses us ends the process before it has answered anybody; one that is away does not: until it is
     // back, requests are answered with 503.
     let first = look(&target, &issuer).await?;
+    // Before anybody is served: connections that wait at the listener already must not be told that there is no database.
+    if let Fit::Fits = first {
+        db.open();
+    }
     let mut serving = tokio::spawn({
         let (http, router) = (settings.http.clone(), router::router(state));
         async move { server::serve(listener, &http, tls, router, phases).await }
@@ -58,8 +62,8 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
             fits = wait_until_it_fits(&target, &issuer, reason) => fits?,
             () = stop.asked() => return Ok(()),
         }
+        db.open();
     }
-    db.open();
     tracing::info!("the database fits; serving");
     if settings.maintenance.interval > 0 {
         tokio::spawn(maintenance::run_every(Duration::from_secs(settings.maintenance.interval), db));
