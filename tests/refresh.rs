@@ -6,7 +6,7 @@ use crate::authorize::{Answer, Sql, call, code, request, session, with};
 use crate::support::{Client, Database, Tokens, User, client, user, web_client};
 use crate::token::{method, redeem, refused};
 
-async fn refresh(sql: &Sql, client: &Client, token: &Value) -> Answer {
+pub async fn refresh(sql: &Sql, client: &Client, token: &Value) -> Answer {
     narrowed(sql, client, token, None, None).await
 }
 
@@ -22,7 +22,7 @@ async fn narrowed(
 }
 
 /// The first tokens of a grant with these scopes.
-async fn tokens(sql: &Sql, app: &Client, user: &User, scope: &str) -> Value {
+pub async fn tokens(sql: &Sql, app: &Client, user: &User, scope: &str) -> Value {
     let cookie = session(sql, user).await;
     let code = code(sql, &with(request(app), json!({"scope": scope})), &cookie).await;
     let (outcome, answer) = redeem(sql, app, &code).await;
@@ -30,15 +30,15 @@ async fn tokens(sql: &Sql, app: &Client, user: &User, scope: &str) -> Value {
     answer
 }
 
-fn invalid() -> Answer {
+pub fn invalid() -> Answer {
     refused("invalid_grant", "the refresh token is invalid")
 }
 
-async fn count(db: &Database, query: &str) -> i64 {
+pub async fn count(db: &Database, query: &str) -> i64 {
     db.superuser().await.query_one(query, &[]).await.unwrap().get(0)
 }
 
-async fn later(db: &Database, interval: &str) {
+pub async fn later(db: &Database, interval: &str) {
     db.superuser()
         .await
         .batch_execute(&format!(
@@ -49,7 +49,7 @@ async fn later(db: &Database, interval: &str) {
         .unwrap();
 }
 
-const OFFLINE: &str = "openid offline_access";
+pub const OFFLINE: &str = "openid offline_access";
 
 #[tokio::test]
 async fn a_refresh_replaces_the_token_and_keeps_the_rest() {
@@ -79,65 +79,6 @@ async fn a_refresh_replaces_the_token_and_keeps_the_rest() {
         assert_eq!(before[same], after[same], "{same}");
     }
     assert_ne!(before["jti"], after["jti"]);
-}
-
-#[tokio::test]
-async fn sixteen_parallel_refreshes_converge_on_one_head() {
-    let db = Database::new().await;
-    let (sql, app, alice) = (db.gateway_role().await, web_client(&db).await, user(&db, "alice").await);
-    let first = tokens(&sql, &app, &alice, OFFLINE).await;
-    let mut token = first["refresh_token"].clone();
-    for round in 2..5 {
-        let mut racing = Vec::new();
-        for _ in 0..16 {
-            let (sql, app, token) = (db.gateway_role().await, app.clone(), token.clone());
-            racing.push(tokio::spawn(async move { refresh(&sql, &app, &token).await }));
-        }
-        let mut heads = Vec::new();
-        for answer in racing {
-            let (outcome, answer) = answer.await.unwrap();
-            assert_eq!(outcome, "ok");
-            heads.push(answer["refresh_token"].clone());
-        }
-        heads.dedup();
-        assert_eq!(heads.len(), 1, "one head");
-        assert_ne!(heads[0], token);
-        assert_eq!(count(&db, "select generation::bigint from identity_store.refresh_families").await, round);
-        token = heads[0].clone();
-    }
-}
-
-#[tokio::test]
-async fn a_replaced_token_gets_the_head_for_two_minutes_and_then_ends_the_family() {
-    let db = Database::new().await;
-    let (sql, app, alice) = (db.gateway_role().await, web_client(&db).await, user(&db, "alice").await);
-    let first = tokens(&sql, &app, &alice, OFFLINE).await;
-    let (_, second) = refresh(&sql, &app, &first["refresh_token"]).await;
-    later(&db, "110 seconds").await;
-    let (outcome, again) = refresh(&sql, &app, &first["refresh_token"]).await;
-    assert_eq!((outcome.as_str(), &again["refresh_token"]), ("ok", &second["refresh_token"]));
-    later(&db, "11 seconds").await;
-    assert_eq!(refresh(&sql, &app, &first["refresh_token"]).await, invalid());
-    assert_eq!(
-        refresh(&sql, &app, &second["refresh_token"]).await,
-        invalid(),
-        "the thief's or the owner's: nobody can tell"
-    );
-    assert_eq!(count(&db, "select count(*) from identity.audit_list('{refresh_token_replayed}')").await, 1);
-    let access = second["access_token"].as_str().unwrap();
-    let userinfo = call(&sql, "userinfo_read", &[&access]).await;
-    assert_eq!(userinfo.0, "invalid_token", "access tokens of the grant are revoked");
-}
-
-#[tokio::test]
-async fn an_older_token_than_the_predecessor_ends_the_family_at_once() {
-    let db = Database::new().await;
-    let (sql, app, alice) = (db.gateway_role().await, web_client(&db).await, user(&db, "alice").await);
-    let first = tokens(&sql, &app, &alice, OFFLINE).await;
-    let (_, second) = refresh(&sql, &app, &first["refresh_token"]).await;
-    let (_, third) = refresh(&sql, &app, &second["refresh_token"]).await;
-    assert_eq!(refresh(&sql, &app, &first["refresh_token"]).await, invalid());
-    assert_eq!(refresh(&sql, &app, &third["refresh_token"]).await, invalid());
 }
 
 #[tokio::test]

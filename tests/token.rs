@@ -1,9 +1,9 @@
-//! Codes and client credentials at the token endpoint (sql/store/functions/token_*.sql, client_authentication.sql).
+//! Codes at the token endpoint (sql/store/functions/token_authorization_code.sql, client_authentication.sql).
 
 use serde_json::{Value, json};
 
 use crate::authorize::{Answer, Sql, VERIFIER, authorize, call, code, request, session, with};
-use crate::support::{Client, Database, Tokens, client, public_client, user, web_client};
+use crate::support::{Client, Database, Tokens, public_client, user, web_client};
 
 pub fn method(client: &Client) -> &str {
     client.metadata["token_endpoint_auth_method"].as_str().unwrap()
@@ -50,7 +50,7 @@ async fn introspected(sql: &Sql, client: &Client, token: &Value) -> Value {
     answer
 }
 
-async fn audited(db: &Database, kind: &str) -> i64 {
+pub async fn audited(db: &Database, kind: &str) -> i64 {
     let count = "select count(*) from identity.audit_list(array[$1])";
     db.admin().await.query_one(count, &[&kind]).await.unwrap().get(0)
 }
@@ -160,39 +160,6 @@ async fn a_wrong_redemption_is_refused_and_leaves_the_code_to_the_right_one() {
 }
 
 #[tokio::test]
-async fn one_of_a_hundred_parallel_redemptions_succeeds_and_its_tokens_are_revoked() {
-    let db = Database::new().await;
-    let (sql, app, alice) = (db.gateway_role().await, web_client(&db).await, user(&db, "alice").await);
-    let cookie = session(&sql, &alice).await;
-    let asked = with(request(&app), json!({"scope": "openid offline_access"}));
-    let code = code(&sql, &asked, &cookie).await;
-    let mut connections = Vec::new();
-    for _ in 0..100 {
-        connections.push(db.gateway_role().await);
-    }
-    let racing: Vec<_> = connections
-        .into_iter()
-        .map(|sql| {
-            let (app, code) = (app.clone(), code.clone());
-            tokio::spawn(async move { redeem(&sql, &app, &code).await })
-        })
-        .collect();
-    let mut won = Vec::new();
-    for answer in racing {
-        let (outcome, answer) = answer.await.unwrap();
-        if outcome == "ok" {
-            won.push(answer);
-        } else {
-            assert_eq!((outcome, answer), refused("invalid_grant", "the authorization code is invalid"));
-        }
-    }
-    assert_eq!(won.len(), 1);
-    assert_eq!(introspected(&sql, &app, &won[0]["access_token"]).await, json!({"active": false}));
-    assert_eq!(introspected(&sql, &app, &won[0]["refresh_token"]).await, json!({"active": false}));
-    assert_eq!(audited(&db, "code_replayed").await, 1);
-}
-
-#[tokio::test]
 async fn a_second_complete_redemption_ends_the_grant_even_when_the_code_has_expired() {
     let db = Database::new().await;
     let (sql, app, alice) = (db.gateway_role().await, web_client(&db).await, user(&db, "alice").await);
@@ -267,72 +234,4 @@ async fn a_token_request_may_narrow_the_resources_that_were_granted() {
         let (_, answer) = redeem_with(&sql, &app, &code, json!({"resource": resource})).await;
         assert_eq!(Tokens::claims(answer["access_token"].as_str().unwrap())["aud"], audience);
     }
-}
-
-#[tokio::test]
-async fn a_client_gets_a_token_of_its_own() {
-    let db = Database::new().await;
-    let sql = db.gateway_role().await;
-    let admin = db.admin().await;
-    admin
-        .batch_execute(
-            "select identity.scope_create('jobs', 'Run jobs'), identity.scope_create('logs', 'Read logs');
-             select identity.resource_create('https://logs.example', 'Logs', '{logs}')",
-        )
-        .await
-        .unwrap();
-    let job = client(
-        &db,
-        json!({
-            "token_endpoint_auth_method": "client_secret_post", "grant_types": ["client_credentials"],
-            "scope": "openid profile jobs logs unheard-of", "access_token_lifetime": 60
-        }),
-    )
-    .await;
-    let ask = async |scope: Option<&str>, resource: Option<Vec<&str>>| {
-        call(&sql, "token_client_credentials", &[&job.id, &job.secret, &"client_secret_post", &scope, &resource]).await
-    };
-    let (outcome, answer) = ask(None, None).await;
-    let token = answer["access_token"].as_str().unwrap();
-    assert_eq!(
-        (outcome.as_str(), &answer),
-        ("ok", &json!({"access_token": token, "token_type": "Bearer", "expires_in": 60, "scope": "jobs logs"}))
-    );
-    let claims = Tokens::claims(token);
-    let iat = claims["iat"].as_i64().unwrap();
-    assert_eq!(
-        claims,
-        json!({
-            "iss": db.issuer, "aud": db.issuer, "sub": job.id, "client_id": job.id, "scope": "jobs logs",
-            "jti": claims["jti"], "iat": iat, "exp": iat + 60
-        })
-    );
-    let (_, answer) = ask(Some("logs"), Some(vec!["https://logs.example/"])).await;
-    assert_eq!(Tokens::claims(answer["access_token"].as_str().unwrap())["aud"], "https://logs.example");
-    assert_eq!(ask(Some(""), Some(vec![])).await.0, "ok", "empty is absent");
-    assert_eq!(
-        ask(Some("jobs roles"), None).await,
-        refused("invalid_scope", "scope is not registered for this client")
-    );
-    assert_eq!(
-        ask(None, Some(vec!["https://unknown.example"])).await,
-        refused("invalid_target", "resource is unknown or malformed")
-    );
-    let web = web_client(&db).await;
-    assert_eq!(
-        call(
-            &sql,
-            "token_client_credentials",
-            &[&web.id, &web.secret, &method(&web), &None::<&str>, &None::<Vec<&str>>]
-        )
-        .await,
-        refused("unauthorized_client", "the client is not registered for client_credentials")
-    );
-    let authenticated: Option<uuid::Uuid> = {
-        let mut app = db.app().await;
-        let transaction = app.transaction().await.unwrap();
-        transaction.execute("select identity.authenticate($1)", &[&token]).await.unwrap();
-        transaction.query_one("select identity.user_id()", &[]).await.unwrap().get(0)
-    };
-    assert_eq!(authenticated, None, "a client is nobody's user");
 }

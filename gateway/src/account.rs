@@ -12,7 +12,6 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::{get, post};
 use serde::Deserialize;
-use time::OffsetDateTime;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
@@ -52,12 +51,13 @@ struct AccountPage<'a> {
     page: &'a PageAnswer,
     notice: Option<&'static str>,
     form: password::Fields<'a>,
-    now: &'a OffsetDateTime,
 }
 
 #[derive(Deserialize)]
 struct PageAnswer {
     user: User,
+    /// The database's clock: the gateway's may be wrong.
+    now: Time,
     #[serde(default)]
     sessions: Vec<Session>,
     #[serde(default)]
@@ -123,9 +123,8 @@ async fn show_page(state: &AppState, cookies: &Cookies, query: Result<Query, Mal
         _ => return Err(answer.into()),
     }
     let answer: PageAnswer = answer.read()?;
-    let now = OffsetDateTime::now_utc();
     let form = password::Fields::of(cookies, &answer.user.username);
-    let account = AccountPage { site: Site::of(state), page: &answer, notice, form, now: &now };
+    let account = AccountPage { site: Site::of(state), page: &answer, notice, form };
     let pictures = answer.applications.iter().filter_map(|application| application.client.logo_uri.as_ref());
     page::render(StatusCode::OK, &account, Forms::Here, pictures)
 }

@@ -79,6 +79,12 @@ impl Browser {
     /// Fills in and sends the form of this page that has this button; fields that the page pre-fills are kept unless
     /// given here. Follows redirects on the same host.
     pub async fn press(&self, page: &Page, button: &str, fields: &[(&str, &str)]) -> Page {
+        let answer = self.send(self.filled_in(page, button, fields)).await;
+        self.follow(answer).await
+    }
+
+    /// The request that `press` sends.
+    pub fn filled_in(&self, page: &Page, button: &str, fields: &[(&str, &str)]) -> reqwest::RequestBuilder {
         let form = page.form(button);
         let mut all: Vec<(&str, &str)> = form
             .fields
@@ -90,14 +96,11 @@ impl Browser {
         all.extend(form.buttons.iter().filter(|(name, _)| name == button).map(|(n, v)| (n.as_str(), v.as_str())));
         let action = if form.action.is_empty() { page.url.clone() } else { page.url.join(&form.action).unwrap() };
         // What a browser says about the page a form was on; CSRF checks may look at it.
-        let request = self
-            .http
+        self.http
             .post(action.clone())
             .header("Origin", action.origin().ascii_serialization())
             .header("Sec-Fetch-Site", "same-origin")
-            .form(&all);
-        let answer = self.send(request).await;
-        self.follow(answer).await
+            .form(&all)
     }
 
     /// Fills in the sign-in page.

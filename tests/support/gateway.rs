@@ -4,15 +4,16 @@ use std::fs::{self, File};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
-use crate::cluster::checkout;
+use crate::cluster::{checkout, free_port};
 use crate::database::{Database, Lease, Login};
 
 /// A running `gateway serve`. Killed when dropped; its log is printed when the test failed.
 pub struct Gateway {
-    /// The issuer: where it is reached.
+    /// Where it is reached: the issuer, unless it was started beside another one.
     pub issuer: String,
     /// The file its log goes to.
     pub log: PathBuf,
@@ -29,9 +30,22 @@ impl Gateway {
 
     /// The same with more environment variables.
     pub async fn start_with(db: &Database, environment: &[(&str, &str)]) -> Gateway {
-        let mut gateway = Gateway::spawn(db, environment);
+        Gateway::spawn(db, environment).listening(db.http_port).await
+    }
+
+    /// Another gateway of the same database, on a port of its own. Its pages send browsers to the first one.
+    pub async fn start_beside(db: &Database, environment: &[(&str, &str)]) -> Gateway {
+        let port = free_port();
+        let listen = format!("127.0.0.1:{port}");
+        let mut gateway = Gateway::spawn(db, &[environment, &[("GATEWAY_LISTEN", listen.as_str())]].concat());
+        gateway.issuer = format!("http://localhost:{port}");
+        gateway.listening(port).await
+    }
+
+    async fn listening(self, port: u16) -> Gateway {
+        let mut gateway = self;
         let deadline = Instant::now() + Duration::from_secs(20);
-        while TcpStream::connect(("127.0.0.1", db.http_port)).is_err() {
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
             if let Some(status) = gateway.process.try_wait().unwrap() {
                 panic!("the gateway ended at once, {status}:\n{}", gateway.log_text());
             }
@@ -45,7 +59,8 @@ impl Gateway {
     pub fn spawn(db: &Database, environment: &[(&str, &str)]) -> Gateway {
         let folder = checkout().join("target/test-logs");
         fs::create_dir_all(&folder).unwrap();
-        let log = folder.join(format!("gateway-{}.log", db.http_port));
+        static NEXT: AtomicUsize = AtomicUsize::new(1);
+        let log = folder.join(format!("gateway-{}-{}.log", db.http_port, NEXT.fetch_add(1, Ordering::Relaxed)));
         let file = File::create(&log).unwrap();
         let mut command = Gateway::command("serve", db, environment);
         command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file);

@@ -93,6 +93,9 @@ pub enum Unavailable {
     /// Too many requests wait already, or this one waited too long.
     #[error("too many requests wait for the database")]
     Busy,
+    /// A table was locked for longer than `lock_timeout`: maintenance or a migration was at work. Nothing has happened.
+    #[error("a table is locked")]
+    Locked,
     /// The function raised an error: class ID is ours (sql/extension/errors.sql), all else is a fault.
     #[error("SQLSTATE {sqlstate}: {message}")]
     Raised {
@@ -214,6 +217,7 @@ fn measure(call: &Call, started: Instant, answer: &Result<Answer, Unavailable>) 
         Ok(answer) => answer.outcome.clone(),
         Err(Unavailable::Unreachable) => "unreachable".to_owned(),
         Err(Unavailable::Busy) => "busy".to_owned(),
+        Err(Unavailable::Locked) => "locked".to_owned(),
         Err(Unavailable::Raised { sqlstate, .. }) => sqlstate.clone(),
         Err(Unavailable::Unexpected(_)) => "unexpected".to_owned(),
     };

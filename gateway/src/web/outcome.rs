@@ -121,7 +121,7 @@ pub const RETRY_AFTER: u32 = 2;
 impl From<&Unavailable> for Outcome {
     fn from(error: &Unavailable) -> Self {
         let outcome = match error {
-            Unavailable::Unreachable | Unavailable::Busy => Self::TemporarilyUnavailable,
+            Unavailable::Unreachable | Unavailable::Busy | Unavailable::Locked => Self::TemporarilyUnavailable,
             Unavailable::Raised { sqlstate, .. } => {
                 let row = SQLSTATES.iter().find(|(prefix, _)| sqlstate.starts_with(prefix));
                 row.map_or(Self::ServerError, |(_, outcome)| *outcome)

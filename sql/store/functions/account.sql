@@ -5,6 +5,9 @@
 -- identity.account_session_end(), account_sessions_end_others(),
 -- account_application_withdraw()                                       gateway: the page's buttons
 -- (change of password: account_password.sql)
+--
+-- All begin with session_read and not session_find: it would lock the session that asks before the person and the sessions
+-- that are ended, and two windows of one person could wait for each other in a circle (lock order: codes.sql).
 
 create or replace function identity.account_page(session_cookie text)
 returns table (outcome text, detail text, answer json)
@@ -20,12 +23,14 @@ begin
   end if;
   return query select 'page', null::text, json_strip_nulls(json_build_object(
     'user', identity_store.account_user(present.user_id),
+    -- What "two hours ago" is counted from: the gateway's clock decides nothing, not even this.
+    'now', statement_timestamp(),
     'sessions', identity_store.account_sessions(present),
     'applications', identity_store.account_applications(present.user_id)));
 end
 $$;
 comment on function identity.account_page(text) is
-  'A person''s home page. Outcomes: page {user {username, name?, email?, email_verified?}, sessions [{id, current, user_agent?, source?, started_at, last_seen_at}], applications [{client_id, client_name, logo_uri?, scopes [{name, description}], granted_at}]}, sign_in {}.';
+  'A person''s home page. Outcomes: page {user {username, name?, email?, email_verified?}, now, sessions [{id, current, user_agent?, source?, started_at, last_seen_at}], applications [{client_id, client_name, logo_uri?, scopes [{name, description}], granted_at}]}, sign_in {}.';
 revoke all on function identity.account_page(text) from public;
 grant execute on function identity.account_page(text) to identity_gateway;
 
@@ -93,7 +98,7 @@ language plpgsql volatile parallel unsafe security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  present identity_store.sessions := identity_store.session_find(account_session_end.session_cookie);
+  present identity_store.sessions := identity_store.session_read(account_session_end.session_cookie);
   known boolean;
 begin
   if present.id is null then
@@ -119,7 +124,7 @@ language plpgsql volatile parallel unsafe security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  present identity_store.sessions := identity_store.session_find(account_sessions_end_others.session_cookie);
+  present identity_store.sessions := identity_store.session_read(account_sessions_end_others.session_cookie);
 begin
   if present.id is null then
     return query select 'sign_in', null::text, json_build_object();
@@ -140,7 +145,7 @@ language plpgsql volatile parallel unsafe security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  present identity_store.sessions := identity_store.session_find(account_application_withdraw.session_cookie);
+  present identity_store.sessions := identity_store.session_read(account_application_withdraw.session_cookie);
   withdrawn boolean;
 begin
   if present.id is null then

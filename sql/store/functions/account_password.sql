@@ -11,7 +11,7 @@ language plpgsql volatile parallel unsafe security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  present identity_store.sessions := identity_store.session_find(account_password_change.session_cookie);
+  present identity_store.sessions := identity_store.session_read(account_password_change.session_cookie);
   stored identity_store.passwords;
   key bytea;
   source_key bytea := identity.keyed_hash('sign_in_bucket',

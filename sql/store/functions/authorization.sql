@@ -84,6 +84,9 @@ as $$
 declare
   v record;
 begin
+  if session.id is not null then
+    perform identity_store.consent_hold(session.user_id, request -> 'parameters' ->> 'client_id');
+  end if;
   select * into v from identity_store.authorization_verdict(request, session);
   if v.verdict = 'error_page' then
     return query select 'error_page', v.rule, r.answer from identity_store.refuse(v.error, v.description) r;

@@ -16,6 +16,10 @@ begin
   if new_id !~ '^[\x21-\x7e]+$' or length(new_id) > 1024 then
     raise exception using errcode = 'ID005', message = 'client_id: must be 1 to 1024 visible ASCII characters';
   end if;
+  if exists (select from identity.revocations r where r.kind = 'client' and r.id = new_id and r.issued_before > clock_timestamp()) then
+    raise exception using errcode = 'ID007', message = 'client_id: a client of this id was deleted a moment ago',
+      hint = 'Try again in ten seconds.';
+  end if;
   insert into identity_store.clients
   select * from jsonb_populate_record(null::identity_store.clients,
     registered || jsonb_build_object('id', new_id, 'created_at', now(), 'updated_at', now()))
@@ -31,7 +35,7 @@ $$;
 comment on function identity.client_create(jsonb) is
   'Registers a client from RFC 7591 metadata and our settings: first_party, introspect_any, refresh_token (offline_access or always), refresh_token_rotation, access_token_lifetime, id_token_lifetime, refresh_token_idle_lifetime, refresh_token_lifetime (seconds); client_id may be chosen. '
   'Returns what was registered, with client_id, client_id_issued_at and for a confidential client client_secret (shown only here) and client_secret_expires_at (0: never). '
-  'Members that nobody understands are left out (RFC 7591 §2). Raises ID005 naming the member, ID007 when the client_id is taken.';
+  'Members that nobody understands are left out (RFC 7591 §2). Raises ID005 naming the member, ID007 when the client_id is taken, or was until ten seconds ago.';
 revoke all on function identity.client_create(jsonb) from public;
 grant execute on function identity.client_create(jsonb) to identity_admin;
 
@@ -118,20 +122,24 @@ declare
   client identity_store.clients := identity_store.client_locked(client_delete.client_id);
 begin
   perform set_config('synchronous_commit', 'on', true);
+  perform from identity_store.consents c where c.client_id = client.id order by c.user_id, c.resource for update;
   delete from identity_store.clients c where c.id = client.id;
   -- Ended, not only orphaned: a client that is given this id later must not find them. No index leads from a client to
   -- its grants; this reads them all, rarely, so that no token request has to maintain one.
+  perform from identity_store.grants g where g.client_id = client.id and g.ended_at is null order by g.id for no key update;
   update identity_store.grants g set ended_at = now(), end_reason = 'client_deleted'
   where g.client_id = client.id and g.ended_at is null;
+  perform from identity_store.refresh_families f where f.client_id = client.id and f.ended_at is null order by f.id for no key update;
   update identity_store.refresh_families f set ended_at = now(), end_reason = 'client_deleted'
   where f.client_id = client.id and f.ended_at is null;
-  -- clock_timestamp(): tokens were issued while this transaction waited for the client's row.
-  perform identity.revoke('client', client.id, null, clock_timestamp());
+  -- Who authenticated before this commits may get its token after it: client_credentials takes no lock that would make
+  -- it wait, so the revocation reaches further than its statement_timeout (5 s), and nobody is given the id until then.
+  perform identity.revoke('client', client.id, null, clock_timestamp() + interval '10 seconds');
   perform identity_store.audit('client_deleted', null, client.id, null);
 end
 $$;
 comment on function identity.client_delete(text) is
-  'Deletes a client with its secrets and consents, ends its grants and refresh tokens and revokes its access tokens. Raises ID006 when there is no such client.';
+  'Deletes a client with its secrets and consents, ends its grants and refresh tokens and revokes its access tokens. Its id is free again after ten seconds. Returns nothing; raises ID006 when there is no such client.';
 revoke all on function identity.client_delete(text) from public;
 grant execute on function identity.client_delete(text) to identity_admin;
 

@@ -8,6 +8,11 @@
 --   code:   issued ──redeemed──▶ spent        a second, complete redemption ends the grant
 --              └──60 s──▶ expired
 --   grant:  live ──▶ ended, with its refresh family; its access tokens are revoked
+--
+-- Lock order of the whole store: client, user, session, consent, code, grant, family, revocation; several of a kind by id.
+-- Who issues locks what it stands on and reads it again; who ends locks the same rows, and so either came first or waits,
+-- and then ends what was issued meanwhile. session_find, which never waits, may come before all of it where
+-- nothing after it locks a client, a user or another session; everybody else begins with session_read.
 
 create or replace function identity_store.grant_issue(
   request jsonb, client identity_store.clients, session identity_store.sessions, scope text[], resources text[]
@@ -41,7 +46,7 @@ comment on function identity_store.grant_issue(jsonb, identity_store.clients, id
   'Writes the grant and its code, good for 60 s and once, and returns the code.';
 revoke all on function identity_store.grant_issue(jsonb, identity_store.clients, identity_store.sessions, text[], text[]) from public;
 
--- Lock order: grant, family, revocation. No access token lives longer than a day (clients.access_token_lifetime).
+-- No access token lives longer than a day (clients.access_token_lifetime).
 create or replace function identity_store.grant_end(grant_id uuid, reason text)
 returns boolean
 language plpgsql volatile parallel unsafe
@@ -71,14 +76,20 @@ declare
   forgotten bigint;
 begin
   perform set_config('synchronous_commit', 'on', true);
+  perform from identity_store.clients c where c.id = application_withdraw.client_id for key share;
+  perform from identity_store.users u where u.id = application_withdraw.user_id for no key update;
+  -- Consents first: an authorization that stands on one is waited for, and its grant is then among those that end.
+  perform from identity_store.consents c
+  where c.user_id = application_withdraw.user_id and c.client_id = application_withdraw.client_id
+  order by c.resource for update;
+  delete from identity_store.consents c
+  where c.user_id = application_withdraw.user_id and c.client_id = application_withdraw.client_id;
+  get diagnostics forgotten = row_count;
   select count(*) filter (where identity_store.grant_end(g.id, 'withdrawn')) into ended from (
     select g.id from identity_store.grants g
     where g.user_id = application_withdraw.user_id and g.client_id = application_withdraw.client_id and g.ended_at is null
     order by g.id
   ) g;
-  delete from identity_store.consents c
-  where c.user_id = application_withdraw.user_id and c.client_id = application_withdraw.client_id;
-  get diagnostics forgotten = row_count;
   if ended + forgotten = 0 then
     return false;
   end if;
@@ -95,6 +106,8 @@ create or replace function identity_store.session_families_end(session_id uuid)
 returns void
 language sql volatile parallel unsafe
 as $$
+  select from identity_store.refresh_families f
+  where f.session_id = session_families_end.session_id and f.ended_at is null order by f.id for no key update;
   update identity_store.refresh_families f set ended_at = now(), end_reason = 'session_ended'
   where f.session_id = session_families_end.session_id and f.ended_at is null
 $$;
@@ -106,8 +119,12 @@ create or replace function identity_store.user_grants_end(user_id uuid, reason t
 returns void
 language sql volatile parallel unsafe
 as $$
+  select from identity_store.grants g
+  where g.user_id = user_grants_end.user_id and g.ended_at is null order by g.id for no key update;
   update identity_store.grants g set ended_at = now(), end_reason = user_grants_end.reason
   where g.user_id = user_grants_end.user_id and g.ended_at is null;
+  select from identity_store.refresh_families f
+  where f.user_id = user_grants_end.user_id and f.ended_at is null order by f.id for no key update;
   update identity_store.refresh_families f set ended_at = now(), end_reason = user_grants_end.reason
   where f.user_id = user_grants_end.user_id and f.ended_at is null
 $$;

@@ -88,6 +88,8 @@ returns void
 language plpgsql volatile parallel unsafe
 as $$
 begin
+  -- Before the consents, as whoever deletes the client; the foreign key would lock it after them.
+  perform from identity_store.clients c where c.id = client.id for key share;
   insert into identity_store.consents as c (user_id, client_id, resource, scope)
   select session.user_id, client.id, a.resource, a.scope
   from identity_store.consent_rows(consent_remember.scope, consent_remember.resources) a
@@ -114,6 +116,19 @@ $$;
 comment on function identity_store.consent_scope(identity_store.clients, text[]) is
   'What the person is asked to allow: the scopes, and offline_access wherever a refresh token is given with them.';
 revoke all on function identity_store.consent_scope(identity_store.clients, text[]) from public;
+
+create or replace function identity_store.consent_hold(user_id uuid, client_id text)
+returns void
+language plpgsql volatile parallel unsafe
+as $$
+begin
+  perform from identity_store.consents c
+  where c.user_id = consent_hold.user_id and c.client_id = consent_hold.client_id order by c.resource for no key update;
+end
+$$;
+comment on function identity_store.consent_hold(uuid, text) is
+  'Locks what a person allowed a client, so that taking it back waits for the authorization that stands on it, and ends that too. Returns nothing.';
+revoke all on function identity_store.consent_hold(uuid, text) from public;
 
 create or replace function identity_store.consent_covers(user_id uuid, client_id text, scope text[], resources text[])
 returns boolean

@@ -5,12 +5,13 @@
 -- Partitions ahead, old ones dropped, expired revocations reaped, failed sign-ins of past minutes written to the audit,
 -- signing keys rotated when due.
 
--- lock_timeout, because a request for a table lock that waits makes everybody behind it wait too.
+-- lock_timeout, because a request for a table lock that waits makes everybody behind it wait too; shorter than the 50 ms that
+-- reads on shared connections wait for a lock (README, decision 3), or a dump would fail them whenever a partition is due.
 create or replace function identity.maintenance_run()
 returns table (outcome text, detail text, answer json)
 language plpgsql volatile parallel unsafe security definer
 set search_path = pg_catalog, pg_temp
-set lock_timeout = '200ms'
+set lock_timeout = '20ms'
 as $$
 declare
   settings identity_store.partition_settings;
@@ -58,7 +59,7 @@ $$;
 comment on function identity.maintenance_run() is
   'Makes partitions ahead and drops expired ones, reaps expired revocations, audits counted sign-in failures, rotates signing keys when due. Idempotent; meant to be called every minute or so. '
   'Outcome: ok {made, dropped, busy (tables left for the next run), revocations_reaped, failure_buckets}, or ok {running: true} when another run is under way. '
-  'Keys that cannot be rotated for want of a master key or a lock are a warning. Raises ID001 when keys are due and the library is not preloaded, 55P03 when a table it needs is locked for longer than 200 ms: nothing is done then.';
+  'Keys that cannot be rotated for want of a master key or a lock are a warning. Raises ID001 when keys are due and the library is not preloaded, 55P03 when a table it needs is locked for longer than 20 ms: nothing is done then.';
 revoke all on function identity.maintenance_run() from public;
 grant execute on function identity.maintenance_run() to identity_gateway, identity_admin;
 

@@ -5,7 +5,7 @@
 --   made ahead ──▶ current ──▶ past ──▶ dropped, `retention` after its end
 --
 -- Partitions are made by CREATE and ATTACH, which lets readers and writers of the table go on; `create … partition of`
--- would stop them. What was written while a partition was missing is in the default partition and moves over.
+-- would stop them. What was written while a partition was missing stays in the default partition until its time is over.
 
 -- The borders are written in the catalog as ids of the first moment of a day; an id tells its time.
 create or replace function identity_store.partitions(table_name text)
@@ -52,6 +52,8 @@ $$;
 comment on function identity_store.partitions_missing(identity_store.partition_settings) is 'The spans from now to two widths ahead that no partition holds.';
 revoke all on function identity_store.partitions_missing(identity_store.partition_settings) from public;
 
+-- Rows are never moved from the default partition: whoever began to read before the move and got the lock after it would
+-- find them in neither place, and a good token would be refused. So a partition begins after them.
 create or replace function identity_store.partition_make(
   settings identity_store.partition_settings, begins_at timestamptz, ends_at timestamptz
 )
@@ -59,32 +61,38 @@ returns text
 language plpgsql volatile parallel unsafe
 as $$
 declare
-  name text := settings.table_name || '_' || to_char(begins_at at time zone 'UTC', 'YYYYMMDD');
+  name text;
   first_id uuid := identity.uuid_v7_floor(begins_at);
   end_id uuid := identity.uuid_v7_floor(ends_at);
   late boolean;
 begin
+  if begins_at <= clock_timestamp() then
+    -- A row of this moment may be on its way to the default partition, which refuses it once this one is attached. So
+    -- writers wait before they choose. Partitions made ahead, which is nearly all of them, hold up nobody.
+    execute format('lock table identity_store.%I in share row exclusive mode', settings.table_name);
+    execute format('select exists (select from identity_store.%I where id >= $1 and id < $2)', settings.table_name || '_default')
+      into late using first_id, end_id;
+    if late then
+      begins_at := date_trunc('hour', clock_timestamp()) + interval '2 hours';
+      if begins_at >= ends_at then
+        return null;
+      end if;
+      first_id := identity.uuid_v7_floor(begins_at);
+    end if;
+  end if;
+  name := settings.table_name || '_' || to_char(begins_at at time zone 'UTC', 'YYYYMMDD');
   execute format(
     'create table identity_store.%I (like identity_store.%I including defaults including constraints including indexes including storage including comments) with (fillfactor = %s)',
     name, settings.table_name, settings.fillfactor);
   execute format('comment on table identity_store.%I is %L', name,
     format('Partition of %s: ids from %s to %s.', settings.table_name, begins_at at time zone 'UTC', ends_at at time zone 'UTC'));
-  -- Rows that came before their partition. Only then is the default partition locked against writers for the move.
-  execute format('select exists (select from identity_store.%I where id >= $1 and id < $2)', settings.table_name || '_default')
-    into late using first_id, end_id;
-  if late then
-    execute format('lock table identity_store.%I in access exclusive mode', settings.table_name || '_default');
-    execute format(
-      'with moved as (delete from identity_store.%I where id >= $1 and id < $2 returning *) insert into identity_store.%I select * from moved',
-      settings.table_name || '_default', name) using first_id, end_id;
-  end if;
   execute format('alter table identity_store.%I attach partition identity_store.%I for values from (%L) to (%L)',
     settings.table_name, name, first_id, end_id);
   return name;
 end
 $$;
 comment on function identity_store.partition_make(identity_store.partition_settings, timestamptz, timestamptz) is
-  'Makes and attaches one partition, moving rows from the default one. Returns its name; raises lock_not_available when somebody holds the table for longer than lock_timeout.';
+  'Makes and attaches one partition; one that begins in the past begins in an hour or two instead when the default partition holds rows of it. Returns its name, NULL when nothing of it is left; raises lock_not_available when somebody holds the table for longer than lock_timeout.';
 revoke all on function identity_store.partition_make(identity_store.partition_settings, timestamptz, timestamptz) from public;
 
 -- Each table in a subtransaction of its own: one that is busy is left for the next run and holds up no other.
@@ -97,7 +105,7 @@ declare
   span record;
 begin
   for span in select m.begins_at, m.ends_at from identity_store.partitions_missing(settings) m order by m.begins_at loop
-    made := made || identity_store.partition_make(settings, span.begins_at, span.ends_at);
+    made := array_remove(made || identity_store.partition_make(settings, span.begins_at, span.ends_at), null);
   end loop;
   return made;
 exception

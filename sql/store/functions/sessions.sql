@@ -141,6 +141,17 @@ $$;
 comment on function identity_store.sessions_end(uuid, uuid, text) is 'Ends the sessions of a person but one (NULL: all) as session_end. Returns nothing.';
 revoke all on function identity_store.sessions_end(uuid, uuid, text) from public;
 
+create or replace function identity_store.sessions_lock(user_id uuid)
+returns void
+language sql volatile parallel unsafe
+as $$
+  select from identity_store.sessions s
+  where s.user_id = sessions_lock.user_id and s.ended_at is null order by s.id for no key update
+$$;
+comment on function identity_store.sessions_lock(uuid) is
+  'Locks the sessions of a person until the transaction ends, for those who lock grants before they end sessions. Returns nothing.';
+revoke all on function identity_store.sessions_lock(uuid) from public;
+
 create or replace function identity.session_revoke(session_id uuid)
 returns void
 language plpgsql volatile parallel unsafe security definer

@@ -16,7 +16,6 @@ declare
   granted identity_store.grants;
   resources text[];
   refusal record;
-  person record;
 begin
   if client.id is null then
     return query select * from identity_store.refuse_client($1, $2, $3);
@@ -51,15 +50,17 @@ begin
     return;
   end if;
 
-  -- Locked: disabling a person waits for us, and then revokes what we are about to issue. Not for share, which overtakes
+  -- Read again, and locked: whoever disables the person, changes the password, ends the session or takes the grant back
+  -- came first and is seen here, or waits for us and then ends what we are about to issue. Not for share, which overtakes
   -- whoever waits.
-  select u.state = 'active' as active, s.id is not null as session_alive into person
+  select g.* into granted
   from identity_store.users u
-  left join identity_store.sessions s on s.id = granted.session_id and s.ended_at is null and s.expires_at > now()
+  join identity_store.sessions s on s.id = granted.session_id and s.ended_at is null and s.expires_at > now()
     and s.last_seen_at > now() - identity_store.session_idle_lifetime()
-  where u.id = granted.user_id
-  for no key update of u;
-  if granted.ended_at is not null or person.active is not true or not person.session_alive then
+  join identity_store.grants g on g.id = found_code.grant_id and g.ended_at is null
+  where u.id = granted.user_id and u.state = 'active'
+  for no key update of u, s, g;
+  if not found then
     return query select * from identity_store.refuse('invalid_grant', 'the authorization code is invalid',
       'grant, person or session ended since the code was issued');
     return;

@@ -49,6 +49,10 @@ begin
     return;
   end if;
 
+  -- Roles are written into the token: whoever takes one away waits for us, and then revokes what we are about to issue.
+  if 'roles' = any ((f.granted).scope) then
+    perform from identity_store.users u where u.id = (f.family).user_id for no key update;
+  end if;
   head := identity_store.refresh_advance(client, f.family, f.shown);
   if head is null then
     if exists (select from identity_store.refresh_families r where r.id = (f.family).id and r.ended_at is null and r.generation > f.shown)

@@ -76,6 +76,8 @@ begin
   select identity.uuid_v7(), user_emails_write.user_id, p.address, p.address_key,
     case when p.verified then now() end, p."primary"
   from identity_store.user_emails_patched(before, patch) p
+  -- One order for all: two who add the same addresses at once wait for each other in turn, not in a circle.
+  order by p.address_key
   on conflict on constraint user_emails_user_id_address_key_key do update set
     address = excluded.address,
     verified_at = case when excluded.verified_at is not null then coalesce(e.verified_at, excluded.verified_at) end,
@@ -116,7 +118,8 @@ begin
   from names n
   where not exists (
     select from identity_store.sign_in_names s
-    where s.name_key = n.name_key and s.user_id = sign_in_names_write.user_id);
+    where s.name_key = n.name_key and s.user_id = sign_in_names_write.user_id)
+  order by n.name_key;
 exception
   when unique_violation then
     raise exception using errcode = 'ID007',

@@ -52,6 +52,9 @@ as $$
 begin
   perform set_config('synchronous_commit', 'on', true);
   perform identity_store.user_lock(user_delete.user_id);
+  perform identity_store.sessions_lock(user_delete.user_id);
+  perform from identity_store.consents c where c.user_id = user_delete.user_id order by c.client_id, c.resource for update;
+  delete from identity_store.consents c where c.user_id = user_delete.user_id;
   perform identity_store.user_access_end(user_delete.user_id, null, 'user_deleted');
   update identity_store.users u
   set state = 'deleted', username = null, claims = '{}', disabled_at = null, deleted_at = now(), updated_at = now()
@@ -60,7 +63,6 @@ begin
   delete from identity_store.user_emails e where e.user_id = user_delete.user_id;
   delete from identity_store.passwords p where p.user_id = user_delete.user_id;
   delete from identity_store.user_roles r where r.user_id = user_delete.user_id;
-  delete from identity_store.consents c where c.user_id = user_delete.user_id;
   update identity_store.sessions s set source = null, user_agent = null where s.user_id = user_delete.user_id;
   perform identity_store.audit('user_deleted', user_delete.user_id, null, null);
 end
@@ -77,8 +79,10 @@ returns void
 language plpgsql volatile parallel unsafe
 as $$
 begin
-  perform identity_store.sessions_end(user_access_end.user_id, user_access_end.kept_session, user_access_end.reason);
+  -- Sessions are locked first and ended last: ending one ends families, and those come after grants (codes.sql).
+  perform identity_store.sessions_lock(user_access_end.user_id);
   perform identity_store.user_grants_end(user_access_end.user_id, user_access_end.reason);
+  perform identity_store.sessions_end(user_access_end.user_id, user_access_end.kept_session, user_access_end.reason);
   perform identity.revoke('user', user_access_end.user_id::text, null, clock_timestamp());
 end
 $$;

@@ -27,8 +27,11 @@ impl From<Error> for Fault {
             tracing::warn!(sqlstate = code.code(), message = db.message(), "the database ended the connection");
             return Self { unavailable: Unavailable::Unreachable, broken: true };
         }
+        if *code == SqlState::LOCK_NOT_AVAILABLE {
+            tracing::warn!(sqlstate = code.code(), message = db.message(), "a lock is held for too long");
+            return Self { unavailable: Unavailable::Locked, broken: false };
+        }
         if *code == SqlState::QUERY_CANCELED
-            || *code == SqlState::LOCK_NOT_AVAILABLE
             || *code == SqlState::T_R_SERIALIZATION_FAILURE
             || *code == SqlState::T_R_DEADLOCK_DETECTED
             || code.code().starts_with("53")

@@ -120,8 +120,8 @@ pub struct Time(#[serde(with = "time::serde::rfc3339")] OffsetDateTime);
 
 impl Time {
     /// How long before `now` it was, in words.
-    pub fn ago(&self, now: &OffsetDateTime) -> String {
-        let minutes = (*now - self.0).whole_minutes();
+    pub fn ago(&self, now: &Self) -> String {
+        let minutes = (now.0 - self.0).whole_minutes();
         match (minutes, minutes / 60, minutes / (24 * 60)) {
             (..1, _, _) => "just now".to_owned(),
             (minutes, 0, _) => count(minutes, "minute"),
@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn times_are_told_by_their_distance() {
         let at = |text: &str| serde_json::from_str::<Time>(&format!("\"{text}\"")).unwrap();
-        let now = at("2026-03-04T12:00:00.5+00:00").0;
+        let now = at("2026-03-04T12:00:00.5+00:00");
         let told = |text: &str| at(text).ago(&now);
         assert_eq!(told("2026-03-04T12:00:30+00:00"), "just now");
         assert_eq!(told("2026-03-04T11:58:59+00:00"), "1 minute ago");
