@@ -70,6 +70,8 @@ struct Somebody {
     sql: Sql,
     people: Arc<Vec<User>>,
     apps: Arc<Vec<Client>>,
+    /// One that nobody else deletes.
+    own: Client,
     seen: Arc<AtomicUsize>,
     dice: u64,
     cookie: Option<String>,
@@ -101,8 +103,8 @@ impl Somebody {
     }
 
     async fn step(&mut self) {
-        let (person, app) = (self.roll(self.people.len()), self.roll(self.apps.len()));
-        let (person, app) = (self.people[person].clone(), self.apps[app].clone());
+        let (person, app) = (self.roll(self.people.len()), self.roll(self.apps.len() + 1));
+        let (person, app) = (self.people[person].clone(), self.apps.get(app).unwrap_or(&self.own).clone());
         let Some(cookie) = self.cookie.clone() else {
             let none = None::<&str>;
             let arguments: [&(dyn ToSql + Sync); 8] =
@@ -111,7 +113,7 @@ impl Somebody {
             self.cookie = answer.and_then(|(_, answer)| answer["session_cookie"].as_str().map(Into::into));
             return;
         };
-        match self.roll(13) {
+        match self.roll(17) {
             0..4 => self.authorize(&app, &cookie).await,
             4 | 5 => self.redeem().await,
             6 => self.refresh("token_refresh_token").await,
@@ -126,7 +128,14 @@ impl Somebody {
             11 => {
                 drop(self.ask(&self.admin, "user_set_roles", &[&person.id, &vec![format!("r{}", self.dice % 3)]]).await)
             }
-            _ => drop(self.ask(&self.sql, "maintenance_run", &[]).await),
+            12 => drop(self.ask(&self.sql, "maintenance_run", &[]).await),
+            13 => drop(self.ask(&self.admin, "user_set_password", &[&person.id, &person.password]).await),
+            14 => self.log_out(&cookie).await,
+            15 => drop(self.ask(&self.sql, "account_page", &[&cookie]).await),
+            _ => {
+                drop(self.ask(&self.admin, "client_delete", &[&self.own.id]).await);
+                self.own = register(&self.admin).await;
+            }
         }
     }
 
@@ -146,6 +155,14 @@ impl Somebody {
             }
             _ => self.cookie = None,
         }
+    }
+
+    async fn log_out(&mut self, cookie: &str) {
+        let answer = self.ask(&self.sql, "logout_request", &[&json!({}), &cookie, &"browser"]).await;
+        if let Some(resume) = answer.as_ref().and_then(|(_, answer)| answer["resume"].as_str()) {
+            self.ask(&self.sql, "logout_confirm", &[&resume, &cookie, &"browser"]).await;
+        }
+        self.cookie = None;
     }
 
     /// The code stays known, so that it may be shown again.
@@ -175,6 +192,16 @@ impl Somebody {
     }
 }
 
+async fn register(admin: &Sql) -> Client {
+    let metadata = json!({
+        "redirect_uris": ["https://own.example/cb"], "grant_types": ["authorization_code", "refresh_token"],
+        "scope": "openid roles", "refresh_token": "always"
+    });
+    let metadata: Value = admin.query_one("select identity.client_create($1)", &[&metadata]).await.unwrap().get(0);
+    let id = metadata["client_id"].as_str().unwrap().into();
+    Client { id, secret: metadata["client_secret"].as_str().map(Into::into), metadata }
+}
+
 #[tokio::test]
 async fn a_storm_of_everything_at_once_meets_no_deadlock_and_leaves_nothing_half_done() {
     let db = Database::new().await;
@@ -188,9 +215,8 @@ async fn a_storm_of_everything_at_once_meets_no_deadlock_and_leaves_nothing_half
     for dice in 0..8 {
         let (admin, sql, seen) = (db.admin().await, db.gateway_role().await, seen.clone());
         let (people, apps) = (people.clone(), apps.clone());
-        let nothing = (None, None, None);
-        let (cookie, code, tokens) = nothing;
-        let mut somebody = Somebody { admin, sql, people, apps, seen, dice, cookie, code, tokens };
+        let (own, cookie, code, tokens) = (register(&admin).await, None, None, None);
+        let mut somebody = Somebody { admin, sql, people, apps, own, seen, dice, cookie, code, tokens };
         storm.push(tokio::spawn(async move {
             for _ in 0..60 {
                 somebody.step().await;
