@@ -123,7 +123,7 @@ async fn all_is_as_always(hours: &str, offset: i64) {
         names_no_moment(&page);
         statuses.push(page.status.as_u16());
     }
-    assert_eq!(statuses[..3], [401, 401, 401]);
+    assert_eq!(statuses[..3], [422, 422, 422]);
     assert!(statuses.contains(&429), "{statuses:?}");
 }
 

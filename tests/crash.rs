@@ -43,7 +43,7 @@ pub fn kill(pid: u32) {
 }
 
 /// Kills the postmaster, and starts the server again as an operator would: when the last of its processes has gone.
-pub fn kill_postmaster(cluster: &Cluster) {
+pub async fn kill_postmaster(cluster: &'static Cluster) {
     let file = std::fs::read_to_string(cluster.dir.join("data/postmaster.pid")).unwrap();
     let postmaster: u32 = file.lines().next().unwrap().parse().unwrap();
     let family: Vec<u32> = processes().filter(|pid| parent(*pid) == Some(postmaster)).chain([postmaster]).collect();
@@ -52,13 +52,16 @@ pub fn kill_postmaster(cluster: &Cluster) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while family.iter().any(|pid| parent(*pid).is_some()) {
         assert!(Instant::now() < deadline, "some of {family:?} stay");
-        std::thread::sleep(Duration::from_millis(5));
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
     // Where nobody asks for its exit status its number still looks alive, and the server would not start beside it.
     if Path::new("/proc").join(postmaster.to_string()).exists() {
-        std::fs::remove_file(cluster.dir.join("data/postmaster.pid")).unwrap();
+        let socket = format!("socket/.s.PGSQL.{}.lock", cluster.port);
+        for lock in ["data/postmaster.pid", &socket] {
+            std::fs::remove_file(cluster.dir.join(lock)).unwrap();
+        }
     }
-    cluster.control("start");
+    tokio::task::spawn_blocking(|| cluster.control("start")).await.unwrap();
 }
 
 fn processes() -> impl Iterator<Item = u32> {

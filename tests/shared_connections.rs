@@ -23,7 +23,7 @@ async fn holder(db: &Database, app: &Client, name: &str) -> (Uuid, String) {
     let profile = json!({"preferred_username": name, "name": name});
     let id: Uuid = db.admin().await.query_one("select identity.user_create($1)", &[&profile]).await.unwrap().get(0);
     let claims = json!({"sub": id, "aud": db.issuer, "client_id": app.id, "scope": "openid profile"});
-    let mint = "select identity.mint_access_token($1, '5 minutes')";
+    let mint = "select identity.mint_access_token($1, 300)";
     (id, db.superuser().await.query_one(mint, &[&claims]).await.unwrap().get(0))
 }
 
@@ -52,8 +52,12 @@ async fn a_request_that_is_killed_timed_out_or_dropped_harms_none_of_a_thousand_
     // Three people whose claims are a nuisance to read.
     superuser
         .batch_execute(
-            "alter function identity_store.user_claims(uuid, text[]) rename to user_claims_read;
-             create function identity_store.user_claims(user_id uuid, scope text[]) returns jsonb language plpgsql as $$
+            "do $$ begin
+               execute replace(pg_get_functiondef('identity_store.user_claims(uuid, text[])'::regprocedure),
+                 'user_claims', 'user_claims_read');
+             end $$;
+             create or replace function identity_store.user_claims(user_id uuid, scopes text[]) returns jsonb
+             language plpgsql volatile as $$
              declare name text := (select u.username from identity_store.users u where u.id = user_claims.user_id);
              begin
                if name = 'slow' then perform pg_sleep(60);
@@ -62,7 +66,6 @@ async fn a_request_that_is_killed_timed_out_or_dropped_harms_none_of_a_thousand_
                end if;
                return identity_store.user_claims_read($1, $2);
              end $$;
-             grant execute on function identity_store.user_claims(uuid, text[]) to identity_owner;
              select pg_advisory_lock(4711)",
         )
         .await

@@ -73,7 +73,7 @@ async fn a_client_that_lost_its_answer_asks_again_and_nothing_happens_twice() {
     // The pages: each is sent again as it stands.
     let flow = Flow::new(&gateway, &app);
     // Opens the connections that the thief waits at.
-    assert_eq!(flow.browser.sign_in(&flow.open().await, "nobody", "nothing").await.status, 401);
+    assert_eq!(flow.browser.sign_in(&flow.open().await, "nobody", "nothing").await.status, 422);
     let page = flow.open().await;
     thief.steal();
     unavailable(&flow.browser.sign_in(&page, &alice.username, &alice.password).await);

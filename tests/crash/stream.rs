@@ -150,7 +150,7 @@ async fn what_was_answered_is_good_whatever_was_killed_and_everybody_goes_on() {
     kill_a_backend(&db).await;
     becomes(&Browser::new(), &readyz, 200).await;
     goes_on(&people, &answers).await;
-    tokio::task::spawn_blocking(move || kill_postmaster(cluster)).await.unwrap();
+    kill_postmaster(cluster).await;
     becomes(&Browser::new(), &readyz, 200).await;
     goes_on(&people, &answers).await;
     // The gateway keeps nothing that the next one would miss.

@@ -6,8 +6,9 @@
 -- account_application_withdraw()                                       gateway: the page's buttons
 -- (change of password: account_password.sql)
 --
--- All begin with session_read and not session_find: it would lock the session that asks before the person and the sessions
--- that are ended, and two windows of one person could wait for each other in a circle (lock order: codes.sql).
+-- All begin with session_read, and note with session_find only in the end that the session was used: it would lock the
+-- session before the person and the sessions that are ended, and two windows of one person could wait for each other in a
+-- circle (lock order: codes.sql).
 
 create or replace function identity.account_page(session_cookie text)
 returns table (outcome text, detail text, answer json)
@@ -110,6 +111,7 @@ begin
   from identity_store.sessions s
   where s.id = account_session_end.session_id and s.user_id = present.user_id;
   known := found;
+  perform identity_store.session_find(account_session_end.session_cookie);
   return query select case when known then 'ok' else 'not_found' end, null::text, json_build_object();
 end
 $$;
@@ -131,6 +133,7 @@ begin
     return;
   end if;
   perform identity_store.sessions_end(present.user_id, present.id, 'ended_by_user');
+  perform identity_store.session_find(account_sessions_end_others.session_cookie);
   return query select 'ok', null::text, json_build_object();
 end
 $$;
@@ -153,6 +156,7 @@ begin
     return;
   end if;
   withdrawn := identity_store.application_withdraw(present.user_id, account_application_withdraw.client_id);
+  perform identity_store.session_find(account_application_withdraw.session_cookie);
   return query select case when withdrawn then 'ok' else 'not_found' end, null::text, json_build_object();
 end
 $$;

@@ -12,7 +12,7 @@
 -- Lock order of the whole store: client, user, session, consent, code, grant, family, revocation; several of a kind by id.
 -- Who issues locks what it stands on and reads it again; who ends locks the same rows, and so either came first or waits,
 -- and then ends what was issued meanwhile. session_find, which never waits, may come before all of it where
--- nothing after it locks a client, a user or another session; everybody else begins with session_read.
+-- nothing after it locks a client, a user or another session; everybody else begins with session_read and ends with it.
 
 create or replace function identity_store.grant_issue(
   request jsonb, client identity_store.clients, session identity_store.sessions, scope text[], resources text[]

@@ -67,15 +67,16 @@ impl Shared {
         self.slots.iter().filter(|slot| slot.get().is_some()).count()
     }
 
-    /// One statement. A read is repeated when its connection is lost or a table was locked, for it changed nothing; but not
-    /// for ever, for it may be what kills the connection. What leaves a line is not: the line may stand.
+    /// One statement. A read is repeated when its connection is lost, for it changed nothing; but not for ever, for it may
+    /// be what kills the connection. What leaves a line is not: the line may stand. When a table was locked neither has
+    /// happened, and both are.
     pub async fn call(&self, call: &Call, parameters: &[&(dyn ToSql + Sync)]) -> Result<Row, Unavailable> {
         let _room = self.room.try_acquire().map_err(|_| Unavailable::Busy)?;
         let deadline = Instant::now() + self.wait;
-        let attempts = if call.pool == Pool::Reads { ATTEMPTS } else { 1 };
-        for _ in 1..attempts {
+        for _ in 1..ATTEMPTS {
             match self.attempt(call, parameters, deadline).await {
-                Err(Unavailable::Unreachable | Unavailable::Locked) if Instant::now() < deadline => {}
+                Err(Unavailable::Unreachable) if call.pool == Pool::Reads && Instant::now() < deadline => {}
+                Err(Unavailable::Locked) if Instant::now() < deadline => {}
                 answer => return answer,
             }
         }
