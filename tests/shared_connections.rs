@@ -33,7 +33,7 @@ async fn userinfo(browser: &Browser, url: &str, token: &str) -> Page {
 
 /// The server process in which somebody sleeps.
 async fn sleeper(sql: &tokio_postgres::Client, db: &Database) -> i32 {
-    let query = "select pid from pg_stat_activity where datname = $1 and wait_event = 'PgSleep'";
+    let query = "select pid from pg_stat_activity where datname = $1 and wait_event = 'PgSleep' limit 1";
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         if let Some(row) = sql.query_opt(query, &[&db.name]).await.unwrap() {

@@ -75,6 +75,15 @@ declare
   ended bigint;
   forgotten bigint;
 begin
+  -- Nothing there: nothing to lock. What is given at this moment is given after this.
+  if not exists (
+    select from identity_store.grants g where g.user_id = application_withdraw.user_id
+      and g.client_id = application_withdraw.client_id and g.ended_at is null)
+    and not exists (
+    select from identity_store.consents c where c.user_id = application_withdraw.user_id
+      and c.client_id = application_withdraw.client_id) then
+    return false;
+  end if;
   perform set_config('synchronous_commit', 'on', true);
   perform from identity_store.clients c where c.id = application_withdraw.client_id for key share;
   perform from identity_store.users u where u.id = application_withdraw.user_id for no key update;
