@@ -184,13 +184,6 @@ sql_function! {
 }
 
 sql_function! {
-    /// `sealed_by(sealed)`: id of the database key that sealed this; NULL when it is malformed.
-    fn sealed_by(sealed: &[u8]) -> Result<Option<String>, Error> {
-        Ok(key_of(sealed).map(key_name))
-    }
-}
-
-sql_function! {
     /// `state_seal_with(id, key, purpose, issuer, expires_at, state)`: base64url; `expires_at` in microseconds since 1970.
     fn state_seal_with(id: &str, key: &[u8], purpose: &str, issuer: &str, expires_at: i64, state: &str) -> Result<String, Error> {
         let secret = database_key(id, "state", key)?;

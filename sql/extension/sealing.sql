@@ -44,13 +44,6 @@ comment on function identity.sealed_rewrap(text, text, bytea) is
 revoke all on function identity.sealed_rewrap(text, text, bytea) from public;
 grant execute on function identity.sealed_rewrap(text, text, bytea) to identity_owner;
 
-create function identity.sealed_by(sealed bytea) returns text
-language c immutable strict parallel safe as 'MODULE_PATHNAME', 'sealed_by_wrapper';
-comment on function identity.sealed_by(bytea) is
-  'Id of the key of identity.sealed_keys that sealed this; NULL when it is malformed. Raises nothing.';
-revoke all on function identity.sealed_by(bytea) from public;
-grant execute on function identity.sealed_by(bytea) to identity_owner;
-
 create function identity.create_sealed_keys()
 returns integer
 language sql volatile parallel unsafe security definer

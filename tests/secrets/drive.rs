@@ -240,7 +240,7 @@ async fn keys(db: &Database, secrets: &mut Secrets) {
         }
     }
     for row in superuser
-        .query("select seed, identity.sealed_by(seed) from identity_store.refresh_families", &[])
+        .query("select seed, encode(substr(seed, 2, 8), 'hex') from identity_store.refresh_families", &[])
         .await
         .unwrap()
     {

@@ -39,4 +39,4 @@ comment on column identity_store.audit_events.actor is
 comment on column identity_store.audit_events.actor_subject is
   'The verified identity of the transaction (identity.subject()) when there was one.';
 comment on column identity_store.audit_events.details is 'What the kind needs besides. Names of changed fields, never secrets, never old or new values.';
-comment on table identity_store.audit_events_default is 'Catches rows for which maintenance has not made a partition; the next run moves them.';
+comment on table identity_store.audit_events_default is 'Catches rows for which maintenance has not made a partition; they stay until their time is over.';

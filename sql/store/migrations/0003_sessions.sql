@@ -40,7 +40,7 @@ comment on column identity_store.sessions.last_seen_at is 'Last use, to the minu
 comment on column identity_store.sessions.expires_at is 'Absolute end, fixed at the start.';
 comment on column identity_store.sessions.ended_at is 'When it ended before its time; NULL: not ended, though it may have expired.';
 comment on column identity_store.sessions.end_reason is 'Why it ended before its time; NULL while it has not.';
-comment on table identity_store.sessions_default is 'Catches rows for which maintenance has not made a partition; the next run moves them.';
+comment on table identity_store.sessions_default is 'Catches rows for which maintenance has not made a partition; they stay until their time is over.';
 
 -- A fixed number of counters, found by keyed hash, the same for names that do not exist: no enumeration, no growth.
 create table identity_store.sign_in_buckets (
