@@ -6,6 +6,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
 use crate::errors::{Code, Error};
+use crate::jsonb::Document;
 use crate::jwk::Algorithm;
 use crate::jws;
 use crate::native::sql_function;
@@ -13,7 +14,7 @@ use crate::tokens::{self, Audience, Demands, Issuers, Purpose};
 
 sql_function! {
     /// `identity.verify_jwt(token, audience)`: the claims of any token of ours or of a trusted issuer. It makes nobody anybody.
-    fn verify_jwt(token: Option<&str>, audience: Option<&str>) -> Result<pgrx::JsonB, Error> {
+    fn verify_jwt(token: Option<&str>, audience: Option<&str>) -> Result<Document, Error> {
         let audience = audience.map_or(Audience::Accepted, Audience::Named);
         claims(jws::present(token)?, &Demands { issuers: Issuers::OursAndTrusted, purpose: Purpose::Anything, audience })
     }
@@ -22,7 +23,7 @@ sql_function! {
 sql_function! {
     /// `identity.access_token_verify(token, audience)`: the claims of our own access token; NULL when it is not good, whatever
     /// the reason. No error that SQL would have to catch, for a handler is a subtransaction.
-    fn access_token_verify(token: Option<&str>, audience: Option<&str>) -> Result<Option<pgrx::JsonB>, Error> {
+    fn access_token_verify(token: Option<&str>, audience: Option<&str>) -> Result<Option<Document>, Error> {
         let audience = audience.map_or(Audience::Unchecked, Audience::Named);
         let demands = Demands { issuers: Issuers::Ours, purpose: Purpose::Access, audience };
         good(jws::present(token).and_then(|token| claims(token, &demands)))
@@ -31,7 +32,7 @@ sql_function! {
 
 sql_function! {
     /// `identity.id_token_hint_verify(token)`: the claims of our own ID token, however old; NULL when it is not one.
-    fn id_token_hint_verify(token: &str) -> Result<Option<pgrx::JsonB>, Error> {
+    fn id_token_hint_verify(token: &str) -> Result<Option<Document>, Error> {
         let demands = Demands { issuers: Issuers::Ours, purpose: Purpose::Hint, audience: Audience::Unchecked };
         good(claims(token, &demands))
     }
@@ -39,9 +40,9 @@ sql_function! {
 
 sql_function! {
     /// `identity.decode_jwt_unverified(token)`: what a token says, true or not.
-    fn decode_jwt_unverified(token: &str) -> Result<pgrx::JsonB, Error> {
+    fn decode_jwt_unverified(token: &str) -> Result<Document, Error> {
         let jws = jws::read(token)?;
-        Ok(pgrx::JsonB(json!({ "header": Value::Object(jws.header), "claims": Value::Object(jws.claims) })))
+        Ok(Document(json!({ "header": Value::Object(jws.header), "claims": Value::Object(jws.claims) })))
     }
 }
 
@@ -62,7 +63,7 @@ sql_function! {
 }
 
 /// What is wrong with a token is an answer; anything else is our fault and stays an error.
-fn good(claims: Result<pgrx::JsonB, Error>) -> Result<Option<pgrx::JsonB>, Error> {
+fn good(claims: Result<Document, Error>) -> Result<Option<Document>, Error> {
     match claims {
         Ok(claims) => Ok(Some(claims)),
         Err(error) if error.code.is_about_the_token() => Ok(None),
@@ -70,9 +71,9 @@ fn good(claims: Result<pgrx::JsonB, Error>) -> Result<Option<pgrx::JsonB>, Error
     }
 }
 
-fn claims(token: &str, demands: &Demands<'_>) -> Result<pgrx::JsonB, Error> {
+fn claims(token: &str, demands: &Demands<'_>) -> Result<Document, Error> {
     let claims: Map<String, Value> = tokens::check(token, demands)?.claims;
-    Ok(pgrx::JsonB(Value::Object(claims)))
+    Ok(Document(Value::Object(claims)))
 }
 
 fn unsupported(_algorithm: &str) -> Error {

@@ -9,6 +9,7 @@ mod errors;
 mod hashing;
 mod identity;
 mod installed;
+mod jsonb;
 mod jwk;
 mod jwks;
 mod jws;

@@ -189,8 +189,8 @@ fn sign(view: &View, algorithms: &[&str], typ: &str, claims: Map<String, Value>)
     for name in algorithms {
         let Some(key) = current.find(&[name]) else { continue };
         let kid: &str = key.column(c"kid")?.unwrap_or_default();
-        let payload = Value::Object(claims).to_string();
-        let token = keys::sign(keys::algorithm(name)?, kid, &key.stored(c"private_sealed")?, typ, payload.as_bytes())?;
+        let payload = serde_json::to_vec(&claims).map_err(|_| Error::internal("claims cannot be written"))?;
+        let token = keys::sign(keys::algorithm(name)?, kid, &key.stored(c"private_sealed")?, typ, &payload)?;
         return if token.len() > jws::LONGEST_TOKEN {
             Err(Error::new(Code::InvalidParameter, "claims makes a token of more than 16 KiB"))
         } else {

@@ -11,6 +11,7 @@ use pgrx::pg_sys;
 use crate::claims;
 use crate::clock;
 use crate::errors::Error;
+use crate::jsonb::Document;
 use crate::native::{VERSION_1, sql_function};
 use crate::settings;
 use crate::verified::{List, Text, Texts, Verified};
@@ -127,10 +128,10 @@ fn list(which: List) -> Result<Option<Vec<String>>, Error> {
     Ok(texts.map(|texts| texts.map(|text| String::from_utf8_lossy(text).into_owned()).collect()))
 }
 
-fn json(which: Text) -> Result<Option<pgrx::JsonB>, Error> {
+fn json(which: Text) -> Result<Option<Document>, Error> {
     settings::require_preload()?;
     let text = signed_in().and_then(|verified| verified.text(which));
-    Ok(text.and_then(|text| serde_json::from_slice(text).ok()).map(pgrx::JsonB))
+    Ok(text.and_then(|text| serde_json::from_slice(text).ok()).map(Document))
 }
 
 sql_function! {
@@ -151,13 +152,13 @@ sql_function! {
 }
 sql_function! {
     /// `identity.actor()`
-    fn actor() -> Result<Option<pgrx::JsonB>, Error> { json(Text::Actor) }
+    fn actor() -> Result<Option<Document>, Error> { json(Text::Actor) }
 }
 sql_function! {
     /// `identity.actor_chain()`
-    fn actor_chain() -> Result<Option<pgrx::JsonB>, Error> { json(Text::ActorChain) }
+    fn actor_chain() -> Result<Option<Document>, Error> { json(Text::ActorChain) }
 }
 sql_function! {
     /// `identity.claims()`
-    fn claims_of_token() -> Result<Option<pgrx::JsonB>, Error> { json(Text::Claims) }
+    fn claims_of_token() -> Result<Option<Document>, Error> { json(Text::Claims) }
 }
