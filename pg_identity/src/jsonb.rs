@@ -71,7 +71,9 @@ impl Parts {
     fn members(&mut self, members: &Map<String, Value>) -> Vec<pg_sys::JsonbPair> {
         let mut sorted: Vec<_> = members.iter().collect();
         // PostgreSQL looks members up by bisection, shorter names first (lengthCompareJsonbStringValue).
-        sorted.sort_by(|(one, _), (other, _)| one.len().cmp(&other.len()).then_with(|| one.as_bytes().cmp(other.as_bytes())));
+        sorted.sort_by(|(one, _), (other, _)| {
+            one.len().cmp(&other.len()).then_with(|| one.as_bytes().cmp(other.as_bytes()))
+        });
         sorted
             .into_iter()
             .map(|(name, value)| pg_sys::JsonbPair { key: string(name), value: self.value(value), order: 0 })

@@ -2,6 +2,8 @@
 //!
 //! PROPTEST_CASES counts batches here; `make fuzz` ends at a million tokens.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::TestRunner;
@@ -125,4 +127,49 @@ async fn prepared() -> (Database, Client, Vec<String>) {
 async fn said(client: &Client, tokens: &[String]) -> Value {
     let all = "select jsonb_agg(pg_temp.said(token) order by number) from unnest($1::text[]) with ordinality as sent (token, number)";
     client.query_one(all, &[&tokens]).await.unwrap().get(0)
+}
+
+fn documents() -> impl Strategy<Value = Value> {
+    let text = "[^\0]{0,12}";
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        text.prop_map(Value::from),
+    ];
+    leaf.prop_recursive(5, 40, 6, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+            prop::collection::vec((text, inner), 0..6).prop_map(|members| members.into_iter().collect()),
+        ]
+    })
+}
+
+/// PostgreSQL looks members up by bisection: what is kept in another order than its own is not found again.
+#[test]
+fn claims_are_the_jsonb_that_postgresql_would_have_read() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (_db, client, _) = runtime.block_on(prepared());
+    let cases = ProptestConfig::default().cases.min(MOST_BATCHES);
+    let mut runner = TestRunner::new(ProptestConfig { cases, ..ProptestConfig::default() });
+    let member = || ("[^\0]{0,12}", documents());
+    let batch = prop::collection::vec(prop::collection::vec(member(), 0..8), BATCH);
+    let outcome = runner.run(&batch, |batch| {
+        let payloads: Vec<String> =
+            batch.into_iter().map(|members| members.into_iter().collect::<Value>().to_string()).collect();
+        let tokens: Vec<String> =
+            payloads.iter().map(|payload| format!("eyJhbGciOiJFUzI1NiJ9.{}.AAAA", URL_SAFE_NO_PAD.encode(payload))).collect();
+        let same: bool = runtime.block_on(async {
+            let same = "select bool_and(read = expected and read::text = expected::text and not exists (
+                  select from jsonb_each(expected) e where read -> e.key is distinct from e.value))
+                from unnest($1::text[], $2::text[]) as sent (token, payload),
+                  lateral (select identity.decode_jwt_unverified(token) -> 'claims' as read, payload::jsonb as expected) both_ways";
+            client.query_one(same, &[&tokens, &payloads]).await.unwrap().get(0)
+        });
+        prop_assert!(same, "{payloads:?}");
+        Ok(())
+    });
+    outcome.unwrap();
 }
