@@ -11,7 +11,7 @@ use crate::web::database::{Call, Pool};
 use crate::web::form::Form;
 use crate::web::state::AppState;
 
-/// The endpoints of this feature. No CORS: a resource server asks, not an application in a browser.
+/// The endpoints of this feature.
 pub fn routes() -> Router<AppState> {
     Router::new().route("/introspect", post(introspect))
 }

@@ -7,7 +7,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::value::RawValue;
 
-use crate::web::cors::cors;
 use crate::web::database::{Call, Pool};
 use crate::web::issuer::Issuer;
 use crate::web::outcome::Reply;
@@ -15,7 +14,7 @@ use crate::web::state::AppState;
 
 /// The endpoints of this feature.
 pub fn routes() -> Router<AppState> {
-    Router::new().route(PATH, get(jwks)).layer(cors())
+    Router::new().route(PATH, get(jwks))
 }
 
 /// Where the keys are, below the issuer.

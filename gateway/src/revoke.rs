@@ -7,14 +7,13 @@ use axum::response::Response;
 use axum::routing::post;
 
 use crate::web::client_credentials;
-use crate::web::cors::cors;
 use crate::web::database::{Call, Pool};
 use crate::web::form::Form;
 use crate::web::state::AppState;
 
 /// The endpoints of this feature.
 pub fn routes() -> Router<AppState> {
-    Router::new().route("/revoke", post(revoke)).layer(cors())
+    Router::new().route("/revoke", post(revoke))
 }
 
 /// The statements of this feature.

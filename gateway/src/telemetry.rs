@@ -1,5 +1,7 @@
 //! Logs and traces.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use axum::http::HeaderMap;
 use opentelemetry::{
     propagation::{Extractor, TextMapPropagator as _},
@@ -33,6 +35,7 @@ pub fn start(settings: &Settings) -> Result<Telemetry, Failure> {
         LogFormat::Json => format.json().flatten_event(true).with_span_list(false).boxed(),
     };
     let provider = traces(settings)?;
+    EXPORTS.store(provider.is_some(), Ordering::Relaxed);
     let traces =
         provider.as_ref().map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer("gateway")));
     tracing_subscriber::registry()
@@ -44,6 +47,13 @@ pub fn start(settings: &Settings) -> Result<Telemetry, Failure> {
         .map_err(|error| Failure::new(error.to_string()))?;
     Ok(Telemetry(provider))
 }
+
+/// Whether traces are exported: what only they show need not be made otherwise.
+pub fn exports() -> bool {
+    EXPORTS.load(Ordering::Relaxed)
+}
+
+static EXPORTS: AtomicBool = AtomicBool::new(false);
 
 /// Whatever the filter says: below `info`, database and HTTP libraries print bind values, headers and bodies.
 fn holds_no_secret(metadata: &Metadata<'_>) -> bool {

@@ -7,7 +7,6 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-use crate::web::cors::cors;
 use crate::web::database::{Call, Pool};
 use crate::web::form::{self, Form};
 use crate::web::outcome::{Outcome, Refusal, Reply};
@@ -15,7 +14,7 @@ use crate::web::state::AppState;
 
 /// The endpoints of this feature.
 pub fn routes() -> Router<AppState> {
-    Router::new().route("/userinfo", get(userinfo).post(userinfo)).layer(cors())
+    Router::new().route("/userinfo", get(userinfo).post(userinfo))
 }
 
 /// The statements of this feature.

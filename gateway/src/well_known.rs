@@ -12,7 +12,6 @@ use axum::routing::{any, get};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use crate::web::cors::cors;
 use crate::web::database::{Call, Pool};
 use crate::web::issuer::Issuer;
 use crate::web::outcome::Reply;
@@ -36,7 +35,7 @@ pub fn routes(issuer: &Issuer) -> Router<AppState> {
     if !path.is_empty() {
         routes = routes.route(&format!("{path}/.well-known/{{*unknown}}"), any(unknown));
     }
-    routes.layer(cors())
+    routes
 }
 
 /// The statements of this feature.

@@ -11,7 +11,6 @@ use axum::response::Response;
 use axum::routing::post;
 
 use crate::web::client_credentials::{self as credentials, ClientCredentials};
-use crate::web::cors::cors;
 use crate::web::database::Call;
 use crate::web::form::{Form, Parameters};
 use crate::web::outcome::{Outcome, Reply};
@@ -19,7 +18,7 @@ use crate::web::state::AppState;
 
 /// The endpoints of this feature.
 pub fn routes() -> Router<AppState> {
-    Router::new().route("/token", post(token)).layer(cors())
+    Router::new().route("/token", post(token))
 }
 
 /// The statements of this feature.

@@ -184,18 +184,24 @@ async fn read(body: Body) -> Result<Parameters, Malformed> {
 /// [`Malformed::Encoding`], [`Malformed::NotUtf8`] or [`Malformed::Nul`].
 pub(super) fn decode(encoded: &[u8]) -> Result<String, Malformed> {
     let mut decoded = Vec::with_capacity(encoded.len());
-    let mut bytes = encoded.iter().copied();
-    while let Some(byte) = bytes.next() {
-        decoded.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let high = bytes.next().and_then(hexadecimal).ok_or(Malformed::Encoding)?;
-                let low = bytes.next().and_then(hexadecimal).ok_or(Malformed::Encoding)?;
-                high << 4 | low
+    let mut rest = encoded;
+    // Tokens, the longest values there are, have nothing to decode: what lies between two escapes is taken at once.
+    while let Some(escape) = rest.iter().position(|byte| matches!(byte, b'+' | b'%')) {
+        let (plain, escaped) = rest.split_at_checked(escape).ok_or(Malformed::Encoding)?;
+        decoded.extend_from_slice(plain);
+        let (byte, after) = match escaped {
+            [b'%', high, low, after @ ..] => {
+                let high = hexadecimal(*high).ok_or(Malformed::Encoding)?;
+                let low = hexadecimal(*low).ok_or(Malformed::Encoding)?;
+                (high << 4 | low, after)
             }
-            other => other,
-        });
+            [b'+', after @ ..] => (b' ', after),
+            _ => return Err(Malformed::Encoding),
+        };
+        decoded.push(byte);
+        rest = after;
     }
+    decoded.extend_from_slice(rest);
     if decoded.contains(&0) {
         return Err(Malformed::Nul);
     }

@@ -1,8 +1,9 @@
 //! No request takes forever, and none that fails in an unforeseen way takes others along.
 
 use std::{
-    any::Any,
-    pin::Pin,
+    future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::{Pin, pin},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -13,10 +14,10 @@ use std::{
 
 use axum::{
     body::{Body, HttpBody},
-    extract::{Request, State},
+    extract::Request,
     http::{HeaderValue, StatusCode, Version, header},
     middleware::Next,
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
@@ -29,50 +30,62 @@ use super::{
     state::AppState,
 };
 
-/// Ends what takes too long, the sending of its body included, and turns a panic into an answer.
-pub async fn guard(State(state): State<AppState>, request: Request, next: Next) -> Response {
+/// Ends what takes too long or is too large, the sending of its body included, and turns a panic into an answer.
+pub async fn guard(state: &AppState, request: Request, next: Next) -> Response {
     let reader = Reader::of(request.headers());
     let version = request.version();
-    let limit = Duration::from_secs(state.settings.http.request_timeout);
-    let (request, upload) = Upload::of(request);
-    let mut work = Work { limit, upload, running: Some(Box::pin(next.run(request))) };
+    let (limit, most) = (Duration::from_secs(state.settings.http.request_timeout), state.settings.http.body_limit);
+    if request.body().size_hint().lower() > most as u64 {
+        let mut response = turn_away(state, reader, Outcome::InvalidRequest, "the request is too large");
+        *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+        close(&mut response, version);
+        return response;
+    }
+    let (request, upload) = Upload::of(request, most);
+    let mut work = Work { limit, upload, running: Some(Box::pin(caught(next.run(request)))) };
     match timeout(limit, work.done()).await {
-        Ok(response) if response.extensions().get::<Panicked>().is_some() => {
-            refuse(&state, reader, Outcome::ServerError, "something went wrong here; it has been written to the log")
-        }
-        // tower-http says it in its own words.
-        Ok(response) if response.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            let mut response = turn_away(&state, reader, Outcome::InvalidRequest, "the request is too large");
-            *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
-            close(&mut response, version);
-            response
+        Ok(None) => {
+            refuse(state, reader, Outcome::ServerError, "something went wrong here; it has been written to the log")
         }
         // The router's own 405 is empty.
-        Ok(response)
+        Ok(Some(response))
             if response.status() == StatusCode::METHOD_NOT_ALLOWED
                 && !response.headers().contains_key(header::CONTENT_TYPE) =>
         {
-            let mut refusal = wrong_method(&state, reader);
-            for name in [header::ALLOW, header::VARY, header::ACCESS_CONTROL_ALLOW_ORIGIN] {
-                if let Some(value) = response.headers().get(&name) {
-                    refusal.headers_mut().insert(name, value.clone());
-                }
+            let mut refusal = wrong_method(state, reader);
+            if let Some(allowed) = response.headers().get(header::ALLOW) {
+                refusal.headers_mut().insert(header::ALLOW, allowed.clone());
             }
             refusal
         }
-        Ok(response) => response,
+        Ok(Some(response)) => response,
         // RFC 9110 §15.5.9: "the server did not receive a complete request message within the time that it was prepared to
         // wait". Nothing has happened yet, so it may be repeated.
         Err(_) if !work.upload.complete() => {
             work.running = None;
             let mut response =
-                turn_away(&state, reader, Outcome::TemporarilyUnavailable, "the request did not arrive in time");
+                turn_away(state, reader, Outcome::TemporarilyUnavailable, "the request did not arrive in time");
             *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
             close(&mut response, version);
             response
         }
-        Err(_) => turn_away(&state, reader, Outcome::TemporarilyUnavailable, "the request took too long"),
+        Err(_) => turn_away(state, reader, Outcome::TemporarilyUnavailable, "the request took too long"),
     }
+}
+
+/// None after a panic, which must not end the connection with all its other requests. What it says goes to the log only.
+async fn caught(work: impl Future<Output = Response>) -> Option<Response> {
+    let mut work = pin!(work);
+    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
+        Ok(poll) => poll.map(Some),
+        Err(panic) => {
+            let text = panic.downcast_ref::<&str>().copied();
+            let message = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+            tracing::error!(panic = message, "a request ended in a panic");
+            Poll::Ready(None)
+        }
+    })
+    .await
 }
 
 /// The rest of the body is not read, so nothing else can be sent on this connection. HTTP/2 has streams for that, and no
@@ -89,16 +102,13 @@ fn close(response: &mut Response, version: Version) {
 struct Work {
     limit: Duration,
     upload: Upload,
-    running: Option<Pin<Box<dyn Future<Output = Response> + Send>>>,
+    running: Option<Pin<Box<dyn Future<Output = Option<Response>> + Send>>>,
 }
 
 impl Work {
-    async fn done(&mut self) -> Response {
-        let response = match &mut self.running {
-            Some(running) => running.await,
-            // Cannot be: it is asked once.
-            None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-        };
+    /// Is asked once; None after a panic.
+    async fn done(&mut self) -> Option<Response> {
+        let response = self.running.as_mut()?.await;
         self.running = None;
         response
     }
@@ -121,13 +131,13 @@ impl Drop for Work {
 struct Upload(Option<Arc<AtomicBool>>);
 
 impl Upload {
-    fn of(request: Request) -> (Request, Self) {
+    fn of(request: Request, most: usize) -> (Request, Self) {
         if request.body().is_end_stream() {
             return (request, Self(None));
         }
         let complete = Arc::new(AtomicBool::new(false));
         let upload = Self(Some(Arc::clone(&complete)));
-        (request.map(|body| Body::new(Arriving { body, complete })), upload)
+        (request.map(|body| Body::new(Arriving { body, complete, room: most })), upload)
     }
 
     fn complete(&self) -> bool {
@@ -138,6 +148,8 @@ impl Upload {
 struct Arriving {
     body: Body,
     complete: Arc<AtomicBool>,
+    /// Bytes that may still come.
+    room: usize,
 }
 
 impl HttpBody for Arriving {
@@ -149,6 +161,15 @@ impl HttpBody for Arriving {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let frame = Pin::new(&mut self.body).poll_frame(context);
+        // Its length was not announced.
+        if let Poll::Ready(Some(Ok(frame))) = &frame
+            && let Some(data) = frame.data_ref()
+        {
+            match self.room.checked_sub(data.len()) {
+                Some(room) => self.room = room,
+                None => return Poll::Ready(Some(Err(axum::Error::new("the body is too large")))),
+            }
+        }
         if matches!(frame, Poll::Ready(None)) || self.body.is_end_stream() {
             self.complete.store(true, Ordering::Relaxed);
         }
@@ -162,16 +183,4 @@ impl HttpBody for Arriving {
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }
-}
-
-#[derive(Clone)]
-struct Panicked;
-
-/// For `CatchPanicLayer`. What the panic says goes to the log only.
-pub fn panicked(panic: Box<dyn Any + Send>) -> Response<Body> {
-    let message = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    tracing::error!(panic = message, "a request ended in a panic");
-    let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
-    response.extensions_mut().insert(Panicked);
-    response
 }

@@ -12,11 +12,8 @@ use std::{
 };
 
 use axum::{
-    Extension,
-    extract::{Request, State},
-    http::header::RETRY_AFTER,
-    http::{HeaderValue, Method},
-    middleware::Next,
+    extract::Request,
+    http::{HeaderValue, header::RETRY_AFTER},
     response::Response,
 };
 use governor::{
@@ -76,25 +73,14 @@ impl SourceLimits {
     }
 }
 
-/// Answers 429 with Retry-After to a source that asks for too much.
-pub async fn limit(
-    State(state): State<AppState>,
-    Extension(source): Extension<Source>,
-    request: Request,
-    next: Next,
-) -> Response {
-    // A preflight costs as little as its refusal, which a browser would take for a broken server.
-    let wait = if request.method() == Method::OPTIONS { None } else { state.limits.wait(source.address) };
-    match wait {
-        None => next.run(request).await,
-        Some(wait) => {
-            counter!("gateway_limited_total").increment(1);
-            state.limits.note(source.address);
-            let mut response = refusal::too_many_requests(&state, Reader::of(request.headers()));
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
-            response
-        }
-    }
+/// 429 with Retry-After for a source that asks for too much.
+pub fn refusal(state: &AppState, source: Source, request: &Request) -> Option<Response> {
+    let wait = state.limits.wait(source.address)?;
+    counter!("gateway_limited_total").increment(1);
+    state.limits.note(source.address);
+    let mut response = refusal::too_many_requests(state, Reader::of(request.headers()));
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
+    Some(response)
 }
 
 /// A household or a server gets a /64 of IPv6: its owner could take a new address for every request.

@@ -1,9 +1,8 @@
-//! All features on one router, and what stands before all of them.
+//! All features on one router.
 
-use axum::{Router, middleware::from_fn_with_state, response::Redirect, routing::get};
-use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer};
+use axum::{Router, response::Redirect, routing::get};
 
-use super::{database::Call, guard, limits, observe, page, state::AppState, transport};
+use super::{database::Call, door::Door, page, state::AppState};
 use crate::{
     account, assets, authorize, consent, health, introspect, jwks, login, logout, maintenance, revoke, token, userinfo,
     well_known,
@@ -11,42 +10,32 @@ use crate::{
 
 /// Every endpoint. All are below the issuer's path, except the well-known documents, which RFC 8414 §3 puts before it.
 pub fn router(state: AppState) -> Router {
-    let features = Router::new()
+    let pages = Router::new()
         .merge(authorize::routes())
         .merge(login::routes())
         .merge(consent::routes())
         .merge(logout::routes())
         .merge(account::routes())
-        .merge(token::routes())
-        .merge(userinfo::routes())
-        .merge(introspect::routes())
-        .merge(revoke::routes())
-        .merge(jwks::routes())
-        .merge(assets::routes());
-    let features = match state.issuer.path() {
-        "" => features,
+        .merge(assets::routes())
+        // A resource server asks, not an application in a browser.
+        .merge(introspect::routes());
+    let open =
+        Router::new().merge(token::routes()).merge(userinfo::routes()).merge(revoke::routes()).merge(jwks::routes());
+    let (pages, open) = match state.issuer.path() {
+        "" => (pages, open),
         // People who type the address may end it with a slash.
         path => {
             let home = page::home(&state);
-            Router::new().nest(path, features).route(&format!("{path}/"), get(async move || Redirect::permanent(&home)))
+            let slash = get(async move || Redirect::permanent(&home));
+            (Router::new().nest(path, pages).route(&format!("{path}/"), slash), Router::new().nest(path, open))
         }
     };
-    let all = features.merge(well_known::routes(&state.issuer)).fallback(page::missing);
-    // Health is asked by machines inside, over http.
-    behind_the_guards(all, &state)
-        .merge(health::routes())
-        .layer(from_fn_with_state(state.clone(), limits::limit))
-        .layer(from_fn_with_state(state.clone(), observe::observe))
+    let open = open.merge(well_known::routes(&state.issuer));
+    Door::Public
+        .before(pages.fallback(page::missing), &state)
+        .merge(Door::Open.before(open, &state))
+        .merge(Door::Inside.before(health::routes(), &state))
         .with_state(state)
-}
-
-/// A request passes these from the last to the first.
-fn behind_the_guards(router: Router<AppState>, state: &AppState) -> Router<AppState> {
-    router
-        .layer(CatchPanicLayer::custom(guard::panicked))
-        .layer(RequestBodyLimitLayer::new(state.settings.http.body_limit))
-        .layer(from_fn_with_state(state.clone(), guard::guard))
-        .layer(from_fn_with_state(state.clone(), transport::require_https))
 }
 
 /// Every statement: all are prepared before the first request, so a gateway that does not match the database never starts.

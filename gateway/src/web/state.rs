@@ -1,13 +1,16 @@
 //! What every handler can reach.
 
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
 use super::{cache::Cached, database::Database, issuer::Issuer, limits::SourceLimits};
 use crate::{config::Settings, jwks, well_known};
 
-/// Cheap to clone: handles only.
+/// Cheap to clone.
 #[derive(Clone)]
-pub struct AppState {
+pub struct AppState(Arc<Parts>);
+
+/// What is in it.
+pub struct Parts {
     /// The database.
     pub db: Database,
     /// Who we are.
@@ -15,24 +18,27 @@ pub struct AppState {
     /// How we are configured.
     pub settings: Arc<Settings>,
     /// The discovery document: `well_known::document` over `identity.provider_metadata()`.
-    pub metadata: Arc<Cached>,
+    pub metadata: Cached,
     /// The public keys: `identity.jwks()`.
-    pub jwks: Arc<Cached>,
+    pub jwks: Cached,
     /// How much each source may ask for.
-    pub limits: Arc<SourceLimits>,
+    pub limits: SourceLimits,
 }
 
 impl AppState {
     /// For `serve`.
     pub fn new(db: Database, issuer: Issuer, settings: Arc<Settings>) -> Self {
-        let limits = Arc::new(SourceLimits::new(&settings.limits));
-        Self {
-            db,
-            issuer,
-            settings,
-            metadata: Arc::new(Cached::new(&well_known::READ, well_known::document)),
-            jwks: Arc::new(Cached::new(&jwks::READ, jwks::document)),
-            limits,
-        }
+        let limits = SourceLimits::new(&settings.limits);
+        let metadata = Cached::new(&well_known::READ, well_known::document);
+        let jwks = Cached::new(&jwks::READ, jwks::document);
+        Self(Arc::new(Parts { db, issuer, settings, metadata, jwks, limits }))
+    }
+}
+
+impl Deref for AppState {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
     }
 }

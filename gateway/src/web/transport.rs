@@ -1,10 +1,8 @@
 //! TLS is the issuer's promise: with an https issuer nothing is served that crossed a network in clear.
 
 use axum::{
-    Extension,
-    extract::{Request, State},
+    extract::Request,
     http::{HeaderValue, Method, header},
-    middleware::Next,
     response::{IntoResponse, Redirect, Response},
 };
 
@@ -15,27 +13,23 @@ use super::{
     state::AppState,
 };
 
-/// Sends people who came over http to https, refuses clients that did, and tells browsers to remember (RFC 6797).
-pub async fn require_https(
-    State(state): State<AppState>,
-    Extension(source): Extension<Source>,
-    request: Request,
-    next: Next,
-) -> Response {
-    if !state.issuer.is_https() {
-        return next.run(request).await;
+/// Sends people who came over http to https, and refuses clients that did.
+pub fn refusal(state: &AppState, source: Source, request: &Request) -> Option<Response> {
+    if !state.issuer.is_https() || !source.plain_http {
+        return None;
     }
-    if source.plain_http {
-        // Only what has no body and no secret of the client's in its headers is worth a second try.
-        if matches!(*request.method(), Method::GET | Method::HEAD)
-            && !request.headers().contains_key(header::AUTHORIZATION)
-        {
-            let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
-            return Redirect::permanent(&format!("{}{path}", state.issuer.origin())).into_response();
-        }
-        return refuse(&state, Reader::of(request.headers()), Outcome::InvalidRequest, "https is required");
+    // Only what has no body and no secret of the client's in its headers is worth a second try.
+    if matches!(*request.method(), Method::GET | Method::HEAD) && !request.headers().contains_key(header::AUTHORIZATION)
+    {
+        let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+        return Some(Redirect::permanent(&format!("{}{path}", state.issuer.origin())).into_response());
     }
-    let mut response = next.run(request).await;
-    response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
-    response
+    Some(refuse(state, Reader::of(request.headers()), Outcome::InvalidRequest, "https is required"))
+}
+
+/// Tells browsers to come over https from now on (RFC 6797).
+pub fn remember_https(state: &AppState, response: &mut Response) {
+    if state.issuer.is_https() {
+        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    }
 }

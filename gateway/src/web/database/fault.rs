@@ -4,7 +4,7 @@ use std::error::Error as _;
 
 use tokio_postgres::{Error, error::SqlState};
 
-use super::Unavailable;
+use super::{Call, Unavailable};
 use crate::failure::chain;
 
 /// An error of a statement, sorted by what follows from it.
@@ -15,8 +15,10 @@ pub struct Fault {
     pub broken: bool,
 }
 
-impl From<Error> for Fault {
-    fn from(error: Error) -> Self {
+impl Fault {
+    /// What this error of this call means.
+    pub fn of(call: &Call, error: Error) -> Self {
+        let function = call.name();
         let Some(db) = error.as_db_error() else {
             let lost = error.is_closed() || error.source().is_some_and(|cause| cause.is::<std::io::Error>());
             let unavailable = if lost { Unavailable::Unreachable } else { Unavailable::Unexpected(chain(&error)) };
@@ -24,11 +26,16 @@ impl From<Error> for Fault {
         };
         let code = db.code();
         if ends_the_connection(code) {
-            tracing::warn!(sqlstate = code.code(), message = db.message(), "the database ended the connection");
+            tracing::warn!(
+                function,
+                sqlstate = code.code(),
+                message = db.message(),
+                "the database ended the connection"
+            );
             return Self { unavailable: Unavailable::Unreachable, broken: true };
         }
         if *code == SqlState::LOCK_NOT_AVAILABLE {
-            tracing::warn!(sqlstate = code.code(), message = db.message(), "a lock is held for too long");
+            tracing::warn!(function, sqlstate = code.code(), message = db.message(), "a lock is held for too long");
             return Self { unavailable: Unavailable::Locked, broken: false };
         }
         if *code == SqlState::QUERY_CANCELED
@@ -36,7 +43,7 @@ impl From<Error> for Fault {
             || *code == SqlState::T_R_DEADLOCK_DETECTED
             || code.code().starts_with("53")
         {
-            tracing::warn!(sqlstate = code.code(), message = db.message(), "the database is too busy");
+            tracing::warn!(function, sqlstate = code.code(), message = db.message(), "the database is too busy");
             return Self { unavailable: Unavailable::Busy, broken: false };
         }
         let (sqlstate, message) = (code.code().to_owned(), db.message().to_owned());

@@ -76,11 +76,11 @@ impl Pooled {
     pub async fn call(&self, call: &Call, parameters: &[&(dyn ToSql + Sync)]) -> Result<Row, Unavailable> {
         let _room = self.room.try_acquire().map_err(|_| Unavailable::Busy)?;
         let client = self.connection().await?;
-        let statement = client.prepare_cached(call.sql).await.map_err(|error| Fault::from(error).unavailable)?;
+        let statement = client.prepare_cached(call.sql).await.map_err(|error| Fault::of(call, error).unavailable)?;
         match timeout(self.answer, client.query_one(&statement, parameters)).await {
             Ok(Ok(row)) => Ok(row),
             Ok(Err(error)) => {
-                let fault = Fault::from(error);
+                let fault = Fault::of(call, error);
                 if fault.broken {
                     drop(Object::take(client));
                 }

@@ -37,7 +37,7 @@ struct Slot(RwLock<Option<Arc<Live>>>);
 
 struct Live {
     client: Client,
-    statements: HashMap<&'static str, Statement>,
+    statements: HashMap<usize, Statement>,
     lost: AtomicBool,
     noticed: Notify,
 }
@@ -70,7 +70,7 @@ impl Shared {
     /// One statement. A read is repeated when its connection is lost, for it changed nothing; but not for ever, for it may
     /// be what kills the connection. What leaves a line is not: the line may stand. When a table was locked neither has
     /// happened, and both are.
-    pub async fn call(&self, call: &Call, parameters: &[&(dyn ToSql + Sync)]) -> Result<Row, Unavailable> {
+    pub async fn call(&self, call: &'static Call, parameters: &[&(dyn ToSql + Sync)]) -> Result<Row, Unavailable> {
         let _room = self.room.try_acquire().map_err(|_| Unavailable::Busy)?;
         let deadline = Instant::now() + self.wait;
         for _ in 1..ATTEMPTS {
@@ -85,19 +85,19 @@ impl Shared {
 
     async fn attempt(
         &self,
-        call: &Call,
+        call: &'static Call,
         parameters: &[&(dyn ToSql + Sync)],
         deadline: Instant,
     ) -> Result<Row, Unavailable> {
         let live = timeout_at(deadline, self.live()).await.map_err(|_| Unavailable::Unreachable)?;
         let statement = live
             .statements
-            .get(call.sql)
+            .get(&call.key())
             .ok_or_else(|| Unavailable::Unexpected(format!("a statement is in no CALLS list: {}", call.sql)))?;
         match timeout(ANSWER, live.client.query_one(statement, parameters)).await {
             Ok(Ok(row)) => Ok(row),
             Ok(Err(error)) => {
-                let fault = Fault::from(error);
+                let fault = Fault::of(call, error);
                 if fault.broken {
                     live.give_up();
                 }
@@ -166,7 +166,7 @@ impl Live {
         let mut statements = HashMap::with_capacity(calls.len());
         for call in calls {
             let statement = client.prepare(call.sql).await.map_err(|error| Failure::from(error).during(call.name()))?;
-            statements.insert(call.sql, statement);
+            statements.insert(call.key(), statement);
         }
         let (lost, noticed) = (AtomicBool::new(false), Notify::new());
         Ok((Self { client, statements, lost, noticed }, connection))
