@@ -157,8 +157,8 @@ async fn every_other_mistake_is_told_to_the_client_with_state_and_iss() {
         (json!({"registration": "{}"}), "registration_not_supported", "registration is not supported".into()),
         (json!({"response_type": null}), "invalid_request", "response_type is missing".into()),
         (json!({"response_type": ""}), "invalid_request", "response_type is missing".into()),
-        (json!({"response_type": "token"}), "unsupported_response_type", "response_type must be code".into()),
-        (json!({"response_mode": "form_post"}), "invalid_request", "response_mode must be query".into()),
+        (json!({"response_type": "codes"}), "unsupported_response_type", "response_type is not supported".into()),
+        (json!({"response_mode": "jwt"}), "invalid_request", "response_mode must be query, fragment, form_post".into()),
         (
             json!({"code_challenge": null, "code_challenge_method": null}),
             "invalid_request",

@@ -69,7 +69,7 @@ async fn prompt_login_and_max_age_are_met_by_a_proof_that_came_after_the_request
     let (sql, app, alice) = (db.gateway_role().await, web_client(&db).await, user(&db, "alice").await);
     let cookie = session(&sql, &alice).await;
     code(&sql, &request(&app), &cookie).await;
-    for change in [json!({"prompt": "login"}), json!({"prompt": "select_account"}), json!({"max_age": "0"})] {
+    for change in [json!({"prompt": "login"}), json!({"max_age": "0"})] {
         let asked = with(request(&app), change.clone());
         let (outcome, answer) = authorize(&sql, &asked, Some(&cookie)).await;
         assert_eq!(outcome, "sign_in", "{change}");

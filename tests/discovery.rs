@@ -34,9 +34,10 @@ async fn the_discovery_document_says_what_works_and_nothing_else() {
             "introspection_endpoint": format!("{issuer}/introspect"),
             "revocation_endpoint": format!("{issuer}/revoke"),
             "end_session_endpoint": format!("{issuer}/logout"),
-            "response_types_supported": ["code"],
-            "response_modes_supported": ["query"],
-            "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+            "response_types_supported":
+                ["code", "id_token", "id_token token", "code id_token", "code token", "code id_token token"],
+            "response_modes_supported": ["query", "fragment", "form_post"],
+            "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials", "implicit"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": document["id_token_signing_alg_values_supported"],
             "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
@@ -45,7 +46,10 @@ async fn the_discovery_document_says_what_works_and_nothing_else() {
             "code_challenge_methods_supported": ["S256"],
             "authorization_response_iss_parameter_supported": true,
             "claim_types_supported": ["normal"],
-            "claims_parameter_supported": false,
+            "claims_parameter_supported": true,
+            "acr_values_supported": ["1"],
+            "display_values_supported": ["page", "popup", "touch"],
+            "ui_locales_supported": ["en"],
             "request_parameter_supported": false,
             "request_uri_parameter_supported": false
         })
@@ -53,8 +57,7 @@ async fn the_discovery_document_says_what_works_and_nothing_else() {
     let has = |list: &Value, names: &[&str]| names.iter().all(|name| list.as_array().unwrap().contains(&json!(name)));
     assert!(has(&scopes, &["openid", "profile", "email", "address", "phone", "roles", "offline_access"]), "{scopes}");
     assert!(has(&claims, &["sub", "name", "preferred_username", "email", "address", "phone_number"]), "{claims}");
-    // No sign-in is given an authentication context class yet.
-    assert!(!has(&claims, &["acr"]), "{claims}");
+    assert!(has(&claims, &["acr", "amr", "auth_time", "nonce", "at_hash", "c_hash", "s_hash", "sid"]), "{claims}");
     // OpenID Connect Discovery §3: "RS256 MUST be included".
     assert!(has(&document["id_token_signing_alg_values_supported"], &["RS256"]));
 }

@@ -64,9 +64,9 @@ async fn a_request_that_cannot_be_read_is_an_error_page() {
 async fn every_other_mistake_is_told_to_the_client() {
     let site = Site::new().await;
     for (name, value, error) in [
-        ("response_type", "token", "unsupported_response_type"),
+        ("response_type", "codes", "unsupported_response_type"),
         ("response_type", "", "invalid_request"),
-        ("response_mode", "fragment", "invalid_request"),
+        ("response_mode", "jwt", "invalid_request"),
         ("prompt", "none login", "invalid_request"),
         ("prompt", "dance", "invalid_request"),
         ("max_age", "-1", "invalid_request"),
@@ -119,12 +119,9 @@ async fn parameters_that_are_unknown_or_empty_change_nothing() {
 async fn prompts_are_obeyed() {
     let site = Site::new().await;
     let mut browser = site.signed_in().await;
-    for (name, value, page_has) in [
-        ("prompt", "login", "sign-in"),
-        ("prompt", "select_account", "sign-in"),
-        ("max_age", "0", "sign-in"),
-        ("prompt", "consent", "allow"),
-    ] {
+    for (name, value, page_has) in
+        [("prompt", "login", "sign-in"), ("max_age", "0", "sign-in"), ("prompt", "consent", "allow")]
+    {
         let flow = site.flow().in_browser(browser).with(name, value);
         let page = flow.open().await;
         assert!(page.has(page_has), "{name}={value}: {}", page.body);

@@ -37,7 +37,7 @@ async fn to_select_an_account_is_not_to_confirm_the_present_one() {
     let flow = Flow::new(&gateway, &web_client(&db).await);
     flow.code(&alice).await;
     let flow = flow.with("prompt", "select_account");
-    let page = flow.open().await;
+    let page = flow.browser.press(&flow.open().await, "other-account", &[]).await;
     assert_asks_anybody(&page);
     assert_eq!(subject(&flow, &page, &bob).await, bob.id.to_string());
 }

@@ -34,6 +34,7 @@ struct World {
     post: Client,
     public: Client,
     service: Client,
+    hybrid: Client,
 }
 
 impl World {
@@ -54,6 +55,7 @@ impl World {
             post: client(&db, post).await,
             public: public_client(&db).await,
             service: service_client(&db).await,
+            hybrid: crate::response_types::hybrid_client(&db).await,
         }
     }
 
@@ -70,6 +72,8 @@ impl World {
             .env("POST_SECRET", self.post.secret.as_ref().unwrap())
             .env("PUBLIC_ID", &self.public.id)
             .env("PUBLIC_REDIRECT", self.public.redirect_uri())
+            .env("HYBRID_ID", &self.hybrid.id)
+            .env("HYBRID_SECRET", self.hybrid.secret.as_ref().unwrap())
             .env("SERVICE_ID", &self.service.id)
             .env("SERVICE_SECRET", self.service.secret.as_ref().unwrap());
         run(program).await;

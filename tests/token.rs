@@ -84,7 +84,7 @@ async fn a_code_gives_an_access_token_and_an_id_token_that_say_who_and_how() {
         access,
         json!({
             "iss": db.issuer, "aud": db.issuer, "sub": alice.id, "client_id": app.id, "grant_id": grant, "sid": sid,
-            "scope": "openid profile roles", "roles": ["reader"], "amr": ["pwd"], "auth_time": access["auth_time"],
+            "scope": "openid profile roles", "roles": ["reader"], "acr": "1", "amr": ["pwd"], "auth_time": access["auth_time"],
             "jti": access["jti"], "iat": iat, "exp": iat + 300
         })
     );
@@ -92,7 +92,7 @@ async fn a_code_gives_an_access_token_and_an_id_token_that_say_who_and_how() {
     assert_eq!(
         id,
         json!({
-            "iss": db.issuer, "aud": app.id, "sub": alice.id, "sid": sid, "nonce": "n", "amr": ["pwd"],
+            "iss": db.issuer, "aud": app.id, "sub": alice.id, "sid": sid, "nonce": "n", "acr": "1", "amr": ["pwd"],
             "auth_time": access["auth_time"], "at_hash": id["at_hash"], "iat": id["iat"], "exp": id["iat"].as_i64().unwrap() + 300
         })
     );

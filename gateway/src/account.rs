@@ -48,6 +48,7 @@ static WITHDRAW: Call = Call {
 #[template(path = "account.html")]
 struct AccountPage<'a> {
     site: Site,
+    issuer: &'a str,
     page: &'a PageAnswer,
     notice: Option<&'static str>,
     form: password::Fields<'a>,
@@ -124,7 +125,7 @@ async fn show_page(state: &AppState, cookies: &Cookies, query: Result<Query, Mal
     }
     let answer: PageAnswer = answer.read()?;
     let form = password::Fields::of(cookies, &answer.user.username);
-    let account = AccountPage { site: Site::of(state), page: &answer, notice, form };
+    let account = AccountPage { site: Site::of(state), issuer: state.issuer.as_str(), page: &answer, notice, form };
     let pictures = answer.applications.iter().filter_map(|application| application.client.logo_uri.as_ref());
     page::render(StatusCode::OK, &account, Forms::Here, pictures)
 }

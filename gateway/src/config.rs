@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 pub use database::{AdminDatabase, Database, DatabaseUrl, MigrateDatabase};
 pub use environment::refuse_unknown_variables;
-pub use sections::{Http, Limits, Log, LogFormat, Maintenance, Metrics, Telemetry};
+pub use sections::{Http, Limits, Log, LogFormat, Maintenance, Metrics, SameSite, Telemetry};
 
 use crate::{failure::Failure, web::issuer::Issuer};
 
@@ -68,10 +68,16 @@ impl Settings {
 
     /// The issuer, which has no default.
     pub fn issuer(&self) -> Result<Issuer, Failure> {
-        self.issuer.clone().ok_or_else(|| {
+        let issuer = self.issuer.clone().ok_or_else(|| {
             Failure::new("issuer: not set")
                 .hint("set GATEWAY_ISSUER, --issuer or `issuer = \"https://…\"` in the configuration file")
-        })
+        })?;
+        // RFC 6265bis §5.6: a cookie with SameSite=None and without Secure is thrown away.
+        if self.http.session_cookie_same_site == SameSite::None && !issuer.is_https() {
+            return Err(Failure::new("http.session_cookie_same_site: none needs an https issuer")
+                .hint("browsers keep such a cookie only with Secure"));
+        }
+        Ok(issuer)
     }
 }
 

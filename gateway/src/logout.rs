@@ -11,7 +11,7 @@ use askama::Template;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::{get, post};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -20,8 +20,8 @@ use tokio_postgres::types::Json;
 use crate::web::cookies::Cookies;
 use crate::web::database::{Answer, Call, Pool, Unavailable};
 use crate::web::form::{self, Form, Malformed, Query};
+use crate::web::outcome::Redirection;
 use crate::web::page::{self, Client, Forms, Site, Trouble};
-use crate::web::response::Redirection;
 use crate::web::state::AppState;
 use crate::web::{csrf, refusal, response};
 
@@ -94,7 +94,7 @@ async fn show_page(
             page::render(StatusCode::OK, &logout, Forms::Onward, pictures)
         }
         "signed_out" => match signed_out(cookies, &answer)? {
-            Some(redirection) => Ok(redirection.into_response()),
+            Some(redirection) => Ok(redirection.respond(state)),
             None => logged_out(state),
         },
         _ => Err(answer.into()),
@@ -139,7 +139,7 @@ async fn confirm(
     let answer = state.db.call(&CONFIRM, &[&resume, &cookies.session(), &cookies.browser()]).await?;
     match answer.outcome.as_str() {
         "signed_out" => Ok(match signed_out(cookies, &answer)? {
-            Some(redirection) => redirection.into_response(),
+            Some(redirection) => redirection.respond(state),
             None => response::see_other(&state.issuer.local("/logout/done")),
         }),
         _ => Err(answer.into()),

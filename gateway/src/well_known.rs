@@ -66,8 +66,7 @@ fn wire(issuer: &Issuer) -> Map<String, Value> {
         "introspection_endpoint": issuer.url("/introspect"),
         "revocation_endpoint": issuer.url("/revoke"),
         "end_session_endpoint": issuer.url("/logout"),
-        "response_types_supported": ["code"],
-        "grant_types_supported": token::GRANT_TYPES,
+        "grant_types_supported": grant_types(),
         "subject_types_supported": ["public"],
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
         "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
@@ -77,8 +76,10 @@ fn wire(issuer: &Issuer) -> Map<String, Value> {
         // RFC 9207 §3.
         "authorization_response_iss_parameter_supported": true,
         "claim_types_supported": ["normal"],
+        // How the pages are shown: one way that fits all of these.
+        "display_values_supported": ["page", "popup", "touch"],
+        "ui_locales_supported": ["en"],
         // Parameters that are not looked at. request_uri counts as supported where this is left out.
-        "claims_parameter_supported": false,
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,
     });
@@ -86,6 +87,11 @@ fn wire(issuer: &Issuer) -> Map<String, Value> {
         Value::Object(members) => members,
         _ => Map::new(),
     }
+}
+
+/// Those of the token endpoint, and what needs none.
+fn grant_types() -> Vec<&'static str> {
+    token::GRANT_TYPES.iter().copied().chain(["implicit"]).collect()
 }
 
 async fn configuration(State(state): State<AppState>, headers: HeaderMap) -> Response {

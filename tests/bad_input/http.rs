@@ -158,7 +158,10 @@ async fn a_mangled_authorization_request_never_gets_a_page_or_a_code() {
             ["303 /login", "303 client invalid_request", "303 client invalid_request", "303 client invalid_request"],
         ),
         ("ui_locales", ["303 /login", "303 client invalid_request", "303 /login", "303 /login"]),
-        ("claims", ["303 /login", "303 client invalid_request", "303 /login", "303 /login"]),
+        (
+            "claims",
+            ["303 /login", "303 client invalid_request", "303 client invalid_request", "303 client invalid_request"],
+        ),
         ("acr_values", ["303 /login", "303 client invalid_request", "303 /login", "303 /login"]),
         ("display", ["303 /login", "303 client invalid_request", "303 /login", "303 /login"]),
     ];

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import * as oidc from 'openid-client'
 import { Person } from './person.mjs'
 
+const { HYBRID_ID, HYBRID_SECRET } = process.env
 const { ISSUER, WEB_ID, WEB_SECRET, WEB_REDIRECT, PUBLIC_ID, PUBLIC_REDIRECT, SERVICE_ID, SERVICE_SECRET, POST_ID, POST_SECRET } =
   process.env
 const { PERSON_NAME, PERSON_PASSWORD, PERSON_SUB } = process.env
@@ -28,7 +29,9 @@ async function signIn(config, redirect_uri, scope, extra = {}) {
   })
   const answer = await new Person(PERSON_NAME, PERSON_PASSWORD).visit(url.href)
   // RFC 9207: checked by the library because discovery announces it.
-  assert.equal(answer.searchParams.get('iss'), ISSUER)
+  const members = answer instanceof Request ? new URLSearchParams(await answer.clone().text())
+    : new URLSearchParams(answer.search || answer.hash.slice(1))
+  assert.equal(members.get('iss'), ISSUER)
   return oidc.authorizationCodeGrant(config, answer, { pkceCodeVerifier, expectedNonce, expectedState, idTokenExpected: true })
 }
 
@@ -83,6 +86,43 @@ test('a public client: code, PKCE, refresh', async () => {
   assert.notEqual(refreshed.refresh_token, tokens.refresh_token)
   await oidc.tokenRevocation(config, refreshed.access_token)
   await assert.rejects(oidc.fetchUserInfo(config, refreshed.access_token, PERSON_SUB), { status: 401 })
+})
+
+for (const response_mode of ['fragment', 'form_post']) {
+  test(`hybrid, ${response_mode}: code id_token, with c_hash and s_hash`, async () => {
+    const config = await discover(HYBRID_ID, HYBRID_SECRET)
+    // Response type code id_token; c_hash is REQUIRED then, and s_hash with this (FAPI 1.0 Advanced).
+    oidc.useCodeIdTokenResponseType(config)
+    oidc.enableDetachedSignatureResponseChecks(config)
+    oidc.enableNonRepudiationChecks(config)
+    const tokens = await signIn(config, WEB_REDIRECT, 'openid profile', { response_mode })
+    assert.equal(tokens.claims().sub, PERSON_SUB)
+    assert.equal((await oidc.fetchUserInfo(config, tokens.access_token, PERSON_SUB)).preferred_username, PERSON_NAME)
+  })
+
+  test(`implicit, ${response_mode}: id_token`, async () => {
+    const config = await discover(HYBRID_ID, HYBRID_SECRET)
+    oidc.useIdTokenResponseType(config)
+    const expectedNonce = oidc.randomNonce()
+    const expectedState = oidc.randomState()
+    const claims = JSON.stringify({ id_token: { phone_number: { essential: true } } })
+    const url = oidc.buildAuthorizationUrl(config, {
+      redirect_uri: WEB_REDIRECT, scope: 'openid email', nonce: expectedNonce, state: expectedState, response_mode, claims,
+    })
+    assert.equal(url.searchParams.get('response_type'), 'id_token')
+    const answer = await new Person(PERSON_NAME, PERSON_PASSWORD).visit(url.href)
+    const found = await oidc.implicitAuthentication(config, answer, expectedNonce, { expectedState })
+    assert.equal(found.sub, PERSON_SUB)
+    assert.equal(found.email_verified, true)
+    assert.equal(typeof found.phone_number, 'string')
+    assert.equal(found.address, undefined)
+  })
+}
+
+test('code by form_post', async () => {
+  const config = await discover(WEB_ID, WEB_SECRET)
+  const tokens = await signIn(config, WEB_REDIRECT, 'openid', { response_mode: 'form_post' })
+  assert.equal(tokens.claims().sub, PERSON_SUB)
 })
 
 test('max_age and prompt=login are met and told in auth_time', async () => {

@@ -29,7 +29,7 @@ export class Person {
     return response
   }
 
-  /** Goes through all pages of ours; answers the URL of the client it ends at. */
+  /** Goes through all pages of ours; answers the URL of the client it ends at, or the request of a form_post. */
   async visit(start) {
     let response = await this.#request(start)
     let url = new URL(start)
@@ -43,6 +43,12 @@ export class Person {
         continue
       }
       const html = await response.text()
+      // A browser with script sends this form by itself.
+      if (html.includes('id="continue"')) {
+        const form = html.match(/<form[^]*?<\/form>/)[0]
+        const fields = [...form.matchAll(/<input[^>]*>/g)].map(([tag]) => [attribute(tag, 'name'), attribute(tag, 'value')])
+        return new Request(attribute(form, 'action'), { method: 'POST', body: new URLSearchParams(fields) })
+      }
       const button = ['sign-in', 'allow'].find((id) => html.includes(`id="${id}"`))
       if (!button) throw new Error(`nothing to press on ${url} (${response.status}):\n${html}`)
       const form = html.match(/<form[^]*?<\/form>/g).find((form) => form.includes(`id="${button}"`))

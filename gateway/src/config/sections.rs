@@ -72,6 +72,34 @@ pub struct Http {
         value_name = "COUNT"
     )]
     pub connections_per_source: usize,
+    /// SameSite of the session cookie: none where applications of other sites renew in an iframe [default: lax]
+    #[arg(
+        id = "http_session_cookie_same_site",
+        long = "session-cookie-same-site",
+        env = "GATEWAY_SESSION_COOKIE_SAME_SITE",
+        value_name = "lax|none"
+    )]
+    pub session_cookie_same_site: SameSite,
+}
+
+/// Whether a cookie goes along when another site asks (RFC 6265bis §5.6.7).
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum SameSite {
+    /// Only when a person follows a link
+    Lax,
+    /// Always, in frames too
+    None,
+}
+
+impl SameSite {
+    /// As the cookie says it.
+    pub const fn attribute(self) -> &'static str {
+        match self {
+            Self::Lax => "Lax",
+            Self::None => "None",
+        }
+    }
 }
 
 impl Default for Http {
@@ -92,6 +120,7 @@ impl Default for Http {
             connections: 4096,
             // A large office behind one address fits; it takes sixteen of them to fill this gateway.
             connections_per_source: 256,
+            session_cookie_same_site: SameSite::Lax,
         }
     }
 }

@@ -16,6 +16,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::state::AppState;
+use crate::config::SameSite;
 
 /// One year, in seconds.
 const DEVICE_MAX_AGE: u32 = 365 * 24 * 60 * 60;
@@ -29,6 +30,7 @@ const BROWSER_LENGTH: usize = 43;
 /// The cookies of a request, and those that its response will set.
 pub struct Cookies {
     names: Names,
+    same_site: SameSite,
     session: Option<String>,
     browser: Option<String>,
     device: Option<String>,
@@ -37,8 +39,8 @@ pub struct Cookies {
 }
 
 impl Cookies {
-    /// Reads the cookies of a request. `secure`: whether the issuer is https.
-    pub fn read(headers: &HeaderMap, secure: bool) -> Self {
+    /// Reads the cookies of a request. `secure`: whether the issuer is https; `same_site`: of the session cookie.
+    pub fn read(headers: &HeaderMap, secure: bool, same_site: SameSite) -> Self {
         let names = if secure { HTTPS } else { LOOPBACK };
         // A cross-site POST comes without our Lax cookies although the browser has them: setting new ones would
         // throw away the person's session and every login that is under way in another window (README, decision 7).
@@ -50,6 +52,7 @@ impl Cookies {
             settable: headers.contains_key(header::COOKIE) || !stranger,
             set: Vec::new(),
             names,
+            same_site,
         }
     }
 
@@ -75,7 +78,7 @@ impl Cookies {
             let mut bits = [0; 32];
             aws_lc_rs::rand::fill(&mut bits).ok()?;
             let value = URL_SAFE_NO_PAD.encode(bits);
-            self.put(self.names.browser, &value, "");
+            self.put(self.names.browser, &value, SameSite::Lax, "");
             self.browser = Some(value);
         }
         self.browser()
@@ -83,18 +86,18 @@ impl Cookies {
 
     /// Sets the session cookie. It ends with the browser; how long it is good for is decided in SQL.
     pub fn set_session(&mut self, value: &str) {
-        self.put(self.names.session, value, "");
+        self.put(self.names.session, value, self.same_site, "");
     }
 
     /// Sets the device cookie for a year.
     pub fn set_device(&mut self, value: &str) {
-        self.put(self.names.device, value, &format!("; Max-Age={DEVICE_MAX_AGE}"));
+        self.put(self.names.device, value, SameSite::Lax, &format!("; Max-Age={DEVICE_MAX_AGE}"));
     }
 
     /// Forgets the session cookie, if the browser sent one.
     pub fn end_session(&mut self) {
         if self.session.take().is_some() {
-            self.put(self.names.session, "", "; Max-Age=0");
+            self.put(self.names.session, "", self.same_site, "; Max-Age=0");
         }
     }
 
@@ -110,9 +113,9 @@ impl Cookies {
     }
 
     /// RFC 6265bis §4.1.3.2: a `__Host-` cookie must be Secure, have `Path=/` and no Domain.
-    fn put(&mut self, name: &str, value: &str, lifetime: &str) {
-        let secure = self.names.secure;
-        self.set.push(format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{lifetime}"));
+    fn put(&mut self, name: &str, value: &str, same_site: SameSite, lifetime: &str) {
+        let (secure, same_site) = (self.names.secure, same_site.attribute());
+        self.set.push(format!("{name}={value}; Path=/; HttpOnly; SameSite={same_site}{secure}{lifetime}"));
     }
 }
 
@@ -120,7 +123,8 @@ impl FromRequestParts<AppState> for Cookies {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
-        Ok(Self::read(&parts.headers, state.issuer.is_https()))
+        let same_site = state.settings.http.session_cookie_same_site;
+        Ok(Self::read(&parts.headers, state.issuer.is_https(), same_site))
     }
 }
 
@@ -160,7 +164,7 @@ mod tests {
     fn cookies(pairs: &[(&'static str, &'static str)], secure: bool) -> Cookies {
         let headers =
             pairs.iter().map(|(name, value)| (header::HeaderName::from_static(name), HeaderValue::from_static(value)));
-        Cookies::read(&headers.collect(), secure)
+        Cookies::read(&headers.collect(), secure, SameSite::Lax)
     }
 
     fn set(cookies: Cookies) -> Vec<String> {
@@ -177,6 +181,20 @@ mod tests {
         let mut loopback = cookies(&[], false);
         loopback.set_device("abc");
         assert_eq!(set(loopback), ["identity_device=abc; Path=/; HttpOnly; SameSite=Lax; Max-Age=31536000"]);
+    }
+
+    #[test]
+    fn only_the_session_cookie_follows_into_frames_of_other_sites_and_only_where_that_is_set() {
+        let mut framed = Cookies::read(&HeaderMap::new(), true, SameSite::None);
+        framed.set_session("abc");
+        framed.set_device("def");
+        assert_eq!(
+            set(framed),
+            [
+                "__Host-identity_session=abc; Path=/; HttpOnly; SameSite=None; Secure",
+                "__Host-identity_device=def; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=31536000"
+            ]
+        );
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What the database decided, in the words of HTTP: one enum, and one table from (outcome | SQLSTATE) to (OAuth error,
 //! HTTP status). The labels of outcomes are the OAuth error codes themselves (README, decision 8).
 
+mod redirection;
+
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -9,8 +11,10 @@ use serde_json::value::RawValue;
 use super::database::{Answer, Unavailable};
 use super::form::Malformed;
 use super::page;
-use super::response::{self, Redirection};
+use super::response;
 use super::state::AppState;
+
+pub use redirection::Redirection;
 
 /// Defines [`Outcome`] from the table below.
 macro_rules! outcomes {
@@ -47,6 +51,8 @@ outcomes! {
     Redirect = "redirect" => SEE_OTHER;
     /// Go to the sign-in page.
     SignIn = "sign_in" => SEE_OTHER;
+    /// Go to the page on which a person chooses an account.
+    SelectAccount = "select_account" => SEE_OTHER;
     /// Go to the consent page.
     Consent = "consent" => SEE_OTHER;
     /// Come back with GET.
@@ -209,10 +215,11 @@ impl IntoResponse for Reply {
 pub fn authorization(state: &AppState, outcome: &str, answer: &RawValue) -> Response {
     match Outcome::named(outcome) {
         Some(Outcome::Redirect) => match read::<Redirection>(answer) {
-            Ok(redirection) => redirection.into_response(),
+            Ok(redirection) => redirection.respond(state),
             Err(error) => unavailable_page(state, &error),
         },
         Some(Outcome::SignIn) => resume(state, "/login", answer),
+        Some(Outcome::SelectAccount) => resume(state, "/select-account", answer),
         Some(Outcome::Consent) => resume(state, "/consent", answer),
         Some(Outcome::Deferred) => resume(state, "/authorize", answer),
         Some(Outcome::ErrorPage) => error_page(state, answer),

@@ -1,7 +1,7 @@
 //! Pages: rendering, and the headers that every page has.
 //!
-//! A page loads our stylesheet and pictures that it names, and nothing else: no script runs on it, nobody frames it, no
-//! cache keeps it, and no address of ours leaks from it.
+//! A page loads our stylesheet and pictures that it names, and nothing else: no script runs on it (form_post has one of its
+//! own), nobody frames it, no cache keeps it, and no address of ours leaks from it.
 
 mod display;
 mod error;
@@ -54,6 +54,11 @@ pub enum Forms {
     /// Chromium holds every redirect that follows a form against `form-action`, those that the client answers with
     /// included, and where a client sends people from its redirect URI nobody here knows: so the directive is absent.
     Onward,
+    /// To a client, by itself: the only page with a script, whose digest is here.
+    Away {
+        /// As a policy writes it: `sha256-…`.
+        script: &'static str,
+    },
 }
 
 /// Renders a page, with its headers. `pictures`: the pictures of others that it shows.
@@ -99,8 +104,14 @@ fn content_security_policy<'a>(forms: Forms, pictures: impl IntoIterator<Item = 
         policy.push_str(&origin);
     }
     policy.push_str("; frame-ancestors 'none'; base-uri 'none'");
-    if forms == Forms::Here {
-        policy.push_str("; form-action 'self'");
+    match forms {
+        Forms::Here => policy.push_str("; form-action 'self'"),
+        Forms::Onward => {}
+        Forms::Away { script } => {
+            policy.push_str("; script-src '");
+            policy.push_str(script);
+            policy.push('\'');
+        }
     }
     policy
 }

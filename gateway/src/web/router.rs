@@ -4,8 +4,8 @@ use axum::{Router, response::Redirect, routing::get};
 
 use super::{database::Call, door::Door, page, state::AppState};
 use crate::{
-    account, assets, authorize, consent, health, introspect, jwks, login, logout, maintenance, revoke, token, userinfo,
-    well_known,
+    account, assets, authorize, consent, health, introspect, jwks, login, logout, maintenance, revoke, select_account,
+    token, userinfo, well_known,
 };
 
 /// Every endpoint. All are below the issuer's path, except the well-known documents, which RFC 8414 §3 puts before it.
@@ -13,6 +13,7 @@ pub fn router(state: AppState) -> Router {
     let pages = Router::new()
         .merge(authorize::routes())
         .merge(login::routes())
+        .merge(select_account::routes())
         .merge(consent::routes())
         .merge(logout::routes())
         .merge(account::routes())
@@ -43,6 +44,7 @@ pub fn calls() -> Vec<&'static Call> {
     [
         authorize::CALLS,
         login::CALLS,
+        select_account::CALLS,
         consent::CALLS,
         logout::CALLS,
         account::CALLS,

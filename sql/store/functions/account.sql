@@ -31,7 +31,7 @@ begin
 end
 $$;
 comment on function identity.account_page(text) is
-  'A person''s home page. Outcomes: page {user {username, name?, email?, email_verified?}, now, sessions [{id, current, user_agent?, source?, started_at, last_seen_at}], applications [{client_id, client_name, logo_uri?, scopes [{name, description}], granted_at}]}, sign_in {}.';
+  'A person''s home page. Outcomes: page {user {username, name?, email?, email_verified?}, now, sessions [{id, current, user_agent?, source?, started_at, last_seen_at}], applications [{client_id, client_name, logo_uri?, initiate_login_uri?, scopes [{name, description}], granted_at}]}, sign_in {}.';
 revoke all on function identity.account_page(text) from public;
 grant execute on function identity.account_page(text) to identity_gateway;
 
@@ -82,6 +82,8 @@ as $$
     group by d.client
   )
   select coalesce(json_agg((a.client || jsonb_build_object(
+      -- OpenID Connect Core §4: where a sign-in there begins.
+      'initiate_login_uri', (select c.initiate_login_uri from identity_store.clients c where c.id = a.client_id),
       'granted_at', a.granted_at,
       'scopes', (
         select coalesce(jsonb_agg(jsonb_build_object('name', s.name, 'description', s.description) order by s.name), '[]')

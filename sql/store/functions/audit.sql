@@ -30,7 +30,7 @@ as $$
     ('resource_created', 'A resource was added.'),
     ('consent_given', 'A person allowed a client on the consent page; details hold what.'),
     ('application_withdrawn', 'A person took back all they gave a client.'),
-    ('authorization_granted', 'A client got an authorization code; details hold the grant.'),
+    ('authorization_granted', 'A client got a code or tokens from the authorization endpoint; details hold the grant.'),
     ('code_redeemed', 'A client redeemed its code for tokens.'),
     ('code_replayed', 'A code was redeemed a second time; the grant ended, its tokens were revoked.'),
     ('client_token_issued', 'A client got a token of its own.'),

@@ -1,30 +1,31 @@
--- The authorization endpoint: from a request to a code (RFC 6749 §4.1; OpenID Connect Core 1.0 §3.1.2; RFC 9207).
+-- The authorization endpoint: from a request to its answer (RFC 6749 §4.1, §4.2; OpenID Connect Core 1.0 §3; RFC 9207).
 --
 --   identity.authorization_request, authorization_defer, authorization_resume    gateway: GET and POST /authorize
 --   identity_store.authorization_continue                                        the same after a sign-in (sign_in.sql)
 --
 --   request ──▶ error_page            nobody to redirect to
 --      ├──────▶ redirect (error)      a check of authorization_checks.sql failed, or prompt=none and a page is needed
---      ├──────▶ sign_in ──▶ consent ──▶ redirect (code)
---      └──────▶ redirect (code)
--- Until the code, the request travels sealed (resume.sql): nothing is written for it.
+--      ├──────▶ select_account ──▶ sign_in ──▶ consent ──▶ redirect (code, tokens)
+--      └──────▶ redirect (code, tokens)
+-- Until then the request travels sealed (resume.sql): nothing is written for it. What is answered: authorization_response.sql.
 
 create or replace function identity.authorization_request(parameters json, session_cookie text, browser_cookie text)
 returns table (outcome text, detail text, answer json)
 language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
 as $$
+declare
+  request jsonb := identity_store.authorization_begun(
+    identity_store.authorization_received(authorization_request.parameters), authorization_request.browser_cookie);
 begin
   -- Losing a code in a crash costs one more click; a redeemed one is flushed together with what came before it.
   perform set_config('synchronous_commit', 'off', true);
-  return query select * from identity_store.authorization_continue(
-    identity_store.authorization_begun(
-      identity_store.authorization_received(authorization_request.parameters), authorization_request.browser_cookie),
-    identity_store.session_find(authorization_request.session_cookie), authorization_request.browser_cookie);
+  return query select * from identity_store.authorization_continue(request,
+    identity_store.authorization_session(authorization_request.session_cookie, request), authorization_request.browser_cookie);
 end
 $$;
 comment on function identity.authorization_request(json, text, text) is
   'An authorization request as it arrived ({"name": ["value", …]}). Evidence for the person: the session cookie. '
-  'Outcomes: error_page {error, error_description}; redirect {redirect_uri, response_mode, parameters}; sign_in {resume}; consent {resume}.';
+  'Outcomes: error_page {error, error_description}; redirect {redirect_uri, response_mode, parameters}; sign_in {resume}; select_account {resume}; consent {resume}.';
 revoke all on function identity.authorization_request(json, text, text) from public;
 grant execute on function identity.authorization_request(json, text, text) to identity_gateway;
 
@@ -66,8 +67,8 @@ begin
     return query select * from identity_store.resume_refuse();
     return;
   end if;
-  return query select * from identity_store.authorization_continue(
-    request, identity_store.session_find(authorization_resume.session_cookie), authorization_resume.browser_cookie);
+  return query select * from identity_store.authorization_continue(request,
+    identity_store.authorization_session(authorization_resume.session_cookie, request), authorization_resume.browser_cookie);
 end
 $$;
 comment on function identity.authorization_resume(text, text, text) is
@@ -93,11 +94,11 @@ begin
   elsif v.verdict = 'refuse' then
     return query select * from identity_store.authorization_redirect(request, v.client, v.rule,
       json_build_object('error', v.error, 'error_description', v.description));
-  elsif v.verdict in ('sign_in', 'consent') then
+  elsif v.verdict in ('sign_in', 'select_account', 'consent') then
     return query select v.verdict, v.rule, json_build_object('resume', identity_store.resume_seal(request));
   else
     return query select * from identity_store.authorization_redirect(request, v.client, null,
-      json_build_object('code', identity_store.grant_issue(request, v.client, session, v.scope, v.resources)));
+      identity_store.authorization_issue(request, v.client, session, v.scope, v.resources, v.claims));
   end if;
 end
 $$;
@@ -116,24 +117,3 @@ $$;
 comment on function identity_store.authorization_begun(jsonb, text) is
   'A received request that begins now, in this browser: the state that resume.sql seals.';
 revoke all on function identity_store.authorization_begun(jsonb, text) from public;
-
-create or replace function identity_store.authorization_redirect(
-  request jsonb, client identity_store.clients, detail text, members json
-)
-returns table (outcome text, detail text, answer json)
-language sql stable parallel safe
-as $$
-  select 'redirect', authorization_redirect.detail, json_build_object(
-    'redirect_uri', coalesce(request -> 'parameters' ->> 'redirect_uri', client.redirect_uris[1]),
-    'response_mode', 'query',
-    'parameters', json_strip_nulls(json_build_object(
-      'code', members ->> 'code',
-      'error', members ->> 'error',
-      'error_description', members ->> 'error_description',
-      'state', request -> 'parameters' ->> 'state',
-      -- RFC 9207 §2: the iss parameter is in every authorization response, errors included.
-      'iss', identity.configured_issuer())))
-$$;
-comment on function identity_store.authorization_redirect(jsonb, identity_store.clients, text, json) is
-  'The redirect that carries code or error, with state and iss.';
-revoke all on function identity_store.authorization_redirect(jsonb, identity_store.clients, text, json) from public;

@@ -11,8 +11,13 @@ create or replace function identity_store.authorization_received(parameters json
 returns jsonb
 language sql immutable parallel unsafe
 as $$
-  -- Parameters that change nothing do not travel: display, claims, claims_locales, acr_values.
-  select jsonb_build_object('parameters', r.given - array['display', 'claims', 'claims_locales', 'acr_values'],
+  -- Parameters that change nothing do not travel: display, claims_locales, and acr_values, which are wishes (OpenID Connect
+  -- Core §3.1.2.1: requested as a Voluntary Claim) where there is one way to sign in.
+  select jsonb_build_object('parameters', r.given - array['display', 'claims_locales', 'acr_values']
+      || case when r.given ? 'claims'
+        then jsonb_build_object('claims', coalesce(identity_store.claims_parameter(r.given ->> 'claims'), 'false')) else '{}' end
+      || case when r.given ? 'response_type'
+        then jsonb_build_object('response_type', identity_store.response_type(r.given ->> 'response_type')) else '{}' end,
     'repeated', r.repeated)
   from identity_store.parameters_read(authorization_received.parameters, array[
     'client_id', 'redirect_uri', 'response_type', 'response_mode', 'scope', 'state', 'nonce', 'code_challenge',
@@ -20,7 +25,7 @@ as $$
     'request_uri', 'registration', 'display', 'claims', 'claims_locales', 'acr_values']) r
 $$;
 comment on function identity_store.authorization_received(json) is
-  'The request inside {"name": ["value", …]}: {"parameters": those we know with a value, "repeated": names given more than once, or null}. Raises ID005 when it is no such object.';
+  'The request inside {"name": ["value", …]}: {"parameters": those we know with a value, response_type and claims in our spelling (claims false: malformed), "repeated": names given more than once, or null}. Raises ID005 when it is no such object.';
 revoke all on function identity_store.authorization_received(json) from public;
 
 create or replace function identity_store.authorization_client_checks(p jsonb, repeated jsonb, client identity_store.clients)
@@ -63,7 +68,10 @@ create or replace function identity_store.authorization_request_checks(
 returns table (rule text, error text, description text, failed boolean)
 language sql stable parallel safe
 as $$
-  select c.* from (select request -> 'parameters' as p, string_to_array(request -> 'parameters' ->> 'prompt', ' ') as prompt) r,
+  select c.* from (
+    select request -> 'parameters' as p, string_to_array(request -> 'parameters' ->> 'prompt', ' ') as prompt,
+      string_to_array(request -> 'parameters' ->> 'response_type', ' ') as words
+  ) r,
   lateral (values
     ('repeated', 'invalid_request', format('%s is given more than once', request -> 'repeated' ->> 0), request ->> 'repeated' is not null),
     ('oversized', 'invalid_request', 'the request is too large', identity_store.resume_oversized(request -> 'parameters')),
@@ -72,13 +80,20 @@ as $$
     ('request_uri', 'request_uri_not_supported', 'request_uri is not supported', p ? 'request_uri'),
     ('registration', 'registration_not_supported', 'registration is not supported', p ? 'registration'),
     ('response_type_missing', 'invalid_request', 'response_type is missing', not p ? 'response_type'),
-    ('response_type', 'unsupported_response_type', 'response_type must be code', p ->> 'response_type' <> 'code'),
-    ('response_type_unregistered', 'unauthorized_client', 'the client is not registered for response_type code',
-      not 'code' = any (client.response_types)),
-    ('response_mode', 'invalid_request', 'response_mode must be query', p ->> 'response_mode' <> 'query'),
+    ('response_type', 'unsupported_response_type', 'response_type is not supported',
+      not exists (select from identity_store.response_types() t where t.response_type = p ->> 'response_type')),
+    ('response_type_unregistered', 'unauthorized_client', format('the client is not registered for response_type %s', p ->> 'response_type'),
+      not p ->> 'response_type' = any (client.response_types)),
+    ('response_mode', 'invalid_request', format('response_mode must be %s', array_to_string(identity_store.response_modes(), ', ')),
+      not p ->> 'response_mode' = any (identity_store.response_modes())),
+    -- Multiple Response Type Encoding Practices §3.0, §5: the query encoding MUST NOT be used for what carries tokens.
+    ('response_mode_query', 'invalid_request', 'response_mode query is not for response types with token or id_token',
+      p ->> 'response_mode' = 'query' and words && array['token', 'id_token']),
+    -- OpenID Connect Core §3.2.2.1 and §3.3.2.11: REQUIRED where an ID token comes from here.
+    ('nonce_missing', 'invalid_request', 'nonce is missing: it is required for an ID token', 'id_token' = any (words) and not p ? 'nonce'),
     -- RFC 9700 §2.1.1: public clients MUST use PKCE. RFC 7636 §4.3: without a method it would be plain, which shows the verifier.
     ('code_challenge_missing', 'invalid_request', 'code_challenge is missing: PKCE is required',
-      client.token_endpoint_auth_method = 'none' and not p ? 'code_challenge'),
+      client.token_endpoint_auth_method = 'none' and 'code' = any (words) and not p ? 'code_challenge'),
     ('code_challenge_method', 'invalid_request', 'code_challenge_method must be S256',
       p ? 'code_challenge' and p ->> 'code_challenge_method' is distinct from 'S256'),
     ('code_challenge_method_alone', 'invalid_request', 'code_challenge_method is given without code_challenge',
@@ -91,6 +106,10 @@ as $$
       not prompt <@ array['none', 'login', 'consent', 'select_account']),
     -- OpenID Connect Core §3.1.2.1: if this parameter contains none with any other value, an error is returned.
     ('prompt_none', 'invalid_request', 'prompt none cannot stand with another value', 'none' = any (prompt) and cardinality(prompt) > 1),
+    ('claims', 'invalid_request', 'claims must be a JSON object of the members userinfo and id_token', p -> 'claims' = 'false'),
+    -- OpenID Connect Core §5.5: with userinfo, response_type MUST result in an access token.
+    ('claims_userinfo', 'invalid_request', 'claims has a member userinfo, and response_type id_token gives no access token',
+      p -> 'claims' ? 'userinfo' and words = array['id_token']),
     ('max_age', 'invalid_request', 'max_age must be a number of seconds', p ->> 'max_age' !~ '^[0-9]{1,9}$'),
     ('id_token_hint', 'invalid_request', 'id_token_hint is not an ID token of this issuer', p ? 'id_token_hint' and hint is null)
   ) c (rule, error, description, failed)

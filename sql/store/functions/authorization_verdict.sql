@@ -4,9 +4,12 @@
 --   identity_store.authorization_verdict          authorization_continue, consent_page, consent_decide
 --   identity_store.authorization_person_checks    above
 
--- Reads only. verdict: error_page, refuse (redirect with error), sign_in, consent, allowed.
+-- Reads only. verdict: error_page, refuse (redirect with error), sign_in, select_account, consent, allowed.
 create or replace function identity_store.authorization_verdict(request jsonb, session identity_store.sessions)
-returns table (verdict text, rule text, error text, description text, client identity_store.clients, scope text[], resources text[])
+returns table (
+  verdict text, rule text, error text, description text, client identity_store.clients, scope text[], resources text[],
+  claims jsonb, asked text[]
+)
 language plpgsql stable parallel safe
 as $$
 #variable_conflict use_variable
@@ -28,6 +31,10 @@ begin
 
   scope := identity_store.scopes_at(identity_store.scopes_requested(
     coalesce(p ->> 'scope', identity_store.scopes_default(client.scope, resources)), client.scope), resources);
+  -- OpenID Connect Core §11: offline_access MUST be ignored unless a code is returned; nothing else gives a refresh token.
+  if not 'code' = any (string_to_array(p ->> 'response_type', ' ')) then
+    client.grant_types := array_remove(client.grant_types, 'refresh_token');
+  end if;
   if not 'refresh_token' = any (client.grant_types) then
     scope := array_remove(scope, 'offline_access');
   end if;
@@ -41,10 +48,20 @@ begin
     return next;
     return;
   end if;
+  if 'id_token' = any (string_to_array(p ->> 'response_type', ' ')) and not 'openid' = any (scope) then
+    -- OpenID Connect Core §3.1.2.1: without openid it is no OpenID request, and there is no ID token.
+    verdict := 'refuse';
+    rule := 'scope_openid';
+    error := 'invalid_scope';
+    description := 'scope must hold openid where response_type holds id_token';
+    return next;
+    return;
+  end if;
+  select a.claims, identity_store.consent_scope(client, a.asked) into claims, asked
+  from identity_store.claims_allowed(p -> 'claims', client, scope) a;
   select case when k.answer = 'refuse' or p ->> 'prompt' = 'none' then 'refuse' else k.answer end, k.rule, k.error, k.description
   into verdict, rule, error, description
-  from identity_store.authorization_person_checks(request, client, session, hint,
-    identity_store.consent_scope(client, scope), resources) k
+  from identity_store.authorization_person_checks(request, client, session, hint, asked, resources) k
   where k.failed limit 1;
   if found then return next; return; end if;
 
@@ -58,7 +75,7 @@ begin
 end
 $$;
 comment on function identity_store.authorization_verdict(jsonb, identity_store.sessions) is
-  'What to do about a pending authorization with this session: one row; scope and resources are what would be granted.';
+  'What to do about a pending authorization with this session: one row; scope, resources and claims are what would be granted, asked what the person allows with it (scopes).';
 revoke all on function identity_store.authorization_verdict(jsonb, identity_store.sessions) from public;
 
 create or replace function identity_store.authorization_person_checks(
@@ -73,16 +90,32 @@ as $$
     select request -> 'parameters' as p,
       string_to_array(coalesce(request -> 'parameters' ->> 'prompt', ''), ' ') as prompt,
       coalesce(session.auth_time >= to_timestamp((request ->> 'started_at')::double precision), false) as fresh,
-      coalesce((request -> 'parameters' ->> 'max_age')::integer, client.default_max_age) as max_age
+      coalesce((request -> 'parameters' ->> 'max_age')::integer, client.default_max_age) as max_age,
+      -- OpenID Connect Core §3.1.2.1, §5.5.1: who it has to be, by id_token_hint or by the claim sub. Nobody else gets an answer.
+      coalesce(hint ->> 'sub' <> session.user_id::text, false)
+        or coalesce(not request #> '{parameters,claims,id_token,sub,values}' ? session.user_id::text, false)
+        or coalesce(not request #> '{parameters,claims,userinfo,sub,values}' ? session.user_id::text, false) as somebody_else,
+      -- §5.5.1.1: an essential acr with values has to be one of them.
+      case when request #> '{parameters,claims,id_token,acr,essential}' = 'true'
+        then request #> '{parameters,claims,id_token,acr,values}' end as acr
   ) r, lateral (values
     ('signed_out', 'sign_in', 'login_required', 'the person is not signed in', session.id is null),
-    ('prompt_login', 'sign_in', 'login_required', 'the person has to sign in again',
-      not fresh and prompt && array['login', 'select_account']),
+    -- The chooser first: whoever is chosen may then have to prove it again.
+    ('select_account', 'select_account', 'account_selection_required', 'the person has to choose an account',
+      not fresh and 'select_account' = any (prompt) and request ->> 'selected' is distinct from session.user_id::text),
+    ('prompt_login', 'sign_in', 'login_required', 'the person has to sign in again', not fresh and 'login' = any (prompt)),
     ('max_age', 'sign_in', 'login_required', 'the sign-in is older than max_age',
       not fresh and session.auth_time <= statement_timestamp() - make_interval(secs => max_age)),
-    -- OpenID Connect Core §3.1.2.1: if another person is signed in than the hint names, they sign in, or login_required.
-    ('id_token_hint', 'sign_in', 'login_required', 'another person is signed in', not fresh and hint ->> 'sub' <> session.user_id::text),
-    ('id_token_hint_fresh', 'refuse', 'login_required', 'another person signed in', fresh and hint ->> 'sub' <> session.user_id::text),
+    ('somebody_else', 'sign_in', 'login_required', 'another person is signed in', not fresh and somebody_else),
+    ('somebody_else_fresh', 'refuse', 'login_required', 'another person signed in', fresh and somebody_else),
+    -- §5.5.1.1: if the requirement cannot be met, that is a failed authentication attempt. The code is of OpenID Connect Core
+    -- Error Code unmet_authentication_requirements 1.0.
+    ('acr_out_of_reach', 'refuse', 'unmet_authentication_requirements', 'no sign-in here reaches an acr that was asked for',
+      acr is not null and not acr ?| identity_store.acr_values()),
+    ('acr', 'sign_in', 'login_required', 'the sign-in does not reach the acr that was asked for',
+      not fresh and acr is not null and not acr ? coalesce(session.acr, '')),
+    ('acr_fresh', 'refuse', 'unmet_authentication_requirements', 'the sign-in does not reach the acr that was asked for',
+      acr is not null and not acr ? coalesce(session.acr, '')),
     ('prompt_consent', 'consent', 'consent_required', 'the person has to be asked', 'consent' = any (prompt)),
     -- RFC 8252 §8.6: no redirect without a page where another program may be listening.
     ('client_unassured', 'consent', 'consent_required', 'the person has to be asked',

@@ -11,8 +11,8 @@ as $$
     ('redirect_uris', 'redirect_uris', null::text[], '[]'::jsonb),
     ('post_logout_redirect_uris', 'redirect_uris', null, '[]'),
     ('token_endpoint_auth_method', 'choice', '{none,client_secret_basic,client_secret_post}', '"client_secret_basic"'),
-    ('grant_types', 'choices', '{authorization_code,refresh_token,client_credentials}', '["authorization_code"]'),
-    ('response_types', 'choices', '{code}', null),
+    ('grant_types', 'choices', '{authorization_code,implicit,refresh_token,client_credentials}', '["authorization_code"]'),
+    ('response_types', 'choices', (select array_agg(t.response_type) from identity_store.response_types() t), null),
     ('application_type', 'choice', '{web,native}', '"web"'),
     ('scope', 'scope', null, null),
     ('client_name', 'text', null, null),
@@ -63,6 +63,13 @@ begin
   select coalesce(jsonb_object_agg(e.key, e.value), '{}') into given
   from jsonb_each(metadata) e where e.value <> 'null';
 
+  -- RFC 6749 §3.1.1: the order of words in a response type does not matter.
+  if given @? 'strict $.response_types[*] ? (@.type() == "string")' then
+    given := jsonb_set(given, '{response_types}', (
+      select jsonb_agg(case jsonb_typeof(e) when 'string' then to_jsonb(identity_store.response_type(e #>> '{}')) else e end)
+      from jsonb_array_elements(given -> 'response_types') e));
+  end if;
+
   -- RFC 7591 §2.2: what people read may come in several languages, as client_name#fr.
   select e.key as member, identity_store.client_member_rule(m.kind, m.allowed) as rule into wrong
   from jsonb_each(given) e
@@ -77,6 +84,12 @@ begin
   select jsonb_object_agg(m.member, coalesce(given -> m.member, m.fallback))
       filter (where coalesce(given -> m.member, m.fallback) is not null)
   into registered from identity_store.client_members() m;
+  -- RFC 7591 §2.1: response_types and grant_types have to fit each other, so where one is left out it follows from the other.
+  if given ? 'response_types' and given -> 'response_types' <> '[]' and not given ? 'grant_types' then
+    registered := jsonb_set(registered, '{grant_types}', (
+      select jsonb_agg(distinct g) from identity_store.response_types() t, unnest(t.grant_types) g
+      where given -> 'response_types' ? t.response_type));
+  end if;
   registered := jsonb_build_object('response_types',
       case when registered -> 'grant_types' ? 'authorization_code' then '["code"]'::jsonb else '[]' end)
     || registered || jsonb_build_object('localized', (
@@ -149,11 +162,12 @@ as $$
   with r as (
     select registered ->> 'application_type' as application_type, registered -> 'grant_types' as grant_types,
       registered ->> 'token_endpoint_auth_method' = 'none' as public,
-      registered ->> 'id_token_signed_response_alg' as alg
+      registered ->> 'id_token_signed_response_alg' as alg,
+      registered -> 'response_types' @? 'strict $[*] ? (@ like_regex "token")' as front
   )
   select v.* from r, lateral (values
-    ('redirect_uris', 'are required for the grant type authorization_code',
-      grant_types ? 'authorization_code' and registered -> 'redirect_uris' = '[]'),
+    ('redirect_uris', 'are required for the grant types authorization_code and implicit',
+      grant_types ?| array['authorization_code', 'implicit'] and registered -> 'redirect_uris' = '[]'),
     -- OpenID Connect Registration §2; RFC 8252 §7, §8.4.
     ('redirect_uris', 'must be https, http on loopback or, for native clients, a scheme of reversed domain name; without fragment',
       exists (select from jsonb_array_elements_text(registered -> 'redirect_uris') u
@@ -161,9 +175,16 @@ as $$
     ('post_logout_redirect_uris', 'must be https, http on loopback or, for native clients, a scheme of reversed domain name; without fragment',
       exists (select from jsonb_array_elements_text(registered -> 'post_logout_redirect_uris') u
         where not identity_store.redirect_uri_fits(u, application_type))),
+    -- OpenID Connect Registration §2: web clients of the implicit flow MUST only register https URLs, and not localhost.
+    ('redirect_uris', 'must be https, and not on this machine, for response types with token or id_token of a web client',
+      application_type = 'web' and front and exists (select from jsonb_array_elements_text(registered -> 'redirect_uris') u
+        where u !~ '^https://' or u ~ '^https://(localhost|127\.0\.0\.1|\[::1\])([:/?]|$)')),
     -- RFC 7591 §2.1: response_types and grant_types have to fit each other.
-    ('response_types', 'must be ["code"] with the grant type authorization_code and [] without it',
-      (registered -> 'response_types' ? 'code') <> (grant_types ? 'authorization_code')),
+    ('response_types', 'must fit grant_types: code belongs to authorization_code, id_token and token belong to implicit',
+      exists (select from identity_store.response_types() t
+        where registered -> 'response_types' ? t.response_type and not r.grant_types ?& t.grant_types)
+      or grant_types ? 'authorization_code' and not registered -> 'response_types' @? 'strict $[*] ? (@ starts with "code")'
+      or grant_types ? 'implicit' and registered -> 'response_types' = '[]'),
     ('grant_types', 'refresh_token needs authorization_code, which gives the first one',
       grant_types ? 'refresh_token' and not grant_types ? 'authorization_code'),
     -- RFC 6749 §4.4: client credentials MUST only be used by confidential clients.
@@ -173,7 +194,7 @@ as $$
     ('refresh_token_idle_lifetime', 'cannot be longer than refresh_token_lifetime',
       (registered ->> 'refresh_token_idle_lifetime')::integer > (registered ->> 'refresh_token_lifetime')::integer),
     ('id_token_signed_response_alg', format('there is no signing key for %s: select identity.create_signing_key(%L)', alg, alg),
-      grant_types ? 'authorization_code' and not exists (
+      grant_types ?| array['authorization_code', 'implicit'] and not exists (
         select from identity.signing_keys k where k.algorithm = alg and k.state in ('current', 'next')))
   ) v (member, rule, broken)
 $$;

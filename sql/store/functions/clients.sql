@@ -53,9 +53,9 @@ begin
     raise exception using errcode = 'ID005', message = 'client_id: cannot be changed';
   end if;
   -- RFC 7396: a member replaces its namesake, null removes it, which brings back its default. response_types follow
-  -- from grant_types and need not be repeated with them.
+  -- from grant_types and need not be repeated where these change.
   registered := jsonb_populate_record(null::identity_store.clients, identity_store.client_metadata(
-    identity_store.client_document(present) - 'response_types' || metadata));
+    identity_store.client_document(present) - case when metadata ? 'grant_types' then 'response_types' else '' end || metadata));
   update identity_store.clients c set (
     redirect_uris, post_logout_redirect_uris, token_endpoint_auth_method, grant_types, response_types, application_type,
     scope, client_name, client_uri, logo_uri, policy_uri, tos_uri, contacts, localized, jwks_uri, jwks, software_id,

@@ -1,6 +1,6 @@
 -- Grants and their authorization codes (RFC 6749 §4.1.2, §10.5; README, decision 9).
 --
---   identity_store.grant_issue          authorization: a grant and its code, when the person has allowed it
+--   identity_store.grant_issue, code_issue    authorization_response: a grant and its code, when the person has allowed it
 --   identity_store.grant_end            replay, revocation, withdrawal
 --   identity_store.application_withdraw account page: all a person gave an application
 --   identity_store.session_families_end, user_grants_end    end of a session; change of password, disabling
@@ -15,36 +15,51 @@
 -- nothing after it locks a client, a user or another session; everybody else begins with session_read and ends with it.
 
 create or replace function identity_store.grant_issue(
-  request jsonb, client identity_store.clients, session identity_store.sessions, scope text[], resources text[]
+  request jsonb, client identity_store.clients, session identity_store.sessions, scope text[], resources text[], claims jsonb
 )
+returns identity_store.grants
+language plpgsql volatile parallel unsafe
+as $$
+declare
+  granted identity_store.grants;
+begin
+  insert into identity_store.grants
+    (id, user_id, client_id, session_id, scope, resources, session_bound, auth_time, acr, amr, claims, created_at)
+  values (identity.uuid_v7(), session.user_id, client.id, session.id, grant_issue.scope, grant_issue.resources,
+    -- OpenID Connect Core §11: without offline_access, access ends when the person is not there. Plain OAuth knows no presence.
+    'openid' = any (grant_issue.scope) and not 'offline_access' = any (grant_issue.scope),
+    session.auth_time, session.acr, session.amr, grant_issue.claims, now())
+  returning * into granted;
+  perform identity_store.audit('authorization_granted', session.user_id, client.id, session.id,
+    jsonb_build_object('grant_id', granted.id, 'response_type', request -> 'parameters' -> 'response_type',
+      'scope', array_to_string(grant_issue.scope, ' '), 'resources', grant_issue.resources));
+  return granted;
+end
+$$;
+comment on function identity_store.grant_issue(jsonb, identity_store.clients, identity_store.sessions, text[], text[], jsonb) is
+  'Writes the grant, what code and tokens stand on, and returns it.';
+revoke all on function identity_store.grant_issue(jsonb, identity_store.clients, identity_store.sessions, text[], text[], jsonb) from public;
+
+create or replace function identity_store.code_issue(request jsonb, client identity_store.clients, granted identity_store.grants)
 returns text
 language plpgsql volatile parallel unsafe
 as $$
 declare
   p jsonb := request -> 'parameters';
-  new_grant uuid := identity.uuid_v7();
   new_code uuid := identity.uuid_v7();
   minted record;
 begin
-  insert into identity_store.grants
-    (id, user_id, client_id, session_id, scope, resources, session_bound, auth_time, acr, amr, created_at)
-  values (new_grant, session.user_id, client.id, session.id, grant_issue.scope, grant_issue.resources,
-    -- OpenID Connect Core §11: without offline_access, access ends when the person is not there. Plain OAuth knows no presence.
-    'openid' = any (grant_issue.scope) and not 'offline_access' = any (grant_issue.scope),
-    session.auth_time, session.acr, session.amr, now());
   select m.token, m.hash into minted from identity.opaque_mint('code', new_code) m;
   insert into identity_store.authorization_codes
     (id, grant_id, client_id, code_hash, redirect_uri, redirect_uri_given, code_challenge, nonce, expires_at)
-  values (new_code, new_grant, client.id, minted.hash, coalesce(p ->> 'redirect_uri', client.redirect_uris[1]),
+  values (new_code, granted.id, client.id, minted.hash, coalesce(p ->> 'redirect_uri', client.redirect_uris[1]),
     p ? 'redirect_uri', p ->> 'code_challenge', p ->> 'nonce', now() + interval '60 seconds');
-  perform identity_store.audit('authorization_granted', session.user_id, client.id, session.id,
-    jsonb_build_object('grant_id', new_grant, 'scope', array_to_string(grant_issue.scope, ' '), 'resources', grant_issue.resources));
   return minted.token;
 end
 $$;
-comment on function identity_store.grant_issue(jsonb, identity_store.clients, identity_store.sessions, text[], text[]) is
-  'Writes the grant and its code, good for 60 s and once, and returns the code.';
-revoke all on function identity_store.grant_issue(jsonb, identity_store.clients, identity_store.sessions, text[], text[]) from public;
+comment on function identity_store.code_issue(jsonb, identity_store.clients, identity_store.grants) is
+  'Writes the code of a grant, good for 60 s and once, and returns it.';
+revoke all on function identity_store.code_issue(jsonb, identity_store.clients, identity_store.grants) from public;
 
 -- No access token lives longer than a day (clients.access_token_lifetime).
 create or replace function identity_store.grant_end(grant_id uuid, reason text)

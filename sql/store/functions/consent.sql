@@ -23,8 +23,8 @@ begin
   select * into v from identity_store.authorization_verdict(request, session);
   if v.verdict in ('error_page', 'refuse') then
     return query select 'error_page', v.rule, r.answer from identity_store.refuse(v.error, v.description) r;
-  elsif v.verdict = 'sign_in' then
-    return query select 'sign_in', v.rule, json_build_object('resume', identity_store.resume_seal(request));
+  elsif v.verdict in ('sign_in', 'select_account') then
+    return query select v.verdict, v.rule, json_build_object('resume', identity_store.resume_seal(request));
   else
     return query select 'page', null::text, json_build_object(
       'resume', bound,
@@ -33,7 +33,7 @@ begin
       'redirect_host', (select coalesce(substring(uri from '^https?://(\[[^]]*\]|[^/?:]+)'), substring(uri from '^[^:]+'))
         from coalesce(request -> 'parameters' ->> 'redirect_uri', (v.client).redirect_uris[1]) as uri),
       'scopes', (select coalesce(json_agg(json_build_object('name', s.name, 'description', s.description) order by w.position), '[]')
-        from unnest(identity_store.consent_scope(v.client, v.scope)) with ordinality as w (name, position) join identity_store.scopes s on s.name = w.name),
+        from unnest(v.asked) with ordinality as w (name, position) join identity_store.scopes s on s.name = w.name),
       'resources', (select coalesce(json_agg(json_build_object('identifier', r.identifier, 'name', r.name) order by r.name), '[]')
         from identity_store.resources r where r.identifier = any (v.resources)),
       'user', (select json_build_object('name', coalesce(u.claims ->> 'name', u.username), 'username', u.username)
@@ -43,7 +43,7 @@ end
 $$;
 comment on function identity.consent_page(text, text, text) is
   'What the consent page shows. Evidence: resume, bound to the browser cookie, and the session cookie. '
-  'Outcomes: page {resume (for the form), client, redirect_host, scopes, resources, user}; sign_in {resume}; error_page {error, error_description}.';
+  'Outcomes: page {resume (for the form), client, redirect_host, scopes, resources, user}; sign_in {resume}; select_account {resume}; error_page {error, error_description}.';
 revoke all on function identity.consent_page(text, text, text) from public;
 grant execute on function identity.consent_page(text, text, text) to identity_gateway;
 
@@ -61,7 +61,7 @@ begin
     return query select * from identity_store.resume_refuse();
     return;
   end if;
-  session := identity_store.session_find(consent_decide.session_cookie);
+  session := identity_store.authorization_session(consent_decide.session_cookie, request);
   select * into v from identity_store.authorization_verdict(request, session);
   if v.verdict not in ('consent', 'allowed') then
     return query select * from identity_store.authorization_continue(request, session, consent_decide.browser_cookie);
@@ -69,15 +69,15 @@ begin
     return query select * from identity_store.authorization_redirect(request, v.client, 'denied',
       json_build_object('error', 'access_denied', 'error_description', 'the person did not allow it'));
   else
-    perform identity_store.consent_remember(session, v.client, identity_store.consent_scope(v.client, v.scope), v.resources);
+    perform identity_store.consent_remember(session, v.client, v.asked, v.resources);
     return query select * from identity_store.authorization_redirect(request, v.client, null,
-      json_build_object('code', identity_store.grant_issue(request, v.client, session, v.scope, v.resources)));
+      identity_store.authorization_issue(request, v.client, session, v.scope, v.resources, v.claims));
   end if;
 end
 $$;
 comment on function identity.consent_decide(text, text, text, text) is
   'The person''s answer: allow, or anything else for no. Evidence: resume, bound to the browser cookie, and the session cookie. '
-  'Outcomes: redirect {redirect_uri, response_mode, parameters} with code or access_denied; sign_in {resume}; error_page {error, error_description}.';
+  'Outcomes: redirect {redirect_uri, response_mode, parameters} with what the response type asks for or access_denied; sign_in {resume}; error_page {error, error_description}.';
 revoke all on function identity.consent_decide(text, text, text, text) from public;
 grant execute on function identity.consent_decide(text, text, text, text) to identity_gateway;
 

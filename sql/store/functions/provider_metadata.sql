@@ -11,17 +11,19 @@ as $$
     'scopes_supported', (select json_agg(s.name order by s.created_at, s.name) from identity_store.scopes s),
     'claims_supported', (
       select json_agg(distinct c) from (
-        select unnest(array['iss', 'sub', 'aud', 'exp', 'iat', 'auth_time', 'nonce', 'amr', 'at_hash', 'sid'])
+        select unnest(array['iss', 'sub', 'aud', 'exp', 'iat', 'auth_time', 'nonce', 'acr', 'amr', 'at_hash', 'c_hash', 's_hash', 'sid'])
         union select unnest(s.claims) from identity_store.scopes s
       ) as names (c)),
     'id_token_signing_alg_values_supported', (
       select json_agg(distinct k.algorithm) from identity.signing_keys k where k.state = 'current'),
-    -- fragment, form_post and jwt: not yet.
-    'response_modes_supported', json_build_array('query'),
+    'response_types_supported', (select json_agg(t.response_type) from identity_store.response_types() t),
+    'response_modes_supported', identity_store.response_modes(),
+    'claims_parameter_supported', true,
+    'acr_values_supported', identity_store.acr_values(),
     'build', identity.build(),
     'store_version', (select s.version from identity_store.store s)))
 $$;
 comment on function identity.provider_metadata() is
-  'Outcome ok {issuer, scopes_supported, claims_supported, id_token_signing_alg_values_supported, response_modes_supported, build, store_version}, always; issuer is absent before identity.configure, id_token_signing_alg_values_supported without a signing key. Raises nothing.';
+  'Outcome ok {issuer, scopes_supported, claims_supported, id_token_signing_alg_values_supported, response_types_supported, response_modes_supported, claims_parameter_supported, acr_values_supported, build, store_version}, always; issuer is absent before identity.configure, id_token_signing_alg_values_supported without a signing key. Raises nothing.';
 revoke all on function identity.provider_metadata() from public;
 grant execute on function identity.provider_metadata() to identity_gateway;

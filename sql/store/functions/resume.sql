@@ -7,7 +7,8 @@
 --   identity_store.resume_refuse   the same and logout_confirm: what they answer when it cannot be opened
 --   identity_store.browser_hash    what binds it to the browser
 --
--- State: {"browser": hash of the browser cookie, "parameters": {name: value, "resource": [value, …]}, "started_at": seconds}.
+-- State: {"browser": hash of the browser cookie, "parameters": {name: value, "resource": [value, …]}, "started_at": seconds,
+-- "selected": who was chosen in the account chooser}.
 -- It holds the request only, never who has proved what: a proof makes a row (a session, a consent).
 
 create or replace function identity_store.resume_seal(request jsonb)

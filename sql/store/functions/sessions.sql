@@ -67,9 +67,9 @@ declare
   cookie record;
 begin
   select m.token, m.hash into cookie from identity.opaque_mint('ids', new_id) m;
-  insert into identity_store.sessions (id, user_id, secret_hash, auth_time, amr, source, user_agent, expires_at)
-  values (new_id, session_start.user_id, cookie.hash, now(), session_start.amr, left(session_start.source, 100),
-    left(session_start.user_agent, 300), now() + identity_store.session_lifetime());
+  insert into identity_store.sessions (id, user_id, secret_hash, auth_time, acr, amr, source, user_agent, expires_at)
+  values (new_id, session_start.user_id, cookie.hash, now(), identity_store.acr_reached(session_start.amr), session_start.amr,
+    left(session_start.source, 100), left(session_start.user_agent, 300), now() + identity_store.session_lifetime());
   return cookie.token;
 end
 $$;
@@ -90,7 +90,8 @@ declare
 begin
   select m.token, m.hash into cookie from identity.opaque_mint('ids', session.id) m;
   update identity_store.sessions s
-  set secret_hash = cookie.hash, auth_time = now(), last_seen_at = now(), amr = session_renew.amr,
+  set secret_hash = cookie.hash, auth_time = now(), last_seen_at = now(),
+    acr = identity_store.acr_reached(session_renew.amr), amr = session_renew.amr,
     source = left(session_renew.source, 100), user_agent = left(session_renew.user_agent, 300)
   where s.id = session.id and s.secret_hash = session.secret_hash and s.ended_at is null;
   return case when found then cookie.token end;

@@ -1,12 +1,12 @@
 -- What a token answer holds, whichever grant it comes from (RFC 6749 §5.1; RFC 9068 §2.2; OpenID Connect Core 1.0 §2, §3.1.3.3).
 --
---   identity_store.tokens_answer    token_authorization_code, token_refresh_token: tokens of a person
+--   identity_store.tokens_answer    token_authorization_code, token_refresh_token, authorization_response: tokens of a person
 --   identity_store.token_audience   the same, and token_client_credentials
 --   identity_store.token_target     what the token request's `resource` narrows the grant to
 
 create or replace function identity_store.tokens_answer(
   client identity_store.clients, granted identity_store.grants, scope text[], resources text[],
-  session_alive boolean, nonce text, refresh_token text
+  session_alive boolean, nonce text, refresh_token text, front jsonb default null
 )
 returns json
 language plpgsql volatile parallel unsafe
@@ -26,6 +26,19 @@ begin
     id_claims := json_build_object(
       'sub', granted.user_id, 'aud', client.id, 'nonce', nonce, 'auth_time', auth_time, 'acr', granted.acr,
       'amr', granted.amr, 'sid', granted.session_id);
+    if granted.claims ? 'id_token' then
+      id_claims := (identity_store.claims_answer(granted.user_id, granted.claims -> 'id_token') || id_claims::jsonb)::json;
+    end if;
+  end if;
+  if front is not null then
+    -- OpenID Connect Core §5.4: without any access token the claims that scopes stand for are in the ID token.
+    id_claims := case when front -> 'words' ? 'id_token' then
+      (case when front -> 'words' = '["id_token"]' then identity_store.user_claims(granted.user_id, scope) else '{}' end
+        || id_claims::jsonb || (front -> 'claims'))::json end;
+    if not front -> 'words' ? 'token' then
+      return json_build_object(
+        'id_token', identity.mint_id_token(id_claims, client.id_token_lifetime, client.id_token_signed_response_alg));
+    end if;
   end if;
   return identity.token_response(
     -- RFC 9068 §2.2
@@ -33,14 +46,17 @@ begin
       'sub', granted.user_id, 'client_id', client.id,
       'aud', case when cardinality(resources) > 0 then identity_store.token_audience(scope, resources) end,
       'grant_id', granted.id, 'sid', case when session_alive then granted.session_id end, 'scope', nullif(scopes, ''),
-      'auth_time', auth_time, 'acr', granted.acr, 'amr', granted.amr, 'roles', roles),
+      'auth_time', auth_time, 'acr', granted.acr, 'amr', granted.amr, 'roles', roles,
+      -- Tells userinfo to look at the grant, which nobody else has to.
+      'userinfo_claims', case when granted.claims ? 'userinfo' then true end),
     client.access_token_lifetime, id_claims, client.id_token_lifetime, client.id_token_signed_response_alg, refresh_token, scopes);
 end
 $$;
-comment on function identity_store.tokens_answer(identity_store.clients, identity_store.grants, text[], text[], boolean, text, text) is
+comment on function identity_store.tokens_answer(identity_store.clients, identity_store.grants, text[], text[], boolean, text, text, jsonb) is
   'The body of a successful token answer for a grant of a person. scope, resources: of this answer, at most those of the grant; '
-  'session_alive: the access token names the session only while it lives, because its end refuses every token that does.';
-revoke all on function identity_store.tokens_answer(identity_store.clients, identity_store.grants, text[], text[], boolean, text, text) from public;
+  'session_alive: the access token names the session only while it lives, because its end refuses every token that does; '
+  'front: NULL at the token endpoint, at the authorization endpoint {"words": those of its response type, "claims": c_hash and s_hash}, and the answer has no more than these words ask for.';
+revoke all on function identity_store.tokens_answer(identity_store.clients, identity_store.grants, text[], text[], boolean, text, text, jsonb) from public;
 
 -- Without resources a token is for the issuer: mint_access_token adds that. Userinfo is the issuer's own resource, so an OpenID
 -- token is for the issuer too.

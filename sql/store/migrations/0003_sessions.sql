@@ -30,7 +30,7 @@ comment on column identity_store.sessions.id is 'UUIDv7: sorts by time. In the c
 comment on column identity_store.sessions.user_id is 'Who is signed in.';
 comment on column identity_store.sessions.secret_hash is 'SHA-256 of the secret in the cookie.';
 comment on column identity_store.sessions.auth_time is 'When the person last proved who they are (OpenID Connect Core §2, auth_time).';
-comment on column identity_store.sessions.acr is 'Authentication context class reached; NULL: none claimed.';
+comment on column identity_store.sessions.acr is 'Authentication context class reached, of identity_store.acr_values(); NULL: none claimed.';
 comment on column identity_store.sessions.amr is 'How: RFC 8176 names, such as pwd.';
 comment on column identity_store.sessions.source is 'Address of the browser at sign-in, as the gateway saw it.';
 comment on column identity_store.sessions.user_agent is 'User-Agent at sign-in, shown to the person; first 300 characters.';

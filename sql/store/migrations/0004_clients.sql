@@ -10,8 +10,9 @@ create table identity_store.clients (
   token_endpoint_auth_method text not null
     check (token_endpoint_auth_method in ('none', 'client_secret_basic', 'client_secret_post')),
   grant_types text[] not null
-    check (grant_types <@ array['authorization_code', 'refresh_token', 'client_credentials']),
-  response_types text[] not null check (response_types <@ array['code']),
+    check (grant_types <@ array['authorization_code', 'implicit', 'refresh_token', 'client_credentials']),
+  response_types text[] not null check (response_types <@ array[
+    'code', 'id_token', 'id_token token', 'code id_token', 'code token', 'code id_token token']),
   application_type text not null check (application_type in ('web', 'native')),
   scope text,
   client_name text,
@@ -60,7 +61,7 @@ comment on column identity_store.clients.token_endpoint_auth_method is
   'Acted on: how the client proves itself (RFC 7591 §2); none: a public client, without a secret.';
 comment on column identity_store.clients.grant_types is 'Acted on: the grants it may use (RFC 7591 §2).';
 comment on column identity_store.clients.response_types is
-  'Acted on: [code] with the grant type authorization_code, empty without it (RFC 7591 §2.1).';
+  'Acted on: what it may ask /authorize for, words in alphabetical order (RFC 7591 §2.1); code unless it asked for others, empty without authorization_code and implicit.';
 comment on column identity_store.clients.application_type is
   'Acted on: native allows redirect URIs with a scheme of its own and any port on loopback (OpenID Connect Registration 1.0 §2, RFC 8252 §7).';
 comment on column identity_store.clients.scope is
@@ -88,11 +89,11 @@ comment on column identity_store.clients.id_token_signed_response_alg is
 comment on column identity_store.clients.default_max_age is
   'Acted on: seconds after which a sign-in is too old, where the request has no max_age (OpenID Connect Registration 1.0 §2); NULL: never too old.';
 comment on column identity_store.clients.require_auth_time is
-  'Stored and echoed only: auth_time is in every ID token anyway (OpenID Connect Registration 1.0 §2); NULL: not said.';
+  'Met without a look at it: auth_time is in every ID token (OpenID Connect Registration 1.0 §2); NULL: not said.';
 comment on column identity_store.clients.default_acr_values is
-  'Stored and echoed only: there is one way to sign in (OpenID Connect Registration 1.0 §2); NULL: not said.';
+  'Stored and echoed only: wishes, where there is one way to sign in (OpenID Connect Registration 1.0 §2); NULL: not said.';
 comment on column identity_store.clients.initiate_login_uri is
-  'Stored and echoed only: where others may start a sign-in at the client (OpenID Connect Core §4); NULL: nowhere.';
+  'Shown on the account page: where others may start a sign-in at the client (OpenID Connect Core §4); NULL: nowhere.';
 comment on column identity_store.clients.first_party is 'True: the person is not asked for consent, except where security demands a page.';
 comment on column identity_store.clients.introspect_any is 'True: may introspect every access token, not only its own.';
 comment on column identity_store.clients.refresh_token is

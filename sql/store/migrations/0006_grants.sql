@@ -14,6 +14,7 @@ create table identity_store.grants (
   auth_time timestamptz not null,
   acr text,
   amr text[],
+  claims jsonb check (octet_length(claims::text) <= 8192),
   created_at timestamptz not null,
   ended_at timestamptz,
   end_reason text,
@@ -36,6 +37,8 @@ comment on column identity_store.grants.auth_time is
   'When the person had last proved who they are: the claim auth_time (OpenID Connect Core §2).';
 comment on column identity_store.grants.acr is 'Authentication context class of that proof, the claim acr; NULL: none claimed.';
 comment on column identity_store.grants.amr is 'How it was proved, RFC 8176 names, the claim amr; NULL: not known.';
+comment on column identity_store.grants.claims is
+  'Claims that the request named one by one and the person allowed (OpenID Connect Core §5.5): {"userinfo": {"name": null or [value, …]}, "id_token": {…}}; NULL: none.';
 comment on column identity_store.grants.created_at is 'When it was given.';
 comment on column identity_store.grants.ended_at is 'When it ended; NULL: not ended, though its code and refresh family may have expired.';
 comment on column identity_store.grants.end_reason is

@@ -25,6 +25,9 @@ pub struct Client {
     /// Its terms of service.
     #[serde(default, deserialize_with = "link")]
     pub tos_uri: Option<WebLink>,
+    /// Where others may begin a sign-in at it; on the account page only.
+    #[serde(default, deserialize_with = "link")]
+    initiate_login_uri: Option<WebLink>,
 }
 
 impl Client {
@@ -44,6 +47,13 @@ impl Client {
             .chars()
             .find(|character| character.is_alphanumeric())
             .map_or_else(|| "·".to_owned(), |character| character.to_uppercase().collect())
+    }
+
+    /// The address that opens it with a sign-in here (OpenID Connect Core §4: `iss` is REQUIRED).
+    pub fn open(&self, issuer: &str) -> Option<String> {
+        let mut address = self.initiate_login_uri.clone()?.0;
+        address.query_pairs_mut().append_pair("iss", issuer);
+        Some(address.into())
     }
 
     /// Whether there is anything to read about it.

@@ -1,0 +1,79 @@
+-- What the authorization endpoint gives a client: code, access token, ID token, or an error (RFC 6749 §4.1.2, §4.2.2; OAuth 2.0
+-- Multiple Response Type Encoding Practices; OpenID Connect Core 1.0 §3.2.2.5, §3.3.2.5; RFC 9207).
+--
+--   identity_store.authorization_session     authorization, consent: who is signed in, held where tokens are about to be given
+--   identity_store.authorization_issue       the same: what the words of the response type stand for
+--   identity_store.authorization_redirect    the same: that, or an error, on its way to the client
+
+create or replace function identity_store.authorization_session(session_cookie text, request jsonb)
+returns identity_store.sessions
+language plpgsql volatile parallel unsafe
+as $$
+declare
+  session identity_store.sessions;
+begin
+  -- A code is looked at again when it is redeemed; a token that leaves here is not. So whoever disables the person or ends the
+  -- session came first and is seen here, or waits for us (codes.sql, lock order).
+  if string_to_array(request -> 'parameters' ->> 'response_type', ' ') && array['token', 'id_token'] then
+    session := identity_store.session_read(authorization_session.session_cookie);
+    perform from identity_store.users u where u.id = session.user_id for no key update;
+    perform from identity_store.sessions s where s.id = session.id for no key update;
+  end if;
+  return identity_store.session_find(authorization_session.session_cookie);
+end
+$$;
+comment on function identity_store.authorization_session(text, jsonb) is
+  'The live session of a cookie as session_find. Where the request asks for tokens, person and session are locked before, so that neither ends while the tokens are made.';
+revoke all on function identity_store.authorization_session(text, jsonb) from public;
+
+create or replace function identity_store.authorization_issue(
+  request jsonb, client identity_store.clients, session identity_store.sessions, scope text[], resources text[], claims jsonb
+)
+returns json
+language plpgsql volatile parallel unsafe
+as $$
+declare
+  p jsonb := request -> 'parameters';
+  words text[] := string_to_array(p ->> 'response_type', ' ');
+  granted identity_store.grants := identity_store.grant_issue(request, client, session, scope, resources, claims);
+  code text := case when 'code' = any (words) then identity_store.code_issue(request, client, granted) end;
+  alg text := client.id_token_signed_response_alg;
+  answer json;
+begin
+  if words = array['code'] then
+    return json_build_object('code', code);
+  end if;
+  -- What has left is in use: its grant must be there after a crash, to be ended by whoever ends it.
+  perform set_config('synchronous_commit', 'on', true);
+  answer := identity_store.tokens_answer(client, granted, identity_store.scopes_at(scope, resources), resources, true,
+    p ->> 'nonce', null, jsonb_build_object('words', words, 'claims', jsonb_build_object(
+      -- OpenID Connect Core §3.3.2.11; s_hash is of FAPI 1.0 Advanced §5.1: an answer put together from two is noticed.
+      'c_hash', identity.half_hash(code, alg),
+      's_hash', identity.half_hash(p ->> 'state', alg))));
+  return json_build_object('code', code, 'access_token', answer ->> 'access_token', 'token_type', answer ->> 'token_type',
+    'expires_in', answer ->> 'expires_in', 'id_token', answer ->> 'id_token',
+    -- RFC 6749 §4.2.2: scope belongs to the access token.
+    'scope', case when 'token' = any (words) then answer ->> 'scope' end);
+end
+$$;
+comment on function identity_store.authorization_issue(jsonb, identity_store.clients, identity_store.sessions, text[], text[], jsonb) is
+  'Writes the grant and gives what the response type asks for: code, access_token with token_type, expires_in and scope, id_token; what it does not ask for is null. Values are text, as they travel.';
+revoke all on function identity_store.authorization_issue(jsonb, identity_store.clients, identity_store.sessions, text[], text[], jsonb) from public;
+
+create or replace function identity_store.authorization_redirect(
+  request jsonb, client identity_store.clients, detail text, members json
+)
+returns table (outcome text, detail text, answer json)
+language sql stable parallel safe
+as $$
+  select 'redirect', authorization_redirect.detail, json_build_object(
+    'redirect_uri', coalesce(request -> 'parameters' ->> 'redirect_uri', client.redirect_uris[1]),
+    'response_mode', identity_store.response_mode(request -> 'parameters'),
+    'parameters', jsonb_strip_nulls(members::jsonb || jsonb_build_object(
+      'state', request -> 'parameters' ->> 'state',
+      -- RFC 9207 §2: the iss parameter is in every authorization response, errors included.
+      'iss', identity.configured_issuer())))
+$$;
+comment on function identity_store.authorization_redirect(jsonb, identity_store.clients, text, json) is
+  'The way back to the client with these members (null ones left out), state and iss, by the response mode of the request.';
+revoke all on function identity_store.authorization_redirect(jsonb, identity_store.clients, text, json) from public;
