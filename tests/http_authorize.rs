@@ -133,3 +133,27 @@ async fn prompts_are_obeyed() {
     let page = site.flow().in_browser(browser).with("prompt", "none").open().await;
     assert!(page.location_parameter("code").is_some());
 }
+
+#[tokio::test]
+async fn the_sign_in_form_survives_the_back_button_and_a_reload() {
+    let site = Site::new().await;
+    let flow = site.flow();
+    let form = flow.open().await;
+    let consent = flow.browser.sign_in(&form, &site.alice.username, &site.alice.password).await;
+    let mut answers = vec![flow.browser.press(&consent, "allow", &[]).await];
+    // Back on the consent page, and further back on the sign-in page; then reloading what that led to.
+    answers.push(flow.browser.press(&consent, "allow", &[]).await);
+    for _ in 0..2 {
+        answers.push(flow.browser.sign_in(&form, &site.alice.username, &site.alice.password).await);
+    }
+    for page in answers {
+        let page = if page.has("allow") { flow.browser.press(&page, "allow", &[]).await } else { page };
+        let code = page.location_parameter("code").unwrap_or_else(|| panic!("{} {}", page.status, page.body));
+        assert_eq!(flow.redeem(&code).await.status, 200);
+    }
+    // A wrong password in between changes nothing.
+    let wrong = flow.browser.sign_in(&form, &site.alice.username, "wrong").await;
+    assert_eq!(wrong.status, 422);
+    let page = flow.browser.sign_in(&wrong, &site.alice.username, &site.alice.password).await;
+    assert!(page.location_parameter("code").is_some());
+}

@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::process::Command;
 
 use crate::support::{
-    Client, Database, Gateway, User, checkout, client, public_client, service_client, user, web_client,
+    Client, Database, Gateway, User, checkout, client, free_port, public_client, service_client, user, web_client,
 };
 
 #[tokio::test]
@@ -15,6 +15,14 @@ async fn openid_client_of_npm() {
     let world = World::new().await;
     let mut node = Command::new("node");
     node.args(["--test", "--test-reporter=spec", "openid-client.mjs"]);
+    world.run(node).await;
+}
+
+#[tokio::test]
+async fn form_post_in_chromium() {
+    let world = World::new().await;
+    let mut node = Command::new("node");
+    node.args(["--test", "--test-reporter=spec", "form_post.mjs"]);
     world.run(node).await;
 }
 
@@ -35,6 +43,8 @@ struct World {
     public: Client,
     service: Client,
     hybrid: Client,
+    form: Client,
+    form_port: u16,
 }
 
 impl World {
@@ -48,7 +58,12 @@ impl World {
             "redirect_uris": ["https://notes.example/callback"],
             "scope": "openid profile email address phone offline_access"
         });
+        let form_port = free_port();
+        let redirect_uri = format!("http://127.0.0.1:{form_port}/callback");
+        let form = client(&db, json!({"client_name": "A client of forms", "redirect_uris": [redirect_uri]})).await;
         World {
+            form,
+            form_port,
             gateway,
             alice: user(&db, "alice").await,
             web: web_client(&db).await,
@@ -72,6 +87,8 @@ impl World {
             .env("POST_SECRET", self.post.secret.as_ref().unwrap())
             .env("PUBLIC_ID", &self.public.id)
             .env("PUBLIC_REDIRECT", self.public.redirect_uri())
+            .env("FORM_ID", &self.form.id)
+            .env("FORM_PORT", self.form_port.to_string())
             .env("HYBRID_ID", &self.hybrid.id)
             .env("HYBRID_SECRET", self.hybrid.secret.as_ref().unwrap())
             .env("SERVICE_ID", &self.service.id)

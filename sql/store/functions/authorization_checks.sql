@@ -9,20 +9,27 @@
 
 create or replace function identity_store.authorization_received(parameters json)
 returns jsonb
-language sql immutable parallel unsafe
+language plpgsql immutable parallel unsafe
 as $$
-  -- Parameters that change nothing do not travel: display, claims_locales, and acr_values, which are wishes (OpenID Connect
-  -- Core §3.1.2.1: requested as a Voluntary Claim) where there is one way to sign in.
-  select jsonb_build_object('parameters', r.given - array['display', 'claims_locales', 'acr_values']
-      || case when r.given ? 'claims'
-        then jsonb_build_object('claims', coalesce(identity_store.claims_parameter(r.given ->> 'claims'), 'false')) else '{}' end
-      || case when r.given ? 'response_type'
-        then jsonb_build_object('response_type', identity_store.response_type(r.given ->> 'response_type')) else '{}' end,
-    'repeated', r.repeated)
+declare
+  p jsonb;
+  names text[];
+begin
+  select r.given, r.repeated into p, names
   from identity_store.parameters_read(authorization_received.parameters, array[
     'client_id', 'redirect_uri', 'response_type', 'response_mode', 'scope', 'state', 'nonce', 'code_challenge',
     'code_challenge_method', 'resource', 'prompt', 'max_age', 'id_token_hint', 'login_hint', 'ui_locales', 'request',
-    'request_uri', 'registration', 'display', 'claims', 'claims_locales', 'acr_values']) r
+    'request_uri', 'registration', 'display', 'claims', 'claims_locales', 'acr_values']) r;
+  if p ? 'response_type' then
+    p := jsonb_set(p, '{response_type}', to_jsonb(identity_store.response_type(p ->> 'response_type')));
+  end if;
+  if p ? 'claims' then
+    p := jsonb_set(p, '{claims}', coalesce(identity_store.claims_parameter(p ->> 'claims'), 'false'));
+  end if;
+  -- Parameters that change nothing do not travel: display, claims_locales, and acr_values, which are wishes (OpenID Connect
+  -- Core §3.1.2.1: requested as a Voluntary Claim) where there is one way to sign in.
+  return jsonb_build_object('parameters', p - array['display', 'claims_locales', 'acr_values'], 'repeated', names);
+end
 $$;
 comment on function identity_store.authorization_received(json) is
   'The request inside {"name": ["value", …]}: {"parameters": those we know with a value, response_type and claims in our spelling (claims false: malformed), "repeated": names given more than once, or null}. Raises ID005 when it is no such object.';
@@ -49,14 +56,16 @@ revoke all on function identity_store.authorization_client_checks(jsonb, jsonb, 
 
 create or replace function identity_store.redirect_uri_registered(redirect_uri text, client identity_store.clients)
 returns boolean
-language sql immutable parallel safe
+language plpgsql immutable parallel safe
 as $$
+begin
   -- RFC 9700 §2.1: exact string matching, except for port numbers in loopback redirect URIs of native apps
   -- (RFC 8252 §7.3: the server MUST allow any port). Only `:port` before a path, query or the end is a port.
-  select redirect_uri = any (client.redirect_uris) or client.application_type = 'native' and exists (
+  return redirect_uri = any (client.redirect_uris) or client.application_type = 'native' and exists (
     select from unnest(client.redirect_uris) r, (values ('^(http://(?:127\.0\.0\.1|\[::1\]|localhost))(?::[0-9]{1,5})?(?=[/?]|$)')) l (port)
     where r ~ l.port and redirect_uri ~ l.port
-      and regexp_replace(r, l.port, '\1') = regexp_replace(redirect_uri, l.port, '\1'))
+      and regexp_replace(r, l.port, '\1') = regexp_replace(redirect_uri, l.port, '\1'));
+end
 $$;
 comment on function identity_store.redirect_uri_registered(text, identity_store.clients) is
   'Whether the client registered this redirect_uri: exactly, or on another port of the loopback interface for native applications.';

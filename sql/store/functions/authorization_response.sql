@@ -61,18 +61,23 @@ comment on function identity_store.authorization_issue(jsonb, identity_store.cli
 revoke all on function identity_store.authorization_issue(jsonb, identity_store.clients, identity_store.sessions, text[], text[], jsonb) from public;
 
 create or replace function identity_store.authorization_redirect(
-  request jsonb, client identity_store.clients, detail text, members json
+  request jsonb, client identity_store.clients, why text, members json
 )
 returns table (outcome text, detail text, answer json)
-language sql stable parallel safe
+language plpgsql stable parallel safe
 as $$
-  select 'redirect', authorization_redirect.detail, json_build_object(
+begin
+  outcome := 'redirect';
+  detail := why;
+  answer := json_build_object(
     'redirect_uri', coalesce(request -> 'parameters' ->> 'redirect_uri', client.redirect_uris[1]),
     'response_mode', identity_store.response_mode(request -> 'parameters'),
     'parameters', jsonb_strip_nulls(members::jsonb || jsonb_build_object(
       'state', request -> 'parameters' ->> 'state',
       -- RFC 9207 §2: the iss parameter is in every authorization response, errors included.
-      'iss', identity.configured_issuer())))
+      'iss', identity.configured_issuer())));
+  return next;
+end
 $$;
 comment on function identity_store.authorization_redirect(jsonb, identity_store.clients, text, json) is
   'The way back to the client with these members (null ones left out), state and iss, by the response mode of the request.';

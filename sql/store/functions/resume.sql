@@ -71,10 +71,12 @@ revoke all on function identity_store.resume_refuse() from public;
 
 create or replace function identity_store.browser_hash(browser_cookie text)
 returns text
-language sql immutable parallel safe
+language plpgsql immutable parallel safe
 as $$
-  select translate(encode(sha256(convert_to('browser:' || browser_cookie, 'UTF8')), 'base64'), E'+/=\n', '-_')
-  where browser_cookie <> ''
+begin
+  return case when browser_cookie <> ''
+    then translate(encode(sha256(convert_to('browser:' || browser_cookie, 'UTF8')), 'base64'), E'+/=\n', '-_') end;
+end
 $$;
 comment on function identity_store.browser_hash(text) is 'SHA-256 of the browser cookie, base64url; NULL without a cookie, which equals nothing.';
 revoke all on function identity_store.browser_hash(text) from public;

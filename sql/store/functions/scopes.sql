@@ -37,18 +37,22 @@ comment on function identity.scope_create(text, text, text[]) is
 revoke all on function identity.scope_create(text, text, text[]) from public;
 grant execute on function identity.scope_create(text, text, text[]) to identity_admin;
 
+-- plpgsql, here and wherever every authorization passes, because it keeps its plans; a function in SQL is planned at every call.
 create or replace function identity_store.scopes_requested(scope text, registered text)
 returns text[]
-language sql stable parallel safe
+language plpgsql stable parallel safe
 as $$
-  select coalesce(array_agg(s.name order by r.position), '{}')
-  from (
-    select word, min(position) as position
-    from string_to_table(scopes_requested.scope, ' ') with ordinality as w (word, position)
-    group by word
-  ) r
-  join identity_store.scopes s on s.name = r.word
-  where scopes_requested.registered is null or s.name = any (string_to_array(scopes_requested.registered, ' '))
+begin
+  return (
+    select coalesce(array_agg(s.name order by r.position), '{}')
+    from (
+      select word, min(position) as position
+      from string_to_table(scopes_requested.scope, ' ') with ordinality as w (word, position)
+      group by word
+    ) r
+    join identity_store.scopes s on s.name = r.word
+    where scopes_requested.registered is null or s.name = any (string_to_array(scopes_requested.registered, ' ')));
+end
 $$;
 comment on function identity_store.scopes_requested(text, text) is
   'Those scopes of a request that exist and that the client registered (NULL: every one), once each, in the order of the request.';
