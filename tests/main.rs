@@ -33,6 +33,7 @@ mod http_introspect;
 mod http_site;
 mod http_token;
 mod http_userinfo;
+mod initiate_login;
 mod introspect;
 mod issuer_path;
 mod issuers;

@@ -13,6 +13,7 @@ declare
   request jsonb;
   bound text;
   session identity_store.sessions;
+  v record;
 begin
   select a.request, a.resume into request, bound
   from identity_store.resume_adopt(select_account_page.resume, select_account_page.browser_cookie) a;
@@ -21,16 +22,20 @@ begin
     return;
   end if;
   session := identity_store.session_read(select_account_page.session_cookie);
-  if session.id is null then
-    return query select 'sign_in', 'nobody is signed in', json_build_object('resume', bound);
+  select * into v from identity_store.authorization_verdict(request, session);
+  if v.verdict in ('error_page', 'refuse') then
+    return query select 'error_page', v.rule, r.answer from identity_store.refuse(v.error, v.description) r;
+    return;
+  elsif session.id is null then
+    return query select 'sign_in', v.rule, json_build_object('resume', bound);
     return;
   end if;
   return query select 'page', null::text, json_build_object(
     'resume', bound,
     'client', identity_store.client_display(request -> 'parameters' ->> 'client_id'),
     'accounts', (
-      select json_agg(json_build_object('number', k.number, 'username', k.username, 'name', k.name, 'signed_in', k.user_id = session.user_id)
-        order by k.number)
+      select json_agg(json_build_object('number', k.number, 'username', k.username, 'name', k.name,
+        'signed_in', k.user_id = session.user_id) order by k.number)
       from identity_store.accounts_known(session, select_account_page.device_cookie) k));
 end
 $$;

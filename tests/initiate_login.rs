@@ -1,0 +1,30 @@
+//! Sign-in that begins here (OpenID Connect Core §4): the account page opens applications that registered where.
+
+use serde_json::json;
+use url::Url;
+
+use crate::http_site::Site;
+use crate::support::{Flow, client};
+
+#[tokio::test]
+async fn the_account_page_opens_an_application_with_the_issuer_and_nothing_else() {
+    let site = Site::new().await;
+    let metadata = json!({
+        "client_name": "Notes \"at\" work", "redirect_uris": ["https://work.example/callback"],
+        "initiate_login_uri": "https://work.example/login?team=a%26b"
+    });
+    let app = client(&site.db, metadata).await;
+    // Another one that registered no such address.
+    let browser = site.signed_in().await;
+    let flow = Flow::new(&site.gateway, &app).in_browser(browser);
+    flow.code(&site.alice).await;
+    let page = flow.browser.open(site.gateway.url("/")).await;
+    let (tag, _) = page.body.split_once("id=\"open-1\"").map(|(_, rest)| rest.split_once('>').unwrap()).unwrap();
+    let href = crate::support::attribute_of(tag, "href").unwrap();
+    let address = Url::parse(&href).unwrap();
+    assert_eq!(address.origin().ascii_serialization(), "https://work.example");
+    let found: Vec<(String, String)> = address.query_pairs().into_owned().collect();
+    let expected = [("team", "a&b"), ("iss", site.gateway.issuer.as_str())];
+    assert_eq!(found, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    assert_eq!(page.body.matches("id=\"open-").count(), 1);
+}
