@@ -40,6 +40,7 @@ mod issuers;
 mod jwt;
 mod keys;
 mod limits;
+mod lint;
 mod logout;
 mod maintenance;
 mod make_run;

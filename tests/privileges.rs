@@ -8,7 +8,7 @@ use crate::jwt::{authenticate, sqlstate};
 use crate::support::Database;
 
 /// What applications inherit: sign in, read who it is, and pure functions.
-const APP: [&str; 38] = [
+const APP: [&str; 57] = [
     "acr",
     "actor",
     "actor_chain",
@@ -31,6 +31,25 @@ const APP: [&str; 38] = [
     "is_agent",
     "issuer",
     "jwks",
+    "lint",
+    "lint_allowed",
+    "lint_bare",
+    "lint_calls",
+    "lint_columns",
+    "lint_exposure",
+    "lint_functions",
+    "lint_indexes",
+    "lint_mended",
+    "lint_policies",
+    "lint_policy_columns",
+    "lint_policy_facts",
+    "lint_reader",
+    "lint_recursion",
+    "lint_rules",
+    "lint_settings",
+    "lint_tables",
+    "lint_views",
+    "lint_ways_past",
     "normalize_name",
     "organization_id",
     "permissions",

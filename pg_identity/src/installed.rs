@@ -21,6 +21,12 @@ const FILES: &[&str] = &[
     include_str!("../../sql/extension/claims.sql"),
     include_str!("../../sql/extension/authenticate.sql"),
     include_str!("../../sql/extension/protect.sql"),
+    include_str!("../../sql/extension/lint_tables.sql"),
+    include_str!("../../sql/extension/lint_conditions.sql"),
+    include_str!("../../sql/extension/lint_policies.sql"),
+    include_str!("../../sql/extension/lint_indexes.sql"),
+    include_str!("../../sql/extension/lint_functions.sql"),
+    include_str!("../../sql/extension/lint.sql"),
     include_str!("../../sql/extension/installed.sql"),
 ];
 
