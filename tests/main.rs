@@ -78,6 +78,7 @@ mod sign_in;
 mod sign_in_buckets;
 mod sign_in_timing;
 mod slow_clients;
+mod sqlsmith;
 mod startup;
 mod stolen_gateway;
 mod store;
