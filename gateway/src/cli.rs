@@ -74,9 +74,9 @@ fn start(matches: &ArgMatches) -> Result<(), Failure> {
     match cli.command {
         Command::Serve => {
             settings.update(arguments)?;
-            // Before the threads of the runtime, and until all of them are gone.
+            // Before the workers, and until all of them are gone.
             let _telemetry = telemetry::start(&settings)?;
-            block_on(tokio::runtime::Builder::new_multi_thread(), serve::run(settings))
+            block_on(tokio::runtime::Builder::new_current_thread(), serve::run(settings))
         }
         Command::Check => {
             settings.update(arguments)?;

@@ -20,6 +20,7 @@ use crate::{
         router,
         server::{self, Phase},
         state::AppState,
+        workers::Workers,
     },
 };
 
@@ -33,7 +34,9 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     let mut stop = Stop::new()?;
     server::take_files(&settings);
     let listener = server::bind("http.listen", settings.http.listen)?;
-    let db = Database::new(target.clone(), &settings.database, router::calls())?;
+    let workers = Workers::start()?;
+    let runtimes = workers.runtimes();
+    let db = Database::new(target.clone(), &settings.database, runtimes.len(), router::calls())?;
     let state = AppState::new(db.clone(), issuer.clone(), Arc::clone(&settings));
     if let (Some(address), Some(recorder)) = (settings.metrics.listen, recorder) {
         let listener = server::bind("metrics.listen", address)?;
@@ -50,11 +53,11 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     let first = look(&target, &issuer).await?;
     // Before anybody is served: connections that wait at the listener already must not be told that there is no database.
     if let Fit::Fits = first {
-        db.open();
+        db.open(&runtimes);
     }
     let mut serving = tokio::spawn({
-        let (http, router) = (settings.http.clone(), router::router(state));
-        async move { server::serve(listener, &http, tls, router, phases).await }
+        let (http, router, runtimes) = (settings.http.clone(), router::router(state), runtimes.clone());
+        async move { server::serve(listener, runtimes, &http, tls, router, phases).await }
     });
     tracing::info!(listen = %settings.http.listen, %issuer, "listening");
     if let Fit::Unknown(reason) = first {
@@ -62,7 +65,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
             fits = wait_until_it_fits(&target, &issuer, reason) => fits?,
             () = stop.asked() => return Ok(()),
         }
-        db.open();
+        db.open(&runtimes);
     }
     tracing::info!("the database fits; serving");
     if settings.maintenance.interval > 0 {

@@ -91,11 +91,13 @@ impl Shared {
 /// Serves a connection until one of the two sides ends it.
 pub async fn serve(
     shared: Arc<Shared>,
-    stream: TcpStream,
+    stream: std::net::TcpStream,
     peer: SocketAddr,
     place: Place,
     mut phase: watch::Receiver<Phase>,
 ) {
+    // It was accepted on another runtime. Without a file for this one's queue of events it is closed.
+    let Ok(stream) = TcpStream::from_std(stream) else { return };
     // An error costs speed only.
     let _ = stream.set_nodelay(true);
     let account = Arc::new(Account::new(shared.patience));

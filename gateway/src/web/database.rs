@@ -24,6 +24,7 @@ use std::{
 use metrics::{Counter, Histogram, counter, gauge, histogram};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
+use tokio::{runtime::Handle, sync::Semaphore};
 use tokio_postgres::{
     Row,
     types::{Json, ToSql},
@@ -39,6 +40,7 @@ use crate::{
     config,
     failure::{Failure, chain},
     telemetry,
+    web::workers,
 };
 
 /// Which of the three ways to the database a call takes: they wait for different things (README, decision 3).
@@ -117,7 +119,8 @@ pub struct Database(Arc<Ways>);
 
 struct Ways {
     target: Target,
-    reads: Arc<Shared>,
+    /// Those of each worker, as far as there are enough.
+    reads: Vec<Arc<Shared>>,
     writes: Pooled,
     hashing: Pooled,
     calls: HashMap<usize, Measures>,
@@ -133,22 +136,31 @@ struct Measures {
 
 impl Database {
     /// The three ways, closed: every call is [`Unavailable::Unreachable`] until [`Self::open`].
-    pub fn new(target: Target, settings: &config::Database, calls: Vec<&'static Call>) -> Result<Self, Failure> {
+    pub fn new(
+        target: Target,
+        settings: &config::Database,
+        workers: usize,
+        calls: Vec<&'static Call>,
+    ) -> Result<Self, Failure> {
         let wait = Duration::from_millis(settings.wait);
         let pooled = |pool, size, limits: Limits| {
             Pooled::new(&target.limited(limits), &of(&calls, pool), size, settings.queue, wait, limits.statement)
         };
         let writes = pooled(Pool::Writes, settings.writers, WRITE_LIMITS)?;
         let hashing = pooled(Pool::Hashing, settings.hashers, HASH_LIMITS)?;
-        let reads = Arc::new(Shared::new(settings.readers, settings.queue, wait));
+        let room = Arc::new(Semaphore::new(settings.queue.max(1)));
+        let reads = deal(settings.readers, workers).map(|size| Arc::new(Shared::new(size, &room, wait))).collect();
         let calls = calls.into_iter().map(|call| (call.key(), Measures::of(call))).collect();
         Ok(Self(Arc::new(Ways { target, reads, writes, hashing, calls, open: AtomicBool::new(false) })))
     }
 
     /// Begins to connect: `serve` does so once it knows that role and store fit.
-    pub fn open(&self) {
+    pub fn open(&self, workers: &[Handle]) {
         let calls = self.0.calls.values().map(|measures| measures.call).filter(|call| call.pool.shared()).collect();
-        self.0.reads.keep_connected(&self.0.target.limited(READ_LIMITS), &calls);
+        let target = self.0.target.limited(READ_LIMITS);
+        for (reads, worker) in self.0.reads.iter().zip(workers) {
+            reads.keep_connected(worker, &target, &calls);
+        }
         self.0.open.store(true, Ordering::Release);
     }
 
@@ -173,11 +185,16 @@ impl Database {
             return Err(Unavailable::Unreachable);
         }
         let row = match call.pool {
-            Pool::Reads | Pool::Unflushed => self.0.reads.call(call, parameters).await?,
+            Pool::Reads | Pool::Unflushed => self.reads()?.call(call, parameters).await?,
             Pool::Writes => self.0.writes.call(call, parameters).await?,
             Pool::Hashing => self.0.hashing.call(call, parameters).await?,
         };
         Answer::try_from(row).map_err(|error| Unavailable::Unexpected(format!("{}: {}", call.name(), chain(&error))))
+    }
+
+    fn reads(&self) -> Result<&Shared, Unavailable> {
+        let own = workers::this() % self.0.reads.len().max(1);
+        self.0.reads.get(own).map(Arc::as_ref).ok_or(Unavailable::Unreachable)
     }
 
     fn measure(&self, call: &'static Call, started: Instant, answer: &Result<Answer, Unavailable>) {
@@ -209,7 +226,7 @@ impl Database {
     pub fn report(&self) {
         let (writes, hashing) = (self.0.writes.connections(), self.0.hashing.connections());
         for (pool, connections, waiting) in [
-            ("reads", self.0.reads.connections(), 0),
+            ("reads", self.0.reads.iter().map(|reads| reads.connections()).sum(), 0),
             ("writes", writes.0, writes.1),
             ("hashing", hashing.0, hashing.1),
         ] {
@@ -255,6 +272,12 @@ impl Pool {
     fn shared(self) -> bool {
         matches!(self, Self::Reads | Self::Unflushed)
     }
+}
+
+/// So many connections for each worker; where there are fewer than workers, some share.
+fn deal(connections: usize, workers: usize) -> impl Iterator<Item = usize> {
+    let hands = connections.min(workers).max(1);
+    (0..hands).map(move |hand| connections / hands + usize::from(hand < connections % hands))
 }
 
 fn of(calls: &[&'static Call], pool: Pool) -> Arc<[&'static Call]> {

@@ -23,3 +23,4 @@ pub mod router;
 pub mod server;
 pub mod state;
 mod transport;
+pub mod workers;

@@ -6,6 +6,7 @@ use axum::Router;
 use axum_server::tls_rustls::RustlsConfig;
 use tokio::{
     net::{TcpListener, TcpSocket},
+    runtime::Handle,
     sync::watch,
 };
 
@@ -59,15 +60,17 @@ pub fn take_files(settings: &config::Settings) {
     }
 }
 
-/// Accepts until told to finish, and returns when the last connection is closed.
+/// Accepts until told to finish, and returns when the last connection is closed. The workers get connections in turns.
 pub async fn serve(
     listener: TcpListener,
+    workers: Vec<Handle>,
     settings: &config::Http,
     tls: Option<RustlsConfig>,
     router: Router,
     mut phase: watch::Receiver<Phase>,
 ) {
     let shared = Arc::new(Shared::new(settings, tls, router));
+    let mut workers = workers.iter().cycle();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -76,8 +79,10 @@ pub async fn serve(
         match accepted {
             Ok((stream, peer)) => {
                 // Before TLS costs anything. Without a place the connection is closed.
-                if let Some(place) = shared.places.take(peer.ip()) {
-                    tokio::spawn(connection::serve(Arc::clone(&shared), stream, peer, place, phase.clone()));
+                if let (Some(place), Ok(stream), Some(worker)) =
+                    (shared.places.take(peer.ip()), stream.into_std(), workers.next())
+                {
+                    worker.spawn(connection::serve(Arc::clone(&shared), stream, peer, place, phase.clone()));
                 }
             }
             Err(error) => {

@@ -14,6 +14,7 @@ use std::{
 };
 
 use tokio::{
+    runtime::Handle,
     sync::{Notify, Semaphore},
     time::{Instant, timeout, timeout_at},
 };
@@ -26,7 +27,7 @@ use crate::failure::Failure;
 pub struct Shared {
     slots: Vec<Slot>,
     next: AtomicUsize,
-    room: Semaphore,
+    room: Arc<Semaphore>,
     wait: Duration,
     connected: Notify,
 }
@@ -43,22 +44,22 @@ struct Live {
 }
 
 impl Shared {
-    /// No connection yet: [`Self::keep_connected`] makes them.
-    pub fn new(size: usize, queue: usize, wait: Duration) -> Self {
+    /// No connection yet: [`Self::keep_connected`] makes them. `room`: how many requests may wait, on all together.
+    pub fn new(size: usize, room: &Arc<Semaphore>, wait: Duration) -> Self {
         Self {
             slots: (0..size.max(1)).map(|_| Slot::default()).collect(),
             next: AtomicUsize::new(0),
-            room: Semaphore::new(queue.max(1)),
+            room: Arc::clone(room),
             wait,
             connected: Notify::new(),
         }
     }
 
-    /// Starts one keeper per connection; they run as long as the process does.
-    pub fn keep_connected(self: &Arc<Self>, target: &Target, calls: &Arc<[&'static Call]>) {
+    /// Starts one keeper per connection on this worker; they run as long as it does.
+    pub fn keep_connected(self: &Arc<Self>, worker: &Handle, target: &Target, calls: &Arc<[&'static Call]>) {
         for index in 0..self.slots.len() {
             let (shared, target, calls) = (Arc::clone(self), target.clone(), Arc::clone(calls));
-            tokio::spawn(async move { shared.keep(index, &target, &calls).await });
+            worker.spawn(async move { shared.keep(index, &target, &calls).await });
         }
     }
 
