@@ -134,7 +134,7 @@ async fn in_another_cluster_all_goes_on_with_the_same_master_key_and_nothing_wit
 type Argument<'a> = &'a (dyn tokio_postgres::types::ToSql + Sync);
 
 /// A dump of the database, restored into another one of its cluster: a superuser's connection to that.
-async fn restored(db: &Database) -> Client {
+pub async fn restored(db: &Database) -> Client {
     restored_in(db, db.cluster).await
 }
 

@@ -1,7 +1,15 @@
 //! Protect: one call, and everybody sees their own rows only.
 
+mod again;
 mod check;
+mod generated;
 mod leaks;
+mod members;
+mod moves;
+mod plans;
+mod policies;
+mod refusals;
+mod rules;
 
 use serde_json::json;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -45,6 +53,31 @@ async fn listening(config: &Config) -> (Client, UnboundedReceiver<String>) {
 async fn bodies(client: &Client) -> Vec<String> {
     let rows = client.query("select body from notes.notes order by id", &[]).await.unwrap();
     rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// What is written in the catalog about the tables of `notes`: policies, indexes, defaults, comments, row-level security.
+async fn catalog(client: &Client) -> String {
+    client
+        .query_one(
+            "select string_agg(line, E'\\n' order by line) from (
+               select concat_ws(' ', c.oid::regclass, c.relrowsecurity, c.relforcerowsecurity)
+               from pg_class c where c.relnamespace = 'notes'::regnamespace and c.relkind in ('r', 'p')
+               union all
+               select concat_ws(' ', p.polrelid::regclass, p.polname, p.polcmd, p.polpermissive, p.polroles, pg_get_expr(p.polqual, p.polrelid),
+                 '/', pg_get_expr(p.polwithcheck, p.polrelid), obj_description(p.oid, 'pg_policy'))
+               from pg_policy p
+               union all
+               select concat_ws(' ', pg_get_indexdef(i.indexrelid), obj_description(i.indexrelid, 'pg_class'))
+               from pg_index i join pg_class c on c.oid = i.indrelid where c.relnamespace = 'notes'::regnamespace
+               union all
+               select concat_ws(' ', d.adrelid::regclass, d.adnum, pg_get_expr(d.adbin, d.adrelid))
+               from pg_attrdef d join pg_class c on c.oid = d.adrelid where c.relnamespace = 'notes'::regnamespace
+             ) lines (line)",
+            &[],
+        )
+        .await
+        .unwrap()
+        .get(0)
 }
 
 #[tokio::test]

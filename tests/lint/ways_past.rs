@@ -166,7 +166,7 @@ async fn a_permissive_policy_beside_those_of_protect() {
         "create policy \"wider one\" on desk.notes for select using (body = 'public')",
         "policy_beside_protect",
         "desk.notes",
-        "policy \"wider one\" on desk.notes is permissive: its rows are allowed in addition to the owner's",
+        "policy \"wider one\" on desk.notes is permissive: its rows are allowed in addition to what protect allows",
     )
     .await;
 }

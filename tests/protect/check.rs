@@ -22,7 +22,7 @@ async fn it_warns_of_what_is_left_open() {
     client.batch_execute("select identity.protect('notes.notes')").await.unwrap();
     drop(client);
     let expected = [
-        "policy everything on notes.notes is permissive: its rows are allowed in addition to the owner's",
+        "policy everything on notes.notes is permissive: its rows are allowed in addition to what protect allows",
         "public has privileges on notes.notes and does not inherit identity_app: its queries will fail",
     ];
     for message in expected {
