@@ -23,6 +23,10 @@ async fn the_discovery_document_says_what_works_and_nothing_else() {
     let claims = document["claims_supported"].take();
     document.as_object_mut().unwrap().retain(|_, value| !value.is_null());
     let issuer = &gateway.issuer;
+    let signing = [
+        "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "HS256", "HS384",
+        "HS512",
+    ];
     assert_eq!(
         document,
         json!({
@@ -40,9 +44,15 @@ async fn the_discovery_document_says_what_works_and_nothing_else() {
             "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials", "implicit"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": document["id_token_signing_alg_values_supported"],
-            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
-            "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
-            "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+            "token_endpoint_auth_methods_supported":
+                ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"],
+            "token_endpoint_auth_signing_alg_values_supported": signing,
+            "introspection_endpoint_auth_methods_supported":
+                ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt"],
+            "introspection_endpoint_auth_signing_alg_values_supported": signing,
+            "revocation_endpoint_auth_methods_supported":
+                ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"],
+            "revocation_endpoint_auth_signing_alg_values_supported": signing,
             "code_challenge_methods_supported": ["S256"],
             "authorization_response_iss_parameter_supported": true,
             "claim_types_supported": ["normal"],

@@ -76,7 +76,7 @@ async fn every_foreign_key_has_an_index_and_says_what_deletion_does() {
 
 /// Every function of identity_gateway with the evidence it demands (README, decision 2). None takes a user id, a session id, a
 /// time or a scope as a fact.
-pub const PROTOCOL: [(&str, &str); 30] = [
+pub const PROTOCOL: [(&str, &str); 31] = [
     ("account_application_withdraw", "session cookie; the client id only selects among the person's own"),
     ("account_page", "session cookie"),
     ("account_password_change", "session cookie and the old password"),
@@ -86,6 +86,7 @@ pub const PROTOCOL: [(&str, &str); 30] = [
     ("authorization_request", "session cookie"),
     ("authorization_resume", "sealed request, browser cookie, session cookie"),
     ("build", "none: public"),
+    ("client_keys_store", "none: what a client published at its registered jwks_uri is a declared exception"),
     ("configured_issuer", "none: public"),
     ("consent_decide", "sealed request, browser cookie, session cookie"),
     ("consent_page", "sealed request, browser cookie, session cookie"),
@@ -101,11 +102,11 @@ pub const PROTOCOL: [(&str, &str); 30] = [
     ("select_account_page", "sealed request, browser cookie, session cookie, device cookie"),
     ("sign_in", "user name and password; the source address is a declared exception"),
     ("sign_in_page", "sealed request, browser cookie, session cookie"),
-    ("token_authorization_code", "client secret, code, code verifier"),
-    ("token_client_credentials", "client secret"),
-    ("token_introspect", "client secret, token"),
-    ("token_refresh_token", "client secret, refresh token"),
-    ("token_revoke", "client secret, token"),
+    ("token_authorization_code", "client secret or assertion, code, code verifier"),
+    ("token_client_credentials", "client secret or assertion"),
+    ("token_introspect", "client secret or assertion, token"),
+    ("token_refresh_token", "client secret or assertion, refresh token"),
+    ("token_revoke", "client secret or assertion, token"),
     ("userinfo_read", "access token"),
 ];
 

@@ -6,7 +6,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::post;
 
-use crate::web::client_credentials;
+use crate::web::client_credentials::{self, Calls};
 use crate::web::database::{Call, Pool};
 use crate::web::form::Form;
 use crate::web::state::AppState;
@@ -17,13 +17,14 @@ pub fn routes() -> Router<AppState> {
 }
 
 /// The statements of this feature.
-pub static CALLS: &[&Call] = &[&CALL];
+pub static CALLS: &[&Call] = &[&CALL, &ASSERTED];
 
-static CALL: Call = Call {
-    pool: Pool::Reads,
-    sql: "select outcome, detail, answer from identity.token_introspect($1, $2, $3, $4, $5)",
-};
+static CALL: Call = Call { pool: Pool::Reads, sql: SQL };
+
+static ASSERTED: Call = Call { pool: Pool::Writes, sql: SQL };
+
+const SQL: &str = "select outcome, detail, answer from identity.token_introspect($1, $2, $3, $4, $5)";
 
 async fn introspect(State(state): State<AppState>, headers: HeaderMap, Form(form): Form) -> Response {
-    client_credentials::about_token(&state, &headers, &form, &CALL).await
+    client_credentials::about_token(&state, &headers, &form, &Calls { usual: &CALL, asserted: &ASSERTED }).await
 }

@@ -68,9 +68,9 @@ fn wire(issuer: &Issuer) -> Map<String, Value> {
         "end_session_endpoint": issuer.url("/logout"),
         "grant_types_supported": grant_types(),
         "subject_types_supported": ["public"],
-        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
-        "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
-        "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+        "token_endpoint_auth_methods_supported": METHODS,
+        "introspection_endpoint_auth_methods_supported": CONFIDENTIAL,
+        "revocation_endpoint_auth_methods_supported": METHODS,
         // RFC 7636 §4.2; `plain` protects nothing (RFC 9700 §2.1.1).
         "code_challenge_methods_supported": ["S256"],
         // RFC 9207 §3.
@@ -93,6 +93,12 @@ fn wire(issuer: &Issuer) -> Map<String, Value> {
 fn grant_types() -> Vec<&'static str> {
     token::GRANT_TYPES.iter().copied().chain(["implicit"]).collect()
 }
+
+/// How a client that can keep a secret or a key may prove itself, at every endpoint that asks it to.
+const CONFIDENTIAL: [&str; 4] = ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt"];
+/// And one that cannot, where it may come too.
+const METHODS: [&str; 5] =
+    ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"];
 
 async fn configuration(State(state): State<AppState>, headers: HeaderMap) -> Response {
     let document = state.metadata.respond(&state, &headers).await;

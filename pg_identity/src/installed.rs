@@ -16,6 +16,7 @@ const FILES: &[&str] = &[
     include_str!("../../sql/extension/opaque.sql"),
     include_str!("../../sql/extension/keys.sql"),
     include_str!("../../sql/extension/jwt.sql"),
+    include_str!("../../sql/extension/client_signatures.sql"),
     include_str!("../../sql/extension/issuers.sql"),
     include_str!("../../sql/extension/revocation.sql"),
     include_str!("../../sql/extension/claims.sql"),

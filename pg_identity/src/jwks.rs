@@ -11,7 +11,7 @@ use crate::jws::LONGEST_KID;
 use crate::native::sql_function;
 
 /// Sets are a handful of keys; Microsoft publishes about ten.
-const MOST_KEYS: usize = 100;
+pub const MOST_KEYS: usize = 100;
 /// Members that only a private or a symmetric key has (RFC 7518 §6.2.2, §6.3.2, §6.4).
 const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
@@ -64,8 +64,7 @@ fn allowed(algorithms: &Value) -> Result<Vec<Algorithm>, Error> {
 
 /// The entry of one key; `None` for a key that signs nothing we know.
 fn signing_key(key: &Map<String, Value>, algorithms: &[Algorithm]) -> Result<Option<(Option<String>, Value)>, Error> {
-    let text = |name: &str| key.get(name).and_then(Value::as_str);
-    if PRIVATE_MEMBERS.iter().any(|member| key.contains_key(*member)) || text("kty") == Some("oct") {
+    if is_secret(key) {
         return Err(refused("jwks holds a private or symmetric key")
             .with_hint("Give the public keys only, and replace that key at its issuer: it is known to others now."));
     }
@@ -98,6 +97,11 @@ fn signing_key(key: &Map<String, Value>, algorithms: &[Algorithm]) -> Result<Opt
         .collect();
     let entry = json!({ "kid": kid.as_deref().unwrap_or(""), "algorithm": algorithm.name(), "jwk": public });
     Ok(Some((kid, entry)))
+}
+
+/// Whether it is a key that others must not have.
+pub fn is_secret(key: &Map<String, Value>) -> bool {
+    PRIVATE_MEMBERS.iter().any(|member| key.contains_key(*member)) || key.get("kty").is_some_and(|kty| kty == "oct")
 }
 
 fn refused(message: &'static str) -> Error {

@@ -7,7 +7,7 @@
 
 create table identity.sealed_keys (
   id text primary key check (id ~ '^[0-9a-f]{16}$'),
-  purpose text not null check (purpose in ('state', 'keyed_hash', 'refresh', 'pepper')),
+  purpose text not null check (purpose in ('state', 'keyed_hash', 'refresh', 'pepper', 'client_secret', 'pairwise')),
   sealed bytea not null,
   state text not null check (state in ('current', 'retired')),
   created_at timestamptz not null
@@ -17,7 +17,7 @@ comment on table identity.sealed_keys is
   'Random 256-bit keys of this database, sealed under the master key file. Useless without that file.';
 comment on column identity.sealed_keys.id is '16 hexadecimal digits; part of whatever the key made.';
 comment on column identity.sealed_keys.purpose is
-  'state: unfinished logins. keyed_hash: names of counters. refresh: seeds of refresh-token families. pepper: passwords.';
+  'state: unfinished logins. keyed_hash: names of counters. refresh: seeds of refresh-token families. pepper: passwords. client_secret: secrets that HMACs are checked with. pairwise: subjects.';
 comment on column identity.sealed_keys.sealed is 'The key, AES-256-GCM under a master key, bound to purpose and id.';
 comment on column identity.sealed_keys.state is 'current: makes new things. retired: only opens and verifies old ones.';
 comment on column identity.sealed_keys.created_at is 'When it was made.';
@@ -51,7 +51,7 @@ set search_path = pg_catalog, pg_temp
 as $$
   with missing as materialized (
     select wanted.purpose, identity.sealed_key_id() as id
-    from unnest(array['state', 'keyed_hash', 'refresh', 'pepper']) as wanted (purpose)
+    from unnest(array['state', 'keyed_hash', 'refresh', 'pepper', 'client_secret', 'pairwise']) as wanted (purpose)
     where not exists (
       select from identity.sealed_keys as existing
       where existing.purpose = wanted.purpose and existing.state = 'current'
@@ -70,7 +70,8 @@ alter function identity.create_sealed_keys() owner to identity_owner;
 revoke all on function identity.create_sealed_keys() from public;
 grant execute on function identity.create_sealed_keys() to identity_admin;
 
--- keyed_hash has no successor: what was stored under the old key could not be found any more.
+-- keyed_hash has no successor: what was stored under the old key could not be found any more. Neither has pairwise: people
+-- would be strangers to their applications.
 create function identity.rotate_sealed_key(purpose text)
 returns text
 language plpgsql volatile parallel unsafe security definer
@@ -79,8 +80,8 @@ as $$
 declare
   new_id text := identity.sealed_key_id();
 begin
-  if rotate_sealed_key.purpose is null or rotate_sealed_key.purpose not in ('state', 'refresh', 'pepper') then
-    raise exception using errcode = 'ID005', message = 'purpose must be state, refresh or pepper';
+  if rotate_sealed_key.purpose is null or rotate_sealed_key.purpose not in ('state', 'refresh', 'pepper', 'client_secret') then
+    raise exception using errcode = 'ID005', message = 'purpose must be state, refresh, pepper or client_secret';
   end if;
   -- Two at once would both retire the same key; the second waits, and retires the first one's.
   lock table identity.sealed_keys in share row exclusive mode;
@@ -93,7 +94,7 @@ begin
 end
 $$;
 comment on function identity.rotate_sealed_key(text) is
-  'Retires the current key of a purpose (state, refresh or pepper) and makes its successor; returns the new id. Raises ID001, ID003, ID005.';
+  'Retires the current key of a purpose (state, refresh, pepper or client_secret) and makes its successor; returns the new id. Raises ID001, ID003, ID005.';
 alter function identity.rotate_sealed_key(text) owner to identity_owner;
 revoke all on function identity.rotate_sealed_key(text) from public;
 grant execute on function identity.rotate_sealed_key(text) to identity_admin;

@@ -194,9 +194,12 @@ const JWKS: &str =
 
 type Place = (&'static str, &'static str);
 
-const PLAIN: [(Place, &str); 52] = [
+const PLAIN: [(Place, &str); 55] = [
     (("*", "browser_cookie"), "'browser'"),
     (("*", "method"), "'client_secret_basic'"),
+    (("*", "jwks_uri"), "'https://a.example/jwks'"),
+    (("*", "document"), "'{\"keys\": []}'"),
+    (("*", "failure"), "null"),
     (("*", "resource"), "'{}'::text[]"),
     (("*", "scope"), "'openid'"),
     (("token_client_credentials", "scope"), "null"),

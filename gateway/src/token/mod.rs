@@ -11,6 +11,7 @@ use axum::response::Response;
 use axum::routing::post;
 
 use crate::web::client_credentials::{self as credentials, ClientCredentials};
+use crate::web::client_keys;
 use crate::web::database::Call;
 use crate::web::form::{Form, Parameters};
 use crate::web::outcome::{Outcome, Reply};
@@ -22,13 +23,17 @@ pub fn routes() -> Router<AppState> {
 }
 
 /// The statements of this feature.
-pub static CALLS: &[&Call] = &[&authorization_code::CALL, &refresh_token::CALL, &client_credentials::CALL];
+pub static CALLS: &[&Call] =
+    &[&authorization_code::CALL, &refresh_token::CALL, &client_credentials::CALL, &client_credentials::ASSERTED];
 
 /// The grants that `answer` knows, for the discovery document.
 pub const GRANT_TYPES: [&str; 3] = ["authorization_code", "refresh_token", "client_credentials"];
 
 async fn token(State(state): State<AppState>, headers: HeaderMap, Form(form): Form) -> Response {
-    let reply = answer(&state, &headers, &form).await.unwrap_or_else(|refusal| refusal);
+    let mut reply = answer(&state, &headers, &form).await.unwrap_or_else(|refusal| refusal);
+    if client_keys::brought(&state, &reply).await {
+        reply = answer(&state, &headers, &form).await.unwrap_or_else(|refusal| refusal);
+    }
     credentials::respond(&state, &headers, reply)
 }
 

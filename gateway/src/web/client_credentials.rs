@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::client_keys;
 use super::database::Call;
 use super::form::{Malformed, Parameters};
 use super::outcome::{Outcome, Reply};
@@ -18,6 +19,7 @@ use super::state::AppState;
 #[derive(Debug)]
 pub struct ClientCredentials {
     id: Option<String>,
+    // Or the assertion.
     secret: Option<SecretString>,
     method: Method,
 }
@@ -31,15 +33,18 @@ pub enum Method {
     Basic,
     /// RFC 6749 §2.3.1: `client_id` and `client_secret` in the body.
     Post,
+    /// RFC 7521 §4.2: `client_assertion`, for private_key_jwt and client_secret_jwt alike.
+    Assertion,
 }
 
 impl Method {
-    /// The name under which RFC 7591 registers it.
+    /// What the SQL functions call it: the name under which RFC 7591 registers it, where it has one name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Basic => "client_secret_basic",
             Self::Post => "client_secret_post",
+            Self::Assertion => "client_assertion",
         }
     }
 }
@@ -56,7 +61,13 @@ pub enum CredentialsError {
     /// An Authorization header that cannot be read: `invalid_client`, answered with a challenge.
     #[error("the Authorization header holds no Basic credentials")]
     BadBasic,
+    /// RFC 7521 §4.2: an assertion and its type come together, and we know one type.
+    #[error("client_assertion_type must be {ASSERTION_TYPE}, beside client_assertion")]
+    AssertionType,
 }
+
+/// RFC 7523 §2.2.
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 impl ClientCredentials {
     /// Reads the credentials of a request.
@@ -66,7 +77,20 @@ impl ClientCredentials {
     pub fn read(headers: &HeaderMap, body: &Parameters) -> Result<Self, CredentialsError> {
         let id = body.one("client_id")?;
         let secret = body.one("client_secret")?;
+        let assertion = body.one("client_assertion")?;
         let mut authorization = headers.get_all(header::AUTHORIZATION).iter();
+        if let Some(assertion) = assertion {
+            if secret.is_some() || authorization.next().is_some() {
+                return Err(CredentialsError::TwoMethods);
+            }
+            if body.one("client_assertion_type")? != Some(ASSERTION_TYPE) {
+                return Err(CredentialsError::AssertionType);
+            }
+            return Ok(Self { id: id.map(str::to_owned), secret: Some(assertion.into()), method: Method::Assertion });
+        }
+        if body.one("client_assertion_type")?.is_some() {
+            return Err(CredentialsError::AssertionType);
+        }
         let Some(header) = authorization.next() else {
             let method = if secret.is_some() { Method::Post } else { Method::None };
             return Ok(Self { id: id.map(str::to_owned), secret: secret.map(SecretString::from), method });
@@ -87,9 +111,17 @@ impl ClientCredentials {
         self.id.as_deref()
     }
 
-    /// The secret, if the request has one: for a bind parameter, and nothing else.
+    /// The secret, or the assertion, if the request has one: for a bind parameter, and nothing else.
     pub fn secret(&self) -> Option<&str> {
         self.secret.as_ref().map(ExposeSecret::expose_secret)
+    }
+
+    /// The one of these statements that it takes.
+    pub const fn call(&self, calls: &Calls) -> &'static Call {
+        match self.method {
+            Method::Assertion => calls.asserted,
+            Method::None | Method::Basic | Method::Post => calls.usual,
+        }
     }
 
     /// What the request used.
@@ -101,28 +133,43 @@ impl ClientCredentials {
 impl From<CredentialsError> for Reply {
     fn from(error: CredentialsError) -> Self {
         let outcome = match error {
-            CredentialsError::Malformed(_) | CredentialsError::TwoMethods => Outcome::InvalidRequest,
+            CredentialsError::Malformed(_) | CredentialsError::TwoMethods | CredentialsError::AssertionType => {
+                Outcome::InvalidRequest
+            }
             CredentialsError::BadBasic => Outcome::InvalidClient,
         };
         Self::refusal(outcome, &error.to_string())
     }
 }
 
+/// The statements of an endpoint, by what the client proves itself with.
+pub struct Calls {
+    /// With a secret, or with nothing.
+    pub usual: &'static Call,
+    /// With an assertion, which is spent by it: durable, and never repeated.
+    pub asserted: &'static Call,
+}
+
 /// What introspection (RFC 7662 §2.1) and revocation (RFC 7009 §2.1) share: a client, a token, and a hint of its kind.
-pub async fn about_token(state: &AppState, headers: &HeaderMap, form: &Parameters, call: &'static Call) -> Response {
-    let reply = async {
+pub async fn about_token(state: &AppState, headers: &HeaderMap, form: &Parameters, calls: &Calls) -> Response {
+    let ask = async || {
         let client = ClientCredentials::read(headers, form)?;
         let (token, hint) = (form.one("token")?, form.one("token_type_hint")?);
-        let method = client.method().name();
+        let (call, method) = (client.call(calls), client.method().name());
         Ok(state.db.call(call, &[&client.id(), &client.secret(), &method, &token, &hint]).await.into())
     };
-    respond(state, headers, reply.await.unwrap_or_else(|refusal: Reply| refusal))
+    let mut reply = ask().await.unwrap_or_else(|refusal: Reply| refusal);
+    if client_keys::brought(state, &reply).await {
+        reply = ask().await.unwrap_or_else(|refusal: Reply| refusal);
+    }
+    respond(state, headers, reply)
 }
 
 /// The response to a client. RFC 6749 §5.2: "If the client attempted to authenticate via the "Authorization" request
 /// header field", a refusal carries a challenge of the same scheme; without that attempt a browser would only show its
 /// password window to somebody who has no such password.
 pub fn respond(state: &AppState, headers: &HeaderMap, reply: Reply) -> Response {
+    let reply = client_keys::settled(reply);
     let challenge = reply.outcome == Outcome::InvalidClient && headers.contains_key(header::AUTHORIZATION);
     let mut response = reply.into_response();
     if challenge && let Ok(challenge) = HeaderValue::try_from(format!("Basic realm=\"{}\"", state.issuer)) {
@@ -187,6 +234,23 @@ mod tests {
         assert_eq!(read(&[&basic("a:b")], ""), expected);
         assert_eq!(read(&[&basic("a:b").replace("Basic", "bASIC")], "client_id=a"), expected);
         assert_eq!(read(&[], ""), Ok((None, None, "none")));
+    }
+
+    #[test]
+    fn an_assertion_stands_alone_and_with_its_type() {
+        let assertion = "client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer&client_assertion=a.b.c";
+        assert_eq!(read(&[], assertion), Ok((None, Some("a.b.c".into()), "client_assertion")));
+        assert_eq!(
+            read(&[], &format!("{assertion}&client_id=a")),
+            Ok((Some("a".into()), Some("a.b.c".into()), "client_assertion"))
+        );
+        for incomplete in
+            ["client_assertion=a.b.c", "client_assertion=a.b.c&client_assertion_type=x", "client_assertion_type=x"]
+        {
+            assert_eq!(read(&[], incomplete), Err(CredentialsError::AssertionType), "{incomplete}");
+        }
+        assert_eq!(read(&[], &format!("{assertion}&client_secret=s")), Err(CredentialsError::TwoMethods));
+        assert_eq!(read(&[&basic("a:b")], assertion), Err(CredentialsError::TwoMethods));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 pub mod cache;
 pub mod client_credentials;
+pub mod client_keys;
 mod connection;
 pub mod cookies;
 mod cors;

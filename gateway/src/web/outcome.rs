@@ -59,6 +59,8 @@ outcomes! {
     Deferred = "deferred" => SEE_OTHER;
     /// Ask the person whether to sign out.
     Confirm = "confirm" => OK;
+    /// The document of another party is needed first (`web/client_keys.rs`).
+    Need = "need" => SERVICE_UNAVAILABLE;
     /// The session has begun.
     SignedIn = "signed_in" => SEE_OTHER;
     /// The session is over.

@@ -1,15 +1,15 @@
 -- Client authentication: is this really that client? RFC 6749 §2.3.
 --
---   identity_store.client_authenticate           token*, refresh*, introspection, revocation
---   identity_store.client_authentication_failure the same, for the log line of a refusal
---   identity_store.refuse                        every function that answers an OAuth error
+--   identity_store.client_authenticate    token*, introspection, revocation
+--   identity_store.refuse_client          the same, when it found nobody
+--   identity_store.refuse                 every function that answers an OAuth error
 
 -- One statement, because it stands before every token. A secret is found by the id in it and compared by its SHA-256 in
 -- the same `where`: nothing is looked up by hash, and no time tells how near a guess was. (plpgsql, here and below where
 -- tokens are made, because it keeps its plans; a function in SQL is planned at every call.)
-create or replace function identity_store.client_authenticate(client_id text, client_secret text, method text)
+create or replace function identity_store.client_authenticate(client_id text, client_secret text, method text, endpoint text default '/token')
 returns identity_store.clients
-language plpgsql stable parallel safe
+language plpgsql volatile parallel unsafe
 as $$
 declare
   present constant boolean := identity.require_present(30);
@@ -27,15 +27,34 @@ begin
     join identity_store.clients c on c.id = s.client_id
     where s.id = identity.opaque_id('secret', client_authenticate.client_secret)
       and s.secret_hash = identity.opaque_hash(client_authenticate.client_secret)
-      and c.id = client_authenticate.client_id and c.token_endpoint_auth_method <> 'none'
+      and c.id = client_authenticate.client_id and c.token_endpoint_auth_method in ('client_secret_basic', 'client_secret_post')
       and (s.expires_at is null or s.expires_at > statement_timestamp());
+  elsif client_authenticate.method = 'client_assertion' then
+    client := identity_store.client_of_assertion(client_authenticate.client_id, client_authenticate.client_secret);
+    if identity_store.client_assertion_refusal(client, client_authenticate.client_secret, client_authenticate.endpoint) is not null
+      or not identity_store.client_assertion_spend(client.id, client_authenticate.client_secret) then
+      client := null;
+    end if;
   end if;
   return client;
 end
 $$;
-comment on function identity_store.client_authenticate(text, text, text) is
-  'The client that client_id, secret and method (none, client_secret_basic, client_secret_post: as the request used it) prove; a NULL row when they do not.';
-revoke all on function identity_store.client_authenticate(text, text, text) from public;
+comment on function identity_store.client_authenticate(text, text, text, text) is
+  'The client that client_id, secret and method (none, client_secret_basic, client_secret_post, client_assertion: as the request used it) prove; a NULL row when they do not. '
+  'With client_assertion the secret is the assertion, endpoint the path at which it came, and client_id may be NULL (RFC 7521 §4.2).';
+revoke all on function identity_store.client_authenticate(text, text, text, text) from public;
+
+create or replace function identity_store.client_of_assertion(client_id text, assertion text)
+returns identity_store.clients
+language sql stable parallel safe
+as $$
+  select c from identity_store.clients c
+  -- RFC 7521 §4.2: client_id is unnecessary, because the assertion names the client; if it is there, it MUST be the same one.
+  where c.id = coalesce(nullif($1, ''), identity.client_jws_read($2) -> 'claims' ->> 'sub')
+$$;
+comment on function identity_store.client_of_assertion(text, text) is
+  'The client that a request with an assertion names; proves nothing.';
+revoke all on function identity_store.client_of_assertion(text, text) from public;
 
 create or replace function identity_store.client_authentication_failure(client_id text, client_secret text, method text)
 returns text
@@ -44,6 +63,7 @@ as $$
   select coalesce((
     select case
       when (c.token_endpoint_auth_method = 'none') <> (client_authentication_failure.method = 'none')
+        or c.token_endpoint_auth_method in ('private_key_jwt', 'client_secret_jwt')
         then format('client is registered for %s and used %s', c.token_endpoint_auth_method, client_authentication_failure.method)
       else 'client secret is wrong, expired or missing'
     end
@@ -52,7 +72,7 @@ as $$
   ), 'unknown client')
 $$;
 comment on function identity_store.client_authentication_failure(text, text, text) is
-  'Why client_authenticate found nobody: for logs, never for the client, which would learn which ids exist.';
+  'Why client_authenticate found nobody by a secret or by none: for logs, never for the client, which would learn which ids exist.';
 revoke all on function identity_store.client_authentication_failure(text, text, text) from public;
 
 create or replace function identity_store.refuse(error text, description text, detail text default null)
@@ -66,13 +86,28 @@ comment on function identity_store.refuse(text, text, text) is
   'The one row of a refusal: outcome and answer.error are the OAuth error code; detail (default: the public description) is for logs only.';
 revoke all on function identity_store.refuse(text, text, text) from public;
 
-create or replace function identity_store.refuse_client(client_id text, client_secret text, method text)
+create or replace function identity_store.refuse_client(client_id text, client_secret text, method text, endpoint text default '/token')
 returns table (outcome text, detail text, answer json)
-language sql stable parallel safe
+language plpgsql volatile parallel unsafe
 as $$
-  select * from identity_store.refuse('invalid_client', 'client authentication failed',
-    identity_store.client_authentication_failure(refuse_client.client_id, refuse_client.client_secret, refuse_client.method))
+declare
+  client identity_store.clients;
+  reason text;
+begin
+  if refuse_client.method = 'client_assertion' then
+    client := identity_store.client_of_assertion(refuse_client.client_id, refuse_client.client_secret);
+    reason := identity_store.client_assertion_refusal(client, refuse_client.client_secret, refuse_client.endpoint);
+    if reason = 'client assertion: unknown_key' and identity_store.client_keys_due(client) then
+      return query select * from identity_store.need_client_keys(client);
+      return;
+    end if;
+    reason := coalesce(reason, 'client assertion: its jti was used before');
+  else
+    reason := identity_store.client_authentication_failure(refuse_client.client_id, refuse_client.client_secret, refuse_client.method);
+  end if;
+  return query select * from identity_store.refuse('invalid_client', 'client authentication failed', reason);
+end
 $$;
-comment on function identity_store.refuse_client(text, text, text) is
-  'The invalid_client answer (RFC 6749 §5.2): the same for an unknown client, a wrong method and a wrong secret; detail says which.';
-revoke all on function identity_store.refuse_client(text, text, text) from public;
+comment on function identity_store.refuse_client(text, text, text, text) is
+  'The invalid_client answer (RFC 6749 §5.2): the same for an unknown client, a wrong method and a wrong secret; detail says which. Or need {client_id, jwks_uri}, when an assertion names a key that we do not know yet.';
+revoke all on function identity_store.refuse_client(text, text, text, text) from public;

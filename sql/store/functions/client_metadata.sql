@@ -10,7 +10,9 @@ as $$
   values
     ('redirect_uris', 'redirect_uris', null::text[], '[]'::jsonb),
     ('post_logout_redirect_uris', 'redirect_uris', null, '[]'),
-    ('token_endpoint_auth_method', 'choice', '{none,client_secret_basic,client_secret_post}', '"client_secret_basic"'),
+    ('token_endpoint_auth_method', 'choice', '{none,client_secret_basic,client_secret_post,client_secret_jwt,private_key_jwt}',
+      '"client_secret_basic"'),
+    ('token_endpoint_auth_signing_alg', 'choice', array['HS256', 'HS384', 'HS512'] || identity_store.client_key_algorithms(), null),
     ('grant_types', 'choices', '{authorization_code,implicit,refresh_token,client_credentials}', '["authorization_code"]'),
     ('response_types', 'choices', (select array_agg(t.response_type) from identity_store.response_types() t), null),
     ('application_type', 'choice', '{web,native}', '"web"'),
@@ -27,6 +29,8 @@ as $$
     ('software_version', 'text', null, null),
     ('subject_type', 'choice', '{public}', '"public"'),
     ('id_token_signed_response_alg', 'choice', '{RS256,PS256,ES256,EdDSA}', '"RS256"'),
+    ('request_object_signing_alg', 'choice', array['none'] || identity_store.client_key_algorithms(), null),
+    ('require_signed_request_object', 'boolean', null, null),
     ('default_max_age', 'seconds', '{0,2147483647}', null),
     ('require_auth_time', 'boolean', null, null),
     ('default_acr_values', 'texts', null, null),
@@ -43,6 +47,16 @@ $$;
 comment on function identity_store.client_members() is
   'The metadata members we understand: kind, allowed values (or lowest and highest), default.';
 revoke all on function identity_store.client_members() from public;
+
+create or replace function identity_store.client_key_algorithms()
+returns text[]
+language sql immutable parallel safe
+as $$
+  select array['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA']
+$$;
+comment on function identity_store.client_key_algorithms() is
+  'What a client may sign with its own key (RFC 7518 §3.1, RFC 8037).';
+revoke all on function identity_store.client_key_algorithms() from public;
 
 create or replace function identity_store.client_metadata(metadata jsonb)
 returns jsonb
@@ -161,7 +175,8 @@ language sql stable parallel safe
 as $$
   with r as (
     select registered ->> 'application_type' as application_type, registered -> 'grant_types' as grant_types,
-      registered ->> 'token_endpoint_auth_method' = 'none' as public,
+      registered ->> 'token_endpoint_auth_method' as method, registered ->> 'token_endpoint_auth_method' = 'none' as public,
+      registered ->> 'token_endpoint_auth_signing_alg' as auth_alg, registered ->> 'request_object_signing_alg' as request_alg,
       registered ->> 'id_token_signed_response_alg' as alg,
       registered -> 'response_types' @? 'strict $[*] ? (@ like_regex "token")' as front
   )
@@ -188,9 +203,20 @@ as $$
     ('grant_types', 'refresh_token needs authorization_code, which gives the first one',
       grant_types ? 'refresh_token' and not grant_types ? 'authorization_code'),
     -- RFC 6749 §4.4: client credentials MUST only be used by confidential clients.
-    ('grant_types', 'client_credentials needs a client with a secret', public and grant_types ? 'client_credentials'),
-    ('introspect_any', 'needs a client with a secret', public and (registered ->> 'introspect_any')::boolean),
+    ('grant_types', 'client_credentials needs a client that authenticates', public and grant_types ? 'client_credentials'),
+    ('introspect_any', 'needs a client that authenticates', public and (registered ->> 'introspect_any')::boolean),
     ('jwks', 'cannot stand beside jwks_uri', registered ?& array['jwks', 'jwks_uri']),
+    ('jwks', 'or jwks_uri is required for private_key_jwt', method = 'private_key_jwt' and not registered ?| array['jwks', 'jwks_uri']),
+    -- RFC 8725 §2.1: each method has algorithms of its own, so that no public key is ever taken for a secret.
+    ('token_endpoint_auth_signing_alg', 'must be HS256, HS384 or HS512 for client_secret_jwt',
+      method = 'client_secret_jwt' and auth_alg not like 'HS%'),
+    ('token_endpoint_auth_signing_alg', 'must be an algorithm of a key pair for private_key_jwt',
+      method = 'private_key_jwt' and auth_alg like 'HS%'),
+    ('token_endpoint_auth_signing_alg', 'is for private_key_jwt and client_secret_jwt',
+      method not in ('client_secret_jwt', 'private_key_jwt') and auth_alg is not null),
+    ('request_object_signing_alg', 'needs jwks or jwks_uri', request_alg <> 'none' and not registered ?| array['jwks', 'jwks_uri']),
+    ('require_signed_request_object', 'cannot be met with request_object_signing_alg none',
+      request_alg = 'none' and (registered ->> 'require_signed_request_object')::boolean),
     ('refresh_token_idle_lifetime', 'cannot be longer than refresh_token_lifetime',
       (registered ->> 'refresh_token_idle_lifetime')::integer > (registered ->> 'refresh_token_lifetime')::integer),
     ('id_token_signed_response_alg', format('there is no signing key for %s: select identity.create_signing_key(%L)', alg, alg),

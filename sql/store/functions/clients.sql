@@ -28,8 +28,8 @@ begin
     raise exception using errcode = 'ID007', message = 'client_id: this client exists already';
   end if;
   perform identity_store.audit('client_created', null, new_id, null);
-  return identity.client_read(new_id) || case registered ->> 'token_endpoint_auth_method'
-    when 'none' then '{}' else identity_store.client_secret_mint(new_id) end;
+  return identity.client_read(new_id)
+    || identity_store.client_secret_mint(new_id, identity_store.client_secret_kind(registered ->> 'token_endpoint_auth_method'));
 end
 $$;
 comment on function identity.client_create(jsonb) is
@@ -46,6 +46,7 @@ as $$
 declare
   present identity_store.clients := identity_store.client_locked(client_update.client_id);
   registered identity_store.clients;
+  kind text;
   answer jsonb;
 begin
   perform set_config('synchronous_commit', 'on', true);
@@ -57,14 +58,14 @@ begin
   registered := jsonb_populate_record(null::identity_store.clients, identity_store.client_metadata(
     identity_store.client_document(present) - case when metadata ? 'grant_types' then 'response_types' else '' end || metadata));
   update identity_store.clients c set (
-    redirect_uris, post_logout_redirect_uris, token_endpoint_auth_method, grant_types, response_types, application_type,
-    scope, client_name, client_uri, logo_uri, policy_uri, tos_uri, contacts, localized, jwks_uri, jwks, software_id,
+    redirect_uris, post_logout_redirect_uris, token_endpoint_auth_method, token_endpoint_auth_signing_alg, grant_types,
+    response_types, application_type, request_object_signing_alg, require_signed_request_object, scope, client_name, client_uri, logo_uri, policy_uri, tos_uri, contacts, localized, jwks_uri, jwks, software_id,
     software_version, subject_type, id_token_signed_response_alg, default_max_age, require_auth_time, default_acr_values,
     initiate_login_uri, first_party, introspect_any, refresh_token, refresh_token_rotation, access_token_lifetime,
     id_token_lifetime, refresh_token_idle_lifetime, refresh_token_lifetime, updated_at
   ) = (select
-    r.redirect_uris, r.post_logout_redirect_uris, r.token_endpoint_auth_method, r.grant_types, r.response_types,
-    r.application_type, r.scope, r.client_name, r.client_uri, r.logo_uri, r.policy_uri, r.tos_uri, r.contacts,
+    r.redirect_uris, r.post_logout_redirect_uris, r.token_endpoint_auth_method, r.token_endpoint_auth_signing_alg, r.grant_types,
+    r.response_types, r.application_type, r.request_object_signing_alg, r.require_signed_request_object, r.scope, r.client_name, r.client_uri, r.logo_uri, r.policy_uri, r.tos_uri, r.contacts,
     r.localized, r.jwks_uri, r.jwks, r.software_id, r.software_version, r.subject_type, r.id_token_signed_response_alg,
     r.default_max_age, r.require_auth_time, r.default_acr_values, r.initiate_login_uri, r.first_party, r.introspect_any,
     r.refresh_token, r.refresh_token_rotation, r.access_token_lifetime, r.id_token_lifetime,
@@ -72,10 +73,10 @@ begin
     from (select registered.*) r
   ) where c.id = present.id;
   answer := identity.client_read(present.id);
-  if registered.token_endpoint_auth_method = 'none' then
+  kind := identity_store.client_secret_kind(registered.token_endpoint_auth_method);
+  if kind is distinct from identity_store.client_secret_kind(present.token_endpoint_auth_method) then
     delete from identity_store.client_secrets s where s.client_id = present.id;
-  elsif present.token_endpoint_auth_method = 'none' then
-    answer := answer || identity_store.client_secret_mint(present.id);
+    answer := answer || identity_store.client_secret_mint(present.id, kind);
   end if;
   perform identity_store.audit('client_updated', null, present.id, null, jsonb_build_object(
     'members', (select coalesce(jsonb_agg(k order by k), '[]') from jsonb_object_keys(metadata) k)));
@@ -83,7 +84,7 @@ begin
 end
 $$;
 comment on function identity.client_update(text, jsonb) is
-  'Changes the metadata of a client by an RFC 7396 merge patch and returns all of it; a client that becomes confidential gets its client_secret here. '
+  'Changes the metadata of a client by an RFC 7396 merge patch and returns all of it; a client that becomes confidential, or begins to sign with its secret, gets its client_secret here. '
   'Tokens already issued keep what they say. Raises ID005 naming the member, ID006 when there is no such client.';
 revoke all on function identity.client_update(text, jsonb) from public;
 grant execute on function identity.client_update(text, jsonb) to identity_admin;
@@ -94,10 +95,12 @@ language plpgsql volatile parallel unsafe security definer set search_path = pg_
 as $$
 declare
   client identity_store.clients := identity_store.client_locked(client_rotate_secret.client_id);
+  kind text := identity_store.client_secret_kind(client.token_endpoint_auth_method);
 begin
   perform set_config('synchronous_commit', 'on', true);
-  if client.token_endpoint_auth_method = 'none' then
-    raise exception using errcode = 'ID005', message = 'client_id: a public client has no secret';
+  if kind is null then
+    raise exception using errcode = 'ID005', message = 'client_id: ' || case client.token_endpoint_auth_method
+      when 'none' then 'a public client has no secret' else 'a client with keys of its own has no secret' end;
   end if;
   if overlap is null or overlap not between '0' and '365 days' then
     raise exception using errcode = 'ID005', message = 'overlap: must be between 0 and 365 days';
@@ -105,7 +108,7 @@ begin
   delete from identity_store.client_secrets s where s.client_id = client.id and s.expires_at <= now();
   update identity_store.client_secrets s set expires_at = least(s.expires_at, now() + overlap) where s.client_id = client.id;
   perform identity_store.audit('client_secret_rotated', null, client.id, null);
-  return jsonb_build_object('client_id', client.id) || identity_store.client_secret_mint(client.id);
+  return jsonb_build_object('client_id', client.id) || identity_store.client_secret_mint(client.id, kind);
 end
 $$;
 comment on function identity.client_rotate_secret(text, interval) is
@@ -194,7 +197,17 @@ comment on function identity_store.client_locked(text) is
   'A client, locked until the end of the transaction: changes of one client happen one after the other. Raises ID006.';
 revoke all on function identity_store.client_locked(text) from public;
 
-create or replace function identity_store.client_secret_mint(client_id text)
+create or replace function identity_store.client_secret_kind(method text)
+returns text
+language sql immutable parallel safe
+as $$
+  select case when method in ('client_secret_basic', 'client_secret_post') then 'shown' when method = 'client_secret_jwt' then 'signs' end
+$$;
+comment on function identity_store.client_secret_kind(text) is
+  'What a client of this token_endpoint_auth_method does with its secret: shown or signs; NULL: it has none.';
+revoke all on function identity_store.client_secret_kind(text) from public;
+
+create or replace function identity_store.client_secret_mint(client_id text, kind text)
 returns jsonb
 language plpgsql volatile parallel unsafe
 as $$
@@ -202,16 +215,20 @@ declare
   secret_id uuid := identity.uuid_v7();
   minted record;
 begin
+  if kind is null then
+    return '{}';
+  end if;
   select m.token, m.hash into minted from identity.opaque_mint('secret', secret_id) m;
-  insert into identity_store.client_secrets (id, client_id, secret_hash)
-  values (secret_id, client_secret_mint.client_id, minted.hash);
+  insert into identity_store.client_secrets (id, client_id, secret_hash, sealed)
+  values (secret_id, client_secret_mint.client_id, case kind when 'shown' then minted.hash end,
+    case kind when 'signs' then identity.client_secret_seal(secret_id, minted.token) end);
   -- RFC 7591 §3.2.1: client_secret_expires_at is REQUIRED if client_secret is issued; 0 if it will not expire.
   return jsonb_build_object('client_secret', minted.token, 'client_secret_expires_at', 0);
 end
 $$;
-comment on function identity_store.client_secret_mint(text) is
-  'Makes and stores a secret; returns client_secret and client_secret_expires_at for the one answer that shows it.';
-revoke all on function identity_store.client_secret_mint(text) from public;
+comment on function identity_store.client_secret_mint(text, text) is
+  'Makes and stores a secret of this kind (client_secret_kind; NULL: none); returns client_secret and client_secret_expires_at for the one answer that shows it.';
+revoke all on function identity_store.client_secret_mint(text, text) from public;
 
 create or replace function identity_store.client_display(client_id text)
 returns json

@@ -7,7 +7,7 @@ create or replace function identity.token_introspect(
   client_id text, client_secret text, method text, token text, token_type_hint text
 )
 returns table (outcome text, detail text, answer json)
-language plpgsql stable parallel unsafe security definer set search_path = pg_catalog, pg_temp
+language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   client identity_store.clients;
@@ -16,10 +16,10 @@ declare
 begin
   -- RFC 7662 §2.1: the endpoint MUST require some form of authorization; naming a public client is none.
   if $3 <> 'none' then
-    client := identity_store.client_authenticate($1, $2, $3);
+    client := identity_store.client_authenticate($1, $2, $3, '/introspect');
   end if;
   if client.id is null then
-    return query select * from identity_store.refuse_client($1, $2, $3);
+    return query select * from identity_store.refuse_client($1, $2, $3, '/introspect');
     return;
   end if;
 
@@ -51,7 +51,7 @@ begin
 end
 $$;
 comment on function identity.token_introspect(text, text, text, text, text) is
-  'What a token is worth. Evidence: client credentials (client_secret_basic or client_secret_post). '
+  'What a token is worth. Evidence: client credentials (method: client_secret_basic, client_secret_post, client_assertion). '
   'Outcomes: ok {"active": true, …claims} for its own client, a resource in aud, a client with introspect_any (refresh tokens: own client only); ok {"active": false} otherwise; invalid_client {error, error_description}.';
 revoke all on function identity.token_introspect(text, text, text, text, text) from public;
 grant execute on function identity.token_introspect(text, text, text, text, text) to identity_gateway;

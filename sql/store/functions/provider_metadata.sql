@@ -20,10 +20,14 @@ as $$
     'response_modes_supported', identity_store.response_modes(),
     'claims_parameter_supported', true,
     'acr_values_supported', identity_store.acr_values(),
+    'token_endpoint_auth_signing_alg_values_supported', a.algorithms,
+    'introspection_endpoint_auth_signing_alg_values_supported', a.algorithms,
+    'revocation_endpoint_auth_signing_alg_values_supported', a.algorithms,
     'build', identity.build(),
     'store_version', (select s.version from identity_store.store s)))
+  from (select to_json(identity_store.client_key_algorithms() || array['HS256', 'HS384', 'HS512'])) as a (algorithms)
 $$;
 comment on function identity.provider_metadata() is
-  'Outcome ok {issuer, scopes_supported, claims_supported, id_token_signing_alg_values_supported, response_types_supported, response_modes_supported, claims_parameter_supported, acr_values_supported, build, store_version}, always; issuer is absent before identity.configure, id_token_signing_alg_values_supported without a signing key. Raises nothing.';
+  'Outcome ok {issuer, scopes_supported, claims_supported, id_token_signing_alg_values_supported, *_endpoint_auth_signing_alg_values_supported, response_types_supported, response_modes_supported, claims_parameter_supported, acr_values_supported, build, store_version}, always; issuer is absent before identity.configure, id_token_signing_alg_values_supported without a signing key. Raises nothing.';
 revoke all on function identity.provider_metadata() from public;
 grant execute on function identity.provider_metadata() to identity_gateway;

@@ -9,14 +9,14 @@ returns table (outcome text, detail text, answer json)
 language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-  client identity_store.clients := identity_store.client_authenticate($1, $2, $3);
+  client identity_store.clients := identity_store.client_authenticate($1, $2, $3, '/revoke');
   claims jsonb;
   f record;
   done text;
 begin
   perform set_config('synchronous_commit', 'on', true);
   if client.id is null then
-    return query select * from identity_store.refuse_client($1, $2, $3);
+    return query select * from identity_store.refuse_client($1, $2, $3, '/revoke');
     return;
   elsif coalesce(token_revoke.token, '') = '' then
     return query select * from identity_store.refuse('invalid_request', 'token is missing');
@@ -56,7 +56,7 @@ begin
 end
 $$;
 comment on function identity.token_revoke(text, text, text, text, text) is
-  'Revokes an access token, or a refresh token with all that came from its grant. Evidence: client credentials (method: none, client_secret_basic, client_secret_post) and the token. '
+  'Revokes an access token, or a refresh token with all that came from its grant. Evidence: client credentials (method: none, client_secret_basic, client_secret_post, client_assertion) and the token. '
   'Outcomes: ok {} also for unknown tokens and for those of another client, which stay as they are; invalid_client, invalid_request {error, error_description}.';
 revoke all on function identity.token_revoke(text, text, text, text, text) from public;
 grant execute on function identity.token_revoke(text, text, text, text, text) to identity_gateway;

@@ -74,7 +74,7 @@ begin
 end
 $$;
 comment on function identity.token_authorization_code(text, text, text, text, text, text, text[]) is
-  'Redeems an authorization code. Evidence: client credentials (method: none, client_secret_basic, client_secret_post), the code, redirect_uri, the PKCE verifier. '
+  'Redeems an authorization code. Evidence: client credentials (method: none, client_secret_basic, client_secret_post, client_assertion), the code, redirect_uri, the PKCE verifier. '
   'Outcomes: ok with the token answer; invalid_client, unauthorized_client, invalid_request, invalid_grant, invalid_target {error, error_description}. A second complete redemption ends the grant.';
 revoke all on function identity.token_authorization_code(text, text, text, text, text, text, text[]) from public;
 grant execute on function identity.token_authorization_code(text, text, text, text, text, text, text[]) to identity_gateway;

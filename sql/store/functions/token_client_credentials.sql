@@ -60,7 +60,7 @@ begin
 end
 $$;
 comment on function identity.token_client_credentials(text, text, text, text, text[]) is
-  'A token of the client itself. Evidence: client credentials (method: client_secret_basic, client_secret_post). '
+  'A token of the client itself. Evidence: client credentials (method: client_secret_basic, client_secret_post, client_assertion). '
   'Outcomes: ok with the token answer; invalid_client, unauthorized_client, invalid_scope, invalid_target {error, error_description}.';
 revoke all on function identity.token_client_credentials(text, text, text, text, text[]) from public;
 grant execute on function identity.token_client_credentials(text, text, text, text, text[]) to identity_gateway;

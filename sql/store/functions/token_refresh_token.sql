@@ -75,7 +75,7 @@ begin
 end
 $$;
 comment on function identity.token_refresh_token(text, text, text, text, text, text[]) is
-  'New tokens for a refresh token. Evidence: client credentials (method: none, client_secret_basic, client_secret_post) and the token. scope and resource may narrow the answer. '
+  'New tokens for a refresh token. Evidence: client credentials (method: none, client_secret_basic, client_secret_post, client_assertion) and the token. scope and resource may narrow the answer. '
   'Outcomes: ok with the token answer, refresh_token in it being the one to use from now on; invalid_client, unauthorized_client, invalid_request, invalid_grant, invalid_scope, invalid_target {error, error_description}. '
   'A token replaced more than 120 s ago ends its family.';
 revoke all on function identity.token_refresh_token(text, text, text, text, text, text[]) from public;

@@ -8,7 +8,8 @@ create table identity_store.clients (
   redirect_uris text[] not null default '{}',
   post_logout_redirect_uris text[] not null default '{}',
   token_endpoint_auth_method text not null
-    check (token_endpoint_auth_method in ('none', 'client_secret_basic', 'client_secret_post')),
+    check (token_endpoint_auth_method in ('none', 'client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt')),
+  token_endpoint_auth_signing_alg text,
   grant_types text[] not null
     check (grant_types <@ array['authorization_code', 'implicit', 'refresh_token', 'client_credentials']),
   response_types text[] not null check (response_types <@ array[
@@ -29,6 +30,8 @@ create table identity_store.clients (
   subject_type text not null check (subject_type = 'public'),
   id_token_signed_response_alg text not null
     check (id_token_signed_response_alg in ('RS256', 'PS256', 'ES256', 'EdDSA')),
+  request_object_signing_alg text,
+  require_signed_request_object boolean,
   default_max_age integer check (default_max_age >= 0),
   require_auth_time boolean,
   default_acr_values text[],
@@ -48,7 +51,12 @@ create table identity_store.clients (
   check (jwks_uri is null or jwks is null),
   -- RFC 6749 §4.4: the client credentials grant type MUST only be used by confidential clients.
   check (token_endpoint_auth_method <> 'none' or not 'client_credentials' = any (grant_types)),
-  check (token_endpoint_auth_method <> 'none' or not introspect_any)
+  check (token_endpoint_auth_method <> 'none' or not introspect_any),
+  -- A token signed with a public key taken for a secret is a forgery (RFC 8725 §2.1): each method has algorithms of its own.
+  check (token_endpoint_auth_signing_alg is null
+    or token_endpoint_auth_method = 'private_key_jwt' and token_endpoint_auth_signing_alg !~ '^(HS|none$)'
+    or token_endpoint_auth_method = 'client_secret_jwt' and token_endpoint_auth_signing_alg ~ '^HS'),
+  check (token_endpoint_auth_method <> 'private_key_jwt' or num_nonnulls(jwks, jwks_uri) = 1)
 );
 comment on table identity_store.clients is
   'Registered applications: one column per client metadata member (RFC 7591 §2, OpenID Connect Registration 1.0 §2) and our settings.';
@@ -59,6 +67,8 @@ comment on column identity_store.clients.post_logout_redirect_uris is
   'Acted on: where a logout may send the browser, compared byte for byte (OpenID Connect RP-Initiated Logout 1.0 §3). Empty: nowhere.';
 comment on column identity_store.clients.token_endpoint_auth_method is
   'Acted on: how the client proves itself (RFC 7591 §2); none: a public client, without a secret.';
+comment on column identity_store.clients.token_endpoint_auth_signing_alg is
+  'Acted on: the one algorithm of its assertions (OpenID Connect Registration 1.0 §2); NULL: any that its method of authentication allows.';
 comment on column identity_store.clients.grant_types is 'Acted on: the grants it may use (RFC 7591 §2).';
 comment on column identity_store.clients.response_types is
   'Acted on: what it may ask /authorize for, words in alphabetical order (RFC 7591 §2.1); code unless it asked for others, empty without authorization_code and implicit.';
@@ -75,9 +85,9 @@ comment on column identity_store.clients.contacts is
   'Stored and echoed only: who answers for the client, as a rule mail addresses (RFC 7591 §2); NULL: not said.';
 comment on column identity_store.clients.localized is 'Members with a language tag, such as client_name#fr (RFC 7591 §2.2), stored and echoed only; NULL: none.';
 comment on column identity_store.clients.jwks_uri is
-  'Stored and echoed only, never fetched: no method of authentication here uses keys of the client (RFC 7591 §2); NULL: none.';
+  'Acted on: where its keys are (RFC 7591 §2); fetched by the gateway when needed, kept in client_key_sets; NULL: nowhere.';
 comment on column identity_store.clients.jwks is
-  'Stored and echoed only, as jwks_uri, in whose place it stands: a JWK set (RFC 7517 §5); NULL: none.';
+  'Acted on: its public keys by value (RFC 7517 §5), in place of jwks_uri; NULL: none.';
 comment on column identity_store.clients.software_id is
   'Stored and echoed only: the same for every installation of one software (RFC 7591 §2); NULL: not said.';
 comment on column identity_store.clients.software_version is
@@ -86,6 +96,10 @@ comment on column identity_store.clients.subject_type is
   'public, the one kind there is: every client sees the same sub (OpenID Connect Core §8). Stored and echoed only.';
 comment on column identity_store.clients.id_token_signed_response_alg is
   'Acted on: the algorithm that signs its ID tokens (OpenID Connect Registration 1.0 §2); default RS256.';
+comment on column identity_store.clients.request_object_signing_alg is
+  'Acted on: the one algorithm of its request objects, none among them (OpenID Connect Registration 1.0 §2); NULL: any.';
+comment on column identity_store.clients.require_signed_request_object is
+  'Acted on: true where it must always send a signed request object (RFC 9101 §10.5); NULL: it need not.';
 comment on column identity_store.clients.default_max_age is
   'Acted on: seconds after which a sign-in is too old, where the request has no max_age (OpenID Connect Registration 1.0 §2); NULL: never too old.';
 comment on column identity_store.clients.require_auth_time is
@@ -109,15 +123,55 @@ comment on column identity_store.clients.updated_at is 'When its metadata were l
 create table identity_store.client_secrets (
   id uuid primary key,
   client_id text not null references identity_store.clients (id) on update cascade on delete cascade,
-  secret_hash bytea not null check (octet_length(secret_hash) = 32),
+  secret_hash bytea check (octet_length(secret_hash) = 32),
+  sealed bytea,
   created_at timestamptz not null default now(),
-  expires_at timestamptz
+  expires_at timestamptz,
+  -- A secret that an HMAC is checked with must be known again; every other one need not, and is not.
+  check (num_nonnulls(secret_hash, sealed) = 1)
 );
 create index on identity_store.client_secrets (client_id);
 comment on table identity_store.client_secrets is
-  'SHA-256 of the secrets we minted for confidential clients; several are good while one replaces the other.';
+  'Secrets we minted for confidential clients; several are good while one replaces the other.';
 comment on column identity_store.client_secrets.id is 'UUID inside the secret, by which it is found.';
 comment on column identity_store.client_secrets.client_id is 'The client that proves itself with it.';
-comment on column identity_store.client_secrets.secret_hash is 'SHA-256 of the secret, 32 bytes.';
+comment on column identity_store.client_secrets.secret_hash is
+  'SHA-256 of a secret that the client shows, 32 bytes; NULL where it signs with it.';
+comment on column identity_store.client_secrets.sealed is
+  'The secret of a client_secret_jwt client, sealed (purpose client_secret) with the id as name; NULL where it shows it.';
 comment on column identity_store.client_secrets.created_at is 'When it was minted.';
 comment on column identity_store.client_secrets.expires_at is 'End of the overlap after a rotation; NULL: good until replaced.';
+
+-- What a client published at its jwks_uri, as the gateway fetched it. It never stands beside keys by value.
+create table identity_store.client_key_sets (
+  client_id text primary key references identity_store.clients (id) on update cascade on delete cascade,
+  jwks_uri text not null,
+  jwks jsonb check (jsonb_typeof(jwks) = 'object'),
+  fetched_at timestamptz,
+  failure text,
+  asked_at timestamptz not null,
+  window_since timestamptz not null,
+  window_fetches integer not null check (window_fetches > 0),
+  check ((jwks is null) = (fetched_at is null))
+);
+comment on table identity_store.client_key_sets is
+  'Keys of clients that registered a jwks_uri: source, time, and how often it was asked. functions/client_keys.sql says when it is asked again.';
+comment on column identity_store.client_key_sets.client_id is 'Whose keys.';
+comment on column identity_store.client_key_sets.jwks_uri is 'Where they were fetched; keys of another address than the registered one count for nothing.';
+comment on column identity_store.client_key_sets.jwks is 'The public keys of the set (RFC 7517 §5); NULL: no fetch has succeeded.';
+comment on column identity_store.client_key_sets.fetched_at is 'When they were fetched; NULL: never.';
+comment on column identity_store.client_key_sets.failure is 'Why the last fetch failed, for administrators; NULL: it succeeded.';
+comment on column identity_store.client_key_sets.asked_at is 'Time of the last fetch, good or bad.';
+comment on column identity_store.client_key_sets.window_since is 'Start of the minute in which fetches are counted.';
+comment on column identity_store.client_key_sets.window_fetches is 'Fetches since then.';
+
+-- An assertion is good once (OpenID Connect Core §9). Not partitioned, because a jti is unique whatever its time is;
+-- maintenance reaps what has expired, and an assertion may live for an hour.
+create table identity_store.client_assertions (
+  digest bytea primary key check (octet_length(digest) = 32),
+  expires_at timestamptz not null
+);
+create index on identity_store.client_assertions (expires_at);
+comment on table identity_store.client_assertions is 'Client assertions that were accepted, until they expire.';
+comment on column identity_store.client_assertions.digest is 'SHA-256 of client_id and jti.';
+comment on column identity_store.client_assertions.expires_at is 'When it would be refused for its age anyway; then the row is reaped.';
