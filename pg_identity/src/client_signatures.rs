@@ -8,6 +8,7 @@ use aws_lc_rs::hmac;
 use serde_json::{Map, Value, json};
 
 use crate::errors::{Code, Error};
+use crate::jsonb::Document;
 use crate::jwk::{Algorithm, PublicKey};
 use crate::jws::{self, Jws, Rounding};
 use crate::jwks;
@@ -24,7 +25,7 @@ const MOST_TRIED: usize = 8;
 sql_function! {
     /// `identity.client_jws_read(token)`: `{"header", "claims", "aud": […], "exp", "nbf", "iat"}`, the last four where they are and
     /// in one form; NULL when it is not strictly a compact JWS with claims. Nothing is verified by it.
-    fn client_jws_read(token: &str) -> Result<Option<pgrx::JsonB>, Error> {
+    fn client_jws_read(token: &str) -> Result<Option<Document>, Error> {
         let read = jws::read(token).and_then(|jws| {
             let mut read = Map::new();
             read.insert("aud".to_owned(), jws.audiences()?.into());
@@ -35,7 +36,7 @@ sql_function! {
             }
             read.insert("header".to_owned(), Value::Object(jws.header));
             read.insert("claims".to_owned(), Value::Object(jws.claims));
-            Ok(pgrx::JsonB(Value::Object(read)))
+            Ok(Document(Value::Object(read)))
         });
         match read {
             Ok(read) => Ok(Some(read)),
@@ -78,8 +79,8 @@ sql_function! {
 
 sql_function! {
     /// `identity.client_jwks_read(document)`: a fetched JWK set (RFC 7517 §5) without what is not a public key; NULL when it is none.
-    fn client_jwks_read(document: &str) -> Result<Option<pgrx::JsonB>, Error> {
-        Ok(public_set(document).map(pgrx::JsonB))
+    fn client_jwks_read(document: &str) -> Result<Option<Document>, Error> {
+        Ok(public_set(document).map(Document))
     }
 }
 

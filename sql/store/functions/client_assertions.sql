@@ -22,10 +22,10 @@ declare
   second constant bigint := floor(extract(epoch from statement_timestamp()));
 begin
   return case
+    when jws is null then 'client assertion is malformed'
     when client.id is null then 'unknown client'
     when client.token_endpoint_auth_method not in ('private_key_jwt', 'client_secret_jwt') then
       format('client is registered for %s and sent an assertion', client.token_endpoint_auth_method)
-    when jws is null then 'client assertion is malformed'
     -- RFC 8725 §3.11: what is signed for another purpose has another type, and is no assertion.
     when lower(jws -> 'header' ->> 'typ') not in ('jwt', 'client-authentication+jwt', 'application/client-authentication+jwt') then
       'client assertion: typ is that of another kind of token'
