@@ -12,12 +12,11 @@ use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use crate::authorize::{Answer, Sql, call};
 use crate::issuers::Foreign;
 use crate::jwt::merged;
-use crate::support::{Client, Database, client};
+use crate::support::{Client, Database, client, pkce};
 
 /// A client that signs with its key.
 pub struct Signer {
@@ -47,7 +46,7 @@ pub fn now() -> i64 {
 
 pub fn assertion_claims(db: &Database, client: &Client, change: Value) -> Value {
     let claims = json!({
-        "iss": client.id, "sub": client.id, "aud": db.issuer, "jti": Uuid::new_v4(), "iat": now(), "exp": now() + 60
+        "iss": client.id, "sub": client.id, "aud": db.issuer, "jti": pkce().0, "iat": now(), "exp": now() + 60
     });
     let mut claims = merged(claims, change);
     claims.as_object_mut().unwrap().retain(|_, value| !value.is_null());
