@@ -129,12 +129,9 @@ async fn a_client_proves_itself_with_a_mac_under_its_secret() {
     }
     // The secret itself is not asked for, and not enough.
     for method in ["client_secret_basic", "client_secret_post", "none"] {
-        let answer = call(
-            &sql,
-            "token_client_credentials",
-            &[&app.id, &secret, &method, &None::<&str>, &None::<Vec<&str>>],
-        )
-        .await;
+        let answer =
+            call(&sql, "token_client_credentials", &[&app.id, &secret, &method, &None::<&str>, &None::<Vec<&str>>])
+                .await;
         assert_refused(&answer);
     }
     // Nowhere in the database can it be read.

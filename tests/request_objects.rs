@@ -16,9 +16,7 @@ async fn read(owner: &Sql, app: &Client, request: &str) -> Result<Value, (String
     let row = owner.query_one(query, &[&app.id, &request]).await.unwrap();
     match row.get::<_, Option<String>>("error") {
         None => Ok(row.get("claims")),
-        Some(error) => {
-            Err((error, row.get::<_, Option<String>>("detail").unwrap_or_default(), row.get("keys_due")))
-        }
+        Some(error) => Err((error, row.get::<_, Option<String>>("detail").unwrap_or_default(), row.get("keys_due"))),
     }
 }
 

@@ -10,8 +10,8 @@ use serde_json::{Map, Value, json};
 use crate::errors::{Code, Error};
 use crate::jsonb::Document;
 use crate::jwk::{Algorithm, PublicKey};
-use crate::jws::{self, Jws, Rounding};
 use crate::jwks;
+use crate::jws::{self, Jws, Rounding};
 use crate::native::sql_function;
 use crate::rows::View;
 use crate::sealing;
@@ -193,10 +193,15 @@ mod tests {
     #[test]
     fn a_key_of_the_set_signed_or_none_did() {
         assert_eq!(verdict_of(&[key(json!({}))], None), "signed");
-        assert_eq!(verdict_of(&[json!(1), key(json!({"kid": "a", "use": "sig", "alg": "ES256"}))], Some("ES256")), "signed");
+        assert_eq!(
+            verdict_of(&[json!(1), key(json!({"kid": "a", "use": "sig", "alg": "ES256"}))], Some("ES256")),
+            "signed"
+        );
         assert_eq!(verdict_of(&[key(json!({}))], Some("RS256")), "algorithm_refused");
         assert_eq!(verdict_of(&[key(json!({}))], Some("none")), "algorithm_refused");
-        for other in [json!({"use": "enc"}), json!({"alg": "ES384"}), json!({"key_ops": ["sign"]}), json!({"crv": "P-384"})] {
+        for other in
+            [json!({"use": "enc"}), json!({"alg": "ES384"}), json!({"key_ops": ["sign"]}), json!({"crv": "P-384"})]
+        {
             assert_eq!(verdict_of(&[key(other.clone())], None), "unknown_key", "{other}");
         }
         assert_eq!(verdict_of(&[], None), "unknown_key");
@@ -207,7 +212,13 @@ mod tests {
         let read = |keys: Value| public_set(&json!({ "keys": keys, "more": 1 }).to_string());
         assert_eq!(read(json!([key(json!({"x5c": ["x"]})), {"kty": "XYZ"}])), Some(json!({"keys": [key(json!({}))]})));
         assert_eq!(read(json!([])), Some(json!({"keys": []})));
-        for bad in [json!([key(json!({"d": "x"}))]), json!([{"kty": "oct", "k": "x"}]), json!([{"kty": "oct"}]), json!([1]), json!({})] {
+        for bad in [
+            json!([key(json!({"d": "x"}))]),
+            json!([{"kty": "oct", "k": "x"}]),
+            json!([{"kty": "oct"}]),
+            json!([1]),
+            json!({}),
+        ] {
             assert_eq!(read(bad.clone()), None, "{bad}");
         }
         for bad in ["", "[]", "{}", r#"{"keys":[],"keys":[]}"#, "<html>"] {

@@ -13,7 +13,10 @@ async fn a_registration_that_could_not_authenticate_is_refused_by_name() {
     let admin = db.admin().await;
     let jwks = Foreign::new("ES256").jwks();
     for (change, message) in [
-        (json!({ "token_endpoint_auth_method": "private_key_jwt" }), "jwks: or jwks_uri is required for private_key_jwt"),
+        (
+            json!({ "token_endpoint_auth_method": "private_key_jwt" }),
+            "jwks: or jwks_uri is required for private_key_jwt",
+        ),
         (
             json!({ "token_endpoint_auth_method": "private_key_jwt", "jwks": jwks, "token_endpoint_auth_signing_alg": "HS256" }),
             "token_endpoint_auth_signing_alg: must be an algorithm of a key pair for private_key_jwt",
@@ -71,7 +74,8 @@ async fn discovery_names_the_methods_and_algorithms_of_every_endpoint() {
     let document = Browser::new().get(gateway.url("/.well-known/openid-configuration")).await.json();
     let methods = ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt"];
     let algorithms = json!([
-        "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "HS256", "HS384", "HS512"
+        "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "HS256", "HS384",
+        "HS512"
     ]);
     for (endpoint, methods) in [
         ("token", [&methods[..], &["none"]].concat()),

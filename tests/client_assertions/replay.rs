@@ -40,7 +40,8 @@ async fn a_jti_is_the_client_s_own_and_good_once_whatever_stands_beside_it() {
     let sql = db.gateway_role().await;
     let (one, two) = (Signer::new(&db, "ES256", json!({})).await, Signer::new(&db, "EdDSA", json!({})).await);
     assert_eq!(token_for(&sql, None, &one.assertion(&db, json!({ "jti": "a" }))).await.0, "ok");
-    for change in [json!({ "jti": "a" }), json!({ "jti": "a", "exp": now() + 600 }), json!({ "jti": "a", "nonce": 1 })] {
+    for change in [json!({ "jti": "a" }), json!({ "jti": "a", "exp": now() + 600 }), json!({ "jti": "a", "nonce": 1 })]
+    {
         let refused = detail(&sql, None, &one.assertion(&db, change)).await;
         assert_eq!(refused, ("invalid_client".into(), "client assertion: its jti was used before".into()));
     }
