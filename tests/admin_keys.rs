@@ -99,8 +99,7 @@ async fn keys_are_sealed_anew_under_the_first_master_key() {
     std::fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
     std::fs::write(&file, format!("2 {}\n{old}", "0123456789abcdef".repeat(4))).unwrap();
     std::fs::set_permissions(&file, Permissions::from_mode(0o400)).unwrap();
-    let sealed =
-        "select (select count(*) from identity.sealed_keys) + count(private_sealed) from identity.signing_keys";
+    let sealed = "select (select count(*) from identity.sealed_keys) + (select count(private_sealed) from identity.encryption_keys) + count(private_sealed) from identity.signing_keys";
     let count: i64 = db.superuser().await.query_one(sealed, &[]).await.unwrap().get(0);
     assert_eq!(done_json(&db, &["keys", "rewrap"], ""), json!({ "rewrapped": count }));
     assert_eq!(done_json(&db, &["keys", "rewrap"], ""), json!({ "rewrapped": 0 }));

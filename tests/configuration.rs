@@ -74,7 +74,7 @@ async fn counted(client: &Client, sql: &str) -> i64 {
 async fn two_rotations_of_a_sealed_key_leave_one_current_key() {
     for isolation in ISOLATION {
         let db = Database::new().await;
-        for purpose in ["state", "refresh", "pepper"] {
+        for purpose in ["state", "refresh", "pepper", "client_secret"] {
             let rotate = format!("select identity.rotate_sealed_key('{purpose}')");
             let outcome = meet(&db, isolation, (&rotate, &[]), (rotate.clone(), vec![])).await;
             assert_told(&outcome, isolation, "accepted");

@@ -19,7 +19,7 @@ async fn kid(client: &Client, algorithm: &str, state: &str) -> String {
 
 async fn published(client: &Client) -> Vec<Value> {
     let keys: Value = client.query_one("select identity.jwks()", &[]).await.unwrap().get(0);
-    keys["keys"].as_array().unwrap().clone()
+    keys["keys"].as_array().unwrap().iter().filter(|key| key["use"] == "sig").cloned().collect()
 }
 
 fn kids(keys: &[Value]) -> Vec<&str> {

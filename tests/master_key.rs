@@ -100,7 +100,7 @@ async fn a_master_key_is_changed_by_adding_rewrapping_and_removing() {
     assert_eq!(client.query_one(rewrapped, &[]).await.unwrap().get::<_, i32>(0), 0);
     let keys: i64 = client
         .query_one(
-            "select (select count(*) from identity.sealed_keys) + count(private_sealed) from identity.signing_keys",
+            "select (select count(*) from identity.sealed_keys) + (select count(private_sealed) from identity.encryption_keys) + count(private_sealed) from identity.signing_keys",
             &[],
         )
         .await

@@ -67,7 +67,7 @@ fn wire(issuer: &Issuer) -> Map<String, Value> {
         "revocation_endpoint": issuer.url("/revoke"),
         "end_session_endpoint": issuer.url("/logout"),
         "grant_types_supported": grant_types(),
-        "subject_types_supported": ["public"],
+        "subject_types_supported": ["public", "pairwise"],
         "token_endpoint_auth_methods_supported": METHODS,
         "introspection_endpoint_auth_methods_supported": CONFIDENTIAL,
         "revocation_endpoint_auth_methods_supported": METHODS,

@@ -14,6 +14,8 @@ const FILES: &[&str] = &[
     include_str!("../../sql/extension/sealing.sql"),
     include_str!("../../sql/extension/passwords.sql"),
     include_str!("../../sql/extension/opaque.sql"),
+    include_str!("../../sql/extension/pairwise.sql"),
+    include_str!("../../sql/extension/encryption_keys.sql"),
     include_str!("../../sql/extension/keys.sql"),
     include_str!("../../sql/extension/jwt.sql"),
     include_str!("../../sql/extension/client_signatures.sql"),

@@ -10,6 +10,8 @@ use crate::jsonb::Document;
 use crate::jwk::Algorithm;
 use crate::jws;
 use crate::native::sql_function;
+use crate::pairwise;
+use crate::rows::View;
 use crate::tokens::{self, Audience, Demands, Issuers, Purpose};
 
 sql_function! {
@@ -34,7 +36,17 @@ sql_function! {
     /// `identity.id_token_hint_verify(token)`: the claims of our own ID token, however old; NULL when it is not one.
     fn id_token_hint_verify(token: &str) -> Result<Option<Document>, Error> {
         let demands = Demands { issuers: Issuers::Ours, purpose: Purpose::Hint, audience: Audience::Unchecked };
-        good(claims(token, &demands))
+        good(tokens::check(token, &demands).and_then(|identity| {
+            // Whom and which session it means, also where a sector knows them under other names.
+            let (view, mut claims) = (View::latest(), identity.claims);
+            if let Some(person) = pairwise::person(&view, &identity.subject)? {
+                claims.insert("sub".to_owned(), person.into());
+            }
+            if let Some(session) = claims.get("sid").and_then(Value::as_str).map(|sid| pairwise::session(&view, sid)).transpose()?.flatten() {
+                claims.insert("sid".to_owned(), session.into());
+            }
+            Ok(Document(Value::Object(claims)))
+        }))
     }
 }
 

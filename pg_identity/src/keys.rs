@@ -149,7 +149,7 @@ fn public_jwk(algorithm: &str, key: &SigningKey) -> (String, Value) {
 }
 
 /// RFC 7638 §3: SHA-256 of the required members, in lexicographic order, without white space.
-fn thumbprint(members: &Map<String, Value>) -> String {
+pub fn thumbprint(members: &Map<String, Value>) -> String {
     let mut sorted: Vec<_> =
         members.iter().map(|(name, value)| format!("{}:{value}", Value::from(name.as_str()))).collect();
     sorted.sort();

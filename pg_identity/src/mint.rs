@@ -2,14 +2,18 @@
 //!
 //! Which key signs is in `sql/extension/keys.sql`; what a token says besides is the caller's.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
 use crate::clock;
+use crate::encryption_keys;
 use crate::errors::{Code, Error};
 use crate::jws;
 use crate::jwt;
 use crate::keys;
 use crate::native::sql_function;
+use crate::pairwise;
 use crate::rows::View;
 use crate::uuid_v7;
 
@@ -64,6 +68,7 @@ sql_function! {
         id_algorithm: Option<&str>,
         refresh_token: Option<&str>,
         scope: Option<&str>,
+        id_recipient: Option<pgrx::Json>,
     ) -> Result<String, Error> {
         let view = View::latest();
         let expires_in = seconds(access_lifetime)?;
@@ -72,9 +77,15 @@ sql_function! {
             None => None,
             Some(claims) => {
                 let (mut claims, algorithm) = (present(Some(claims))?, id_algorithm.unwrap_or_default());
-                // OpenID Connect Core §3.1.3.6
-                claims.insert("at_hash".to_owned(), jwt::half_hash(&access_token, algorithm)?.into());
-                Some(id_token(&view, claims, seconds(id_lifetime)?, algorithm)?)
+                // OpenID Connect Core §3.1.3.6. Without a signature there is no hash to take.
+                if algorithm != "none" {
+                    claims.insert("at_hash".to_owned(), jwt::half_hash(&access_token, algorithm)?.into());
+                }
+                let signed = id_token(&view, claims, seconds(id_lifetime)?, algorithm)?;
+                Some(match id_recipient {
+                    None => signed,
+                    Some(recipient) => encryption_keys::seal_token(&recipient.0, &signed)?,
+                })
             }
         };
         let response = Response { access_token, token_type: "Bearer", expires_in, refresh_token, id_token, scope };
@@ -110,7 +121,31 @@ fn access_token(view: &View, claims: Map<String, Value>, lifetime: i64) -> Resul
 }
 
 fn id_token(view: &View, claims: Map<String, Value>, lifetime: i64, algorithm: &str) -> Result<String, Error> {
-    sign(view, &[algorithm], "JWT", dated(view, claims, clock::wall_seconds(), lifetime)?)
+    let claims = dated(view, claims, clock::wall_seconds(), lifetime)?;
+    if algorithm == "none" { unsecured(claims) } else { sign(view, &[algorithm], "JWT", claims) }
+}
+
+/// RFC 7519 §6: an unsecured token, for a client that registered `none` and gets it over TLS from the token endpoint (OpenID Connect
+/// Core §2). Nothing here believes one.
+fn unsecured(claims: Map<String, Value>) -> Result<String, Error> {
+    bounded(format!("{}.{}.", encode(r#"{"alg":"none"}"#), encode(&Value::Object(claims).to_string())))
+}
+
+fn encode(text: &str) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(text)
+}
+
+sql_function! {
+    /// `mint_userinfo(claims, algorithm)`: OpenID Connect Core §5.3.2. Without `exp`: it is no ID token, and no hint.
+    fn mint_userinfo(claims: Option<pgrx::Json>, algorithm: Option<&str>) -> Result<String, Error> {
+        let view = View::latest();
+        let mut claims = dated(&view, present(claims)?, clock::wall_seconds(), BY_HAND)?;
+        claims.remove("exp");
+        match algorithm.unwrap_or_default() {
+            "none" => unsecured(claims),
+            algorithm => sign(&view, &[algorithm], "JWT", claims),
+        }
+    }
 }
 
 sql_function! {
@@ -175,12 +210,21 @@ fn issue_second(view: &View, claims: &Map<String, Value>, moment: i64) -> Result
     ];
     let mut revocations = view.table(c"revocations")?;
     for (kind, id) in grounds {
-        let Some(row) = id.and_then(Value::as_str).and_then(|id| revocations.find(&[kind, id])) else { continue };
+        let Some(id) = id.and_then(Value::as_str) else { continue };
+        let person = if kind == "user" { pairwise::person(view, id)? } else { None };
+        let Some(row) = revocations.find(&[kind, person.as_deref().unwrap_or(id)]) else { continue };
         if row.microseconds(c"issued_before")?.map(|revoked| revoked.div_euclid(1_000_000)) == Some(moment) {
             return Ok(moment + 1);
         }
     }
     Ok(moment)
+}
+
+fn bounded(token: String) -> Result<String, Error> {
+    if token.len() > jws::LONGEST_TOKEN {
+        return Err(Error::new(Code::InvalidParameter, "claims makes a token of more than 16 KiB"));
+    }
+    Ok(token)
 }
 
 /// With the current key of the first of these algorithms that has one.
@@ -191,11 +235,7 @@ fn sign(view: &View, algorithms: &[&str], typ: &str, claims: Map<String, Value>)
         let kid: &str = key.column(c"kid")?.unwrap_or_default();
         let payload = serde_json::to_vec(&claims).map_err(|_| Error::internal("claims cannot be written"))?;
         let token = keys::sign(keys::algorithm(name)?, kid, &key.stored(c"private_sealed")?, typ, &payload)?;
-        return if token.len() > jws::LONGEST_TOKEN {
-            Err(Error::new(Code::InvalidParameter, "claims makes a token of more than 16 KiB"))
-        } else {
-            Ok(token)
-        };
+        return bounded(token);
     }
     Err(Error::new(Code::NotConfigured, "there is no current signing key of this algorithm").with_hint(
         "Run identity.configure(issuer), or identity.create_signing_key(algorithm) and identity.rotate_signing_keys().",

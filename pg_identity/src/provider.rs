@@ -69,7 +69,7 @@ impl SigningKey {
 }
 
 /// Modulus and exponent of an RSAPublicKey (RFC 8017 appendix A.1.1): a DER sequence of two integers.
-fn rsa_public(der: &[u8]) -> Option<(&[u8], &[u8])> {
+pub fn rsa_public(der: &[u8]) -> Option<(&[u8], &[u8])> {
     let (sequence, _) = der_value(der, 0x30)?;
     let (modulus, rest) = der_value(sequence, 0x02)?;
     let (exponent, _) = der_value(rest, 0x02)?;

@@ -15,6 +15,7 @@ use crate::errors::{Code, Error};
 use crate::identity::{Identity, Source};
 use crate::jwk::Algorithm;
 use crate::jws::{self, Jws, Rounding, malformed};
+use crate::pairwise;
 use crate::rows::View;
 use types::{is_other_token, media_type};
 
@@ -79,11 +80,12 @@ pub fn check(token: &str, demands: &Demands<'_>) -> Result<Identity, Error> {
     issuer.check_type(&jws, &demands.purpose)?;
     issuer.check_audience(&view, &jws, &demands.audience)?;
     let mut identity = issuer.identity(jws, &demands.purpose)?;
+    let behind = issuer.behind(&view, &mut identity)?;
     if demands.purpose != Purpose::Hint {
-        revocation::check(&view, &identity)?;
+        revocation::check(&view, &identity, behind)?;
     }
     identity.user_id = match &issuer {
-        Issuer::Ours { .. } => identity.subject_as_user_id(),
+        Issuer::Ours { .. } => behind.or_else(|| identity.subject_as_user_id()),
         Issuer::Trusted { subject: Subject::UserId, .. } => identity.subject_as_user_id(),
         Issuer::Trusted { subject: Subject::Foreign, .. } => None,
     };
@@ -168,6 +170,21 @@ impl Issuer {
                 let row = keys.find(&[name]).ok_or_else(unknown)?;
                 signature::check(&row, jws)
             }
+        }
+    }
+
+    /// Of a pairwise token of ours (OpenID Connect Core §8.1): the person behind its subject. The session is put in place at once.
+    fn behind(&self, view: &View, identity: &mut Identity) -> Result<Option<[u8; 16]>, Error> {
+        match self {
+            Self::Ours { .. } => {
+                if let Some(sid) = &identity.session_id
+                    && let Some(session) = pairwise::session(view, sid)?
+                {
+                    identity.session_id = Some(session);
+                }
+                pairwise::recovered(view, pairwise::Kind::User, &identity.subject)
+            }
+            Self::Trusted { .. } => Ok(None),
         }
     }
 

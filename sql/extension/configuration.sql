@@ -68,10 +68,12 @@ begin
     select from identity.signing_keys as existing
     where existing.algorithm = missing.algorithm and existing.state = missing_state.state
   );
+  perform identity.create_encryption_key('ECDH-ES')
+  where not exists (select from identity.encryption_keys as existing where existing.algorithm = 'ECDH-ES' and existing.state = 'current');
 end
 $$;
 comment on function identity.configure(text, text[]) is
-  'Sets the issuer of this database and the audiences it accepts (default: the issuer alone), and makes missing keys: ES256 and RS256 for signing, and those that seal. May be repeated. Raises ID005 for a bad issuer or audience, ID003 without a master key.';
+  'Sets the issuer of this database and the audiences it accepts (default: the issuer alone), and makes missing keys: ES256 and RS256 for signing, ECDH-ES for what is encrypted to us, and those that seal. May be repeated. Raises ID005 for a bad issuer or audience, ID003 without a master key.';
 alter function identity.configure(text, text[]) owner to identity_owner;
 revoke all on function identity.configure(text, text[]) from public;
 grant execute on function identity.configure(text, text[]) to identity_admin;

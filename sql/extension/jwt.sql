@@ -3,7 +3,7 @@
 --   verify_jwt(token, audience)            applications, administrators
 --   decode_jwt_unverified(token)           applications, administrators
 --   sign_jwt(claims, algorithm, typ)       administrators
---   mint_access_token, mint_id_token, token_response   the store
+--   mint_access_token, mint_id_token, mint_userinfo, token_response   the store
 --   half_hash, access_token_verify, id_token_hint_verify   the store
 --
 -- Whether a token is good is decided in one place, pg_identity/src/tokens.rs, from the rows of configuration, audiences,
@@ -50,7 +50,7 @@ returns jsonb
 language c volatile strict parallel unsafe cost 10000
 as 'MODULE_PATHNAME', 'id_token_hint_verify_wrapper';
 comment on function identity.id_token_hint_verify(text) is
-  'The claims of an ID token that this database''s issuer gave, also after it expired (OpenID Connect RP-Initiated Logout §2); NULL when it is anything else. Raises nothing.';
+  'The claims of an ID token that this database''s issuer gave, also after it expired (OpenID Connect RP-Initiated Logout §2), with the id of the person and of the session as sub and sid where a sector sees others; NULL when it is anything else. Raises nothing.';
 revoke all on function identity.id_token_hint_verify(text) from public;
 grant execute on function identity.id_token_hint_verify(text) to identity_owner;
 
@@ -77,17 +77,25 @@ create function identity.mint_id_token(claims json, lifetime integer, algorithm 
 returns text
 language c volatile parallel unsafe cost 10000 as 'MODULE_PATHNAME', 'mint_id_token_wrapper';
 comment on function identity.mint_id_token(json, integer, text) is
-  'An ID token (OpenID Connect Core §2, typ JWT) that lives for lifetime seconds (1 to 86400), signed with the current key of this algorithm; iss, iat and exp are added where absent, a member that is null is left out. Raises ID002 without issuer or key, ID003 without the master key, ID005 for claims or lifetime.';
+  'An ID token (OpenID Connect Core §2, typ JWT) that lives for lifetime seconds (1 to 86400), signed with the current key of this algorithm, or unsecured for none; iss, iat and exp are added where absent, a member that is null is left out. Raises ID002 without issuer or key, ID003 without the master key, ID005 for claims or lifetime.';
 revoke all on function identity.mint_id_token(json, integer, text) from public;
 grant execute on function identity.mint_id_token(json, integer, text) to identity_owner;
 
 create function identity.token_response(
   access_claims json, access_lifetime integer, id_claims json, id_lifetime integer, id_algorithm text, refresh_token text,
-  scope text
+  scope text, id_recipient json default null
 )
 returns json
 language c volatile parallel unsafe cost 10000 as 'MODULE_PATHNAME', 'token_response_wrapper';
-comment on function identity.token_response(json, integer, json, integer, text, text, text) is
-  'The body of a successful token response (RFC 6749 §5.1): an access token as by mint_access_token, an ID token as by mint_id_token with its at_hash unless id_claims is NULL, and refresh_token and scope unless NULL. Raises ID002, ID003, ID005, and ID008 for an unknown id_algorithm.';
-revoke all on function identity.token_response(json, integer, json, integer, text, text, text) from public;
-grant execute on function identity.token_response(json, integer, json, integer, text, text, text) to identity_owner;
+comment on function identity.token_response(json, integer, json, integer, text, text, text, json) is
+  'The body of a successful token response (RFC 6749 §5.1): an access token as by mint_access_token, an ID token as by mint_id_token with its at_hash unless id_claims is NULL, encrypted where id_recipient {jwk, alg, enc} says to whom, and refresh_token and scope unless NULL. Raises ID002, ID003, ID005, and ID008 for an unknown id_algorithm.';
+revoke all on function identity.token_response(json, integer, json, integer, text, text, text, json) from public;
+grant execute on function identity.token_response(json, integer, json, integer, text, text, text, json) to identity_owner;
+
+create function identity.mint_userinfo(claims json, algorithm text)
+returns text
+language c volatile parallel unsafe cost 10000 as 'MODULE_PATHNAME', 'mint_userinfo_wrapper';
+comment on function identity.mint_userinfo(json, text) is
+  'A userinfo answer as a token (OpenID Connect Core §5.3.2), signed with the current key of this algorithm, or unsecured for none; iss and iat are added, exp is not. Raises ID002 without issuer or key, ID003 without the master key, ID005 for claims.';
+revoke all on function identity.mint_userinfo(json, text) from public;
+grant execute on function identity.mint_userinfo(json, text) to identity_owner;

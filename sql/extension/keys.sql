@@ -211,6 +211,15 @@ as $$
     ) as rewrapped
     where key.kid = rewrapped.kid and rewrapped.sealed is not null
     returning 1
+  ), encryption as (
+    update identity.encryption_keys as key
+    set private_sealed = rewrapped.sealed
+    from (
+      select kid, identity.sealed_rewrap('encryption', kid, private_sealed) as sealed
+      from identity.encryption_keys where private_sealed is not null
+    ) as rewrapped
+    where key.kid = rewrapped.kid and rewrapped.sealed is not null
+    returning 1
   ), symmetric_keys as (
     update identity.sealed_keys as key
     set sealed = rewrapped.sealed
@@ -220,7 +229,7 @@ as $$
     where key.id = rewrapped.id and rewrapped.sealed is not null
     returning 1
   )
-  select ((select count(*) from signing) + (select count(*) from symmetric_keys))::integer
+  select ((select count(*) from signing) + (select count(*) from encryption) + (select count(*) from symmetric_keys))::integer
 $$;
 comment on function identity.rewrap_keys() is
   'Seals every key of this database anew under the first key of the master key file; returns how many were sealed under another one. Afterwards the other master keys may be removed from the file. Raises ID001, ID003.';
@@ -252,13 +261,18 @@ returns jsonb
 language sql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
 as $$
-  select jsonb_build_object('keys', coalesce(jsonb_agg(public_jwk order by algorithm, created_at, kid), '[]'))
-  from identity.signing_keys
-  where state in ('next', 'current')
-    or state = 'retired' and retired_at > statement_timestamp() - interval '1 day'
+  select jsonb_build_object('keys', coalesce(jsonb_agg(published.public_jwk order by published.place, algorithm, created_at, kid), '[]'))
+  from (
+    select 1 as place, algorithm, created_at, kid, public_jwk
+    from identity.signing_keys
+    where state in ('next', 'current')
+      or state = 'retired' and retired_at > statement_timestamp() - interval '1 day'
+    union all
+    select 2, algorithm, created_at, kid, public_jwk from identity.encryption_keys where state = 'current'
+  ) as published
 $$;
 comment on function identity.jwks() is
-  'The published key set (RFC 7517 §5): public keys that are next, current, or retired within a day. Raises nothing.';
+  'The published key set (RFC 7517 §5): public keys for signatures (use sig) that are next, current, or retired within a day, and current ones for encryption (use enc). Raises nothing.';
 alter function identity.jwks() owner to identity_owner;
 revoke all on function identity.jwks() from public;
 grant execute on function identity.jwks() to identity_admin, identity_gateway, identity_app;

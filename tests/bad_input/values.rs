@@ -194,7 +194,7 @@ const JWKS: &str =
 
 type Place = (&'static str, &'static str);
 
-const PLAIN: [(Place, &str); 55] = [
+const PLAIN: [(Place, &str); 56] = [
     (("*", "browser_cookie"), "'browser'"),
     (("*", "method"), "'client_secret_basic'"),
     (("*", "jwks_uri"), "'https://a.example/jwks'"),
@@ -218,6 +218,7 @@ const PLAIN: [(Place, &str); 55] = [
     (("*", "identifier"), "'https://api.example'"),
     (("*", "scopes"), "'{}'"),
     (("*", "algorithm"), "'EdDSA'"),
+    (("create_encryption_key", "algorithm"), "'ECDH-ES'"),
     (("sign_jwt", "algorithm"), "'ES256'"),
     (("*", "rsa_bits"), "null"),
     (("*", "issuer"), "'https://other.example'"),

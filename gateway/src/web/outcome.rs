@@ -59,6 +59,8 @@ outcomes! {
     Deferred = "deferred" => SEE_OTHER;
     /// Ask the person whether to sign out.
     Confirm = "confirm" => OK;
+    /// Done; the answer is a token (OpenID Connect Core §5.3.2).
+    Jwt = "jwt" => OK;
     /// The document of another party is needed first (`web/client_keys.rs`).
     Need = "need" => SERVICE_UNAVAILABLE;
     /// The session has begun.
@@ -90,6 +92,8 @@ outcomes! {
     InvalidScope = "invalid_scope" => BAD_REQUEST;
     /// RFC 8707 §2.
     InvalidTarget = "invalid_target" => BAD_REQUEST;
+    /// RFC 7591 §3.2.2: the client is registered for what it cannot get.
+    InvalidClientMetadata = "invalid_client_metadata" => BAD_REQUEST;
     /// RFC 7009 §2.2.1.
     UnsupportedTokenType = "unsupported_token_type" => BAD_REQUEST;
     /// RFC 6749 §4.1.2.1.
@@ -204,6 +208,10 @@ impl From<Malformed> for Reply {
 /// RFC 6749 §5.1: "MUST include the HTTP Cache-Control response header field with a value of no-store".
 impl IntoResponse for Reply {
     fn into_response(self) -> Response {
+        if self.outcome == Outcome::Jwt {
+            // A JSON string of base64url and periods: nothing in it is escaped.
+            return response::jwt(self.body.trim_matches('"').to_owned());
+        }
         let mut response = response::json(self.outcome.status(), self.body);
         if self.outcome == Outcome::TemporarilyUnavailable {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER));

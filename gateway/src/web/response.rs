@@ -16,6 +16,13 @@ pub fn json(status: StatusCode, body: impl Into<Body>) -> Response {
     (status, HEADERS, body.into()).into_response()
 }
 
+/// A token for one client, as [`json`].
+pub fn jwt(token: String) -> Response {
+    let mut response = json(StatusCode::OK, token);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/jwt"));
+    response
+}
+
 /// 303, also after a POST that carried a password: RFC 9700 §4.12, "authorization servers MUST NOT use … 307".
 pub fn see_other(location: &str) -> Response {
     let Ok(location) = HeaderValue::try_from(location) else {

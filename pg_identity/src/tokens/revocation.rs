@@ -8,10 +8,12 @@ use crate::uuid_v7;
 
 /// The revocation list: absolute for a token, session or grant; for a user, client or agent whatever was issued up to
 /// `issued_before` (README, decision 10). A token that does not say when it was issued counts as older than that.
-pub fn check(view: &View, identity: &Identity) -> Result<(), Error> {
+/// `behind` is the person whom a pairwise subject hides.
+pub fn check(view: &View, identity: &Identity, behind: Option<[u8; 16]>) -> Result<(), Error> {
     let mut revocations = view.table(c"revocations")?;
     let now = clock::statement_microseconds();
-    for (kind, id) in identity.stands_on() {
+    let behind = behind.map(|id| uuid::Uuid::from_bytes(id).hyphenated().to_string());
+    for (kind, id) in identity.stands_on().into_iter().chain(behind.as_deref().map(|id| ("user", id))) {
         let Some(row) = revocations.find(&[kind, id]) else {
             continue;
         };

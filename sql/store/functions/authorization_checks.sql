@@ -120,6 +120,9 @@ as $$
     ('claims_userinfo', 'invalid_request', 'claims has a member userinfo, and response_type id_token gives no access token',
       p -> 'claims' ? 'userinfo' and words = array['id_token']),
     ('max_age', 'invalid_request', 'max_age must be a number of seconds', p ->> 'max_age' !~ '^[0-9]{1,9}$'),
+    ('id_token_recipient', 'invalid_request', 'the client has no key that its ID tokens can be encrypted to',
+      client.id_token_encrypted_response_alg is not null and p ->> 'response_type' ~ '\mid_token\M'
+      and identity_store.recipient(client, client.id_token_encrypted_response_alg, '') is null),
     ('id_token_hint', 'invalid_request', 'id_token_hint is not an ID token of this issuer', p ? 'id_token_hint' and hint is null)
   ) c (rule, error, description, failed)
 $$;

@@ -94,8 +94,8 @@ as $$
       coalesce((request -> 'parameters' ->> 'max_age')::integer, client.default_max_age) as max_age,
       -- OpenID Connect Core §3.1.2.1, §5.5.1: who it has to be, by id_token_hint or by the claim sub. Nobody else gets an answer.
       coalesce(hint ->> 'sub' <> session.user_id::text, false)
-        or coalesce(not request #> '{parameters,claims,id_token,sub,values}' ? session.user_id::text, false)
-        or coalesce(not request #> '{parameters,claims,userinfo,sub,values}' ? session.user_id::text, false) as somebody_else,
+        or coalesce(not request #> '{parameters,claims,id_token,sub,values}' ? identity_store.subject_for(client, session.user_id), false)
+        or coalesce(not request #> '{parameters,claims,userinfo,sub,values}' ? identity_store.subject_for(client, session.user_id), false) as somebody_else,
       -- §5.5.1.1: an essential acr with values has to be one of them.
       case when request #> '{parameters,claims,id_token,acr,essential}' = 'true'
         then request #> '{parameters,claims,id_token,acr,values}' end as acr

@@ -43,6 +43,9 @@ begin
     when (jws ->> 'nbf')::bigint > second + 30 or (jws ->> 'iat')::bigint > second + 30 then 'client assertion: not yet valid'
     when jsonb_typeof(claims -> 'jti') is distinct from 'string' or octet_length(claims ->> 'jti') not between 1 and 1024 then
       'client assertion: jti is missing or no short string'
+    -- What the answer will be encrypted to is fetched before the assertion is spent: the same call is made again.
+    when client.id_token_encrypted_response_alg is not null and identity_store.recipient_due(client)
+      and identity_store.recipient(client, client.id_token_encrypted_response_alg, '') is null then 'client assertion: unknown_key'
     when client.token_endpoint_auth_method = 'client_secret_jwt' then
       case when not exists (
         select from identity_store.client_secrets s

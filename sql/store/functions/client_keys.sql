@@ -54,6 +54,48 @@ comment on function identity_store.need_client_keys(identity_store.clients) is
   'The one row of outcome need {client_id, jwks_uri}: fetch that, give it to client_keys_store, and call again.';
 revoke all on function identity_store.need_client_keys(identity_store.clients) from public;
 
+create or replace function identity_store.recipient(client identity_store.clients, alg text, enc text)
+returns json
+language plpgsql stable parallel safe
+as $$
+declare
+  jwk constant jsonb := identity.jwe_recipient(coalesce(identity_store.client_keys(client), '{}'), alg);
+begin
+  return case when jwk is not null then json_build_object('jwk', jwk, 'alg', alg, 'enc', enc) end;
+end
+$$;
+comment on function identity_store.recipient(identity_store.clients, text, text) is
+  'To whom and how an answer for this client is encrypted: {jwk, alg, enc}; NULL when it has no key for that.';
+revoke all on function identity_store.recipient(identity_store.clients, text, text) from public;
+
+create or replace function identity_store.recipient_due(client identity_store.clients)
+returns boolean
+language sql stable parallel safe
+as $$
+  select identity_store.client_keys_due(client) and not exists (
+    select from identity_store.client_key_sets k
+    where k.client_id = client.id and k.jwks_uri = client.jwks_uri and k.asked_at > statement_timestamp() - interval '5 seconds')
+$$;
+comment on function identity_store.recipient_due(identity_store.clients) is
+  'Whether the keys of a client may be fetched because none can be encrypted to: as client_keys_due, but not again within five seconds.';
+revoke all on function identity_store.recipient_due(identity_store.clients) from public;
+
+create or replace function identity_store.refuse_recipient(client identity_store.clients)
+returns table (outcome text, detail text, answer json)
+language plpgsql stable parallel safe
+as $$
+begin
+  if identity_store.recipient_due(client) then
+    return query select * from identity_store.need_client_keys(client);
+  else
+    return query select * from identity_store.refuse('invalid_client_metadata', 'the client has no key that its answers can be encrypted to');
+  end if;
+end
+$$;
+comment on function identity_store.refuse_recipient(identity_store.clients) is
+  'What a client is told that registered for encrypted answers and has no key for them: need {client_id, jwks_uri} while its keys may be fetched, else invalid_client_metadata.';
+revoke all on function identity_store.refuse_recipient(identity_store.clients) from public;
+
 create or replace function identity.client_keys_store(client_id text, jwks_uri text, document text, failure text)
 returns table (outcome text, detail text, answer json)
 language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp

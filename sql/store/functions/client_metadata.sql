@@ -27,9 +27,17 @@ as $$
     ('jwks', 'jwks', null, null),
     ('software_id', 'text', null, null),
     ('software_version', 'text', null, null),
-    ('subject_type', 'choice', '{public}', '"public"'),
-    ('id_token_signed_response_alg', 'choice', '{RS256,PS256,ES256,EdDSA}', '"RS256"'),
+    ('subject_type', 'choice', '{public,pairwise}', '"public"'),
+    ('sector_identifier_uri', 'page', null, null),
+    ('id_token_signed_response_alg', 'choice', '{RS256,PS256,ES256,EdDSA,none}', '"RS256"'),
+    ('id_token_encrypted_response_alg', 'choice', '{RSA-OAEP-256,ECDH-ES,ECDH-ES+A256KW}', null),
+    ('id_token_encrypted_response_enc', 'choice', '{A128CBC-HS256,A256GCM}', null),
+    ('userinfo_signed_response_alg', 'choice', '{RS256,PS256,ES256,EdDSA,none}', null),
+    ('userinfo_encrypted_response_alg', 'choice', '{RSA-OAEP-256,ECDH-ES,ECDH-ES+A256KW}', null),
+    ('userinfo_encrypted_response_enc', 'choice', '{A128CBC-HS256,A256GCM}', null),
     ('request_object_signing_alg', 'choice', array['none'] || identity_store.client_key_algorithms(), null),
+    ('request_object_encryption_alg', 'choice', '{RSA-OAEP-256,ECDH-ES,ECDH-ES+A256KW}', null),
+    ('request_object_encryption_enc', 'choice', '{A128CBC-HS256,A256GCM}', null),
     ('require_signed_request_object', 'boolean', null, null),
     ('default_max_age', 'seconds', '{0,2147483647}', null),
     ('require_auth_time', 'boolean', null, null),
@@ -104,6 +112,12 @@ begin
       select jsonb_agg(distinct g) from identity_store.response_types() t, unnest(t.grant_types) g
       where given -> 'response_types' ? t.response_type));
   end if;
+  -- OpenID Connect Registration §2: an *_enc defaults to A128CBC-HS256 where its *_alg is there.
+  registered := (
+    select coalesce(jsonb_object_agg(e.member || '_enc', 'A128CBC-HS256'), '{}')
+    from unnest(array['id_token_encrypted_response', 'userinfo_encrypted_response', 'request_object_encryption']) e (member)
+    where registered ? (e.member || '_alg')
+  ) || registered;
   registered := jsonb_build_object('response_types',
       case when registered -> 'grant_types' ? 'authorization_code' then '["code"]'::jsonb else '[]' end)
     || registered || jsonb_build_object('localized', (
@@ -177,7 +191,7 @@ as $$
     select registered ->> 'application_type' as application_type, registered -> 'grant_types' as grant_types,
       registered ->> 'token_endpoint_auth_method' as method, registered ->> 'token_endpoint_auth_method' = 'none' as public,
       registered ->> 'token_endpoint_auth_signing_alg' as auth_alg, registered ->> 'request_object_signing_alg' as request_alg,
-      registered ->> 'id_token_signed_response_alg' as alg,
+      registered ->> 'id_token_signed_response_alg' as alg, registered ->> 'userinfo_signed_response_alg' as userinfo_alg,
       registered -> 'response_types' @? 'strict $[*] ? (@ like_regex "token")' as front
   )
   select v.* from r, lateral (values
@@ -205,6 +219,11 @@ as $$
     -- RFC 6749 §4.4: client credentials MUST only be used by confidential clients.
     ('grant_types', 'client_credentials needs a client that authenticates', public and grant_types ? 'client_credentials'),
     ('introspect_any', 'needs a client that authenticates', public and (registered ->> 'introspect_any')::boolean),
+    -- OpenID Connect Core §8.1: with several hosts, sector_identifier_uri is needed. Its scheme MUST be https.
+    ('redirect_uris', 'of several hosts need sector_identifier_uri for pairwise subjects',
+      registered ->> 'subject_type' = 'pairwise' and not registered ? 'sector_identifier_uri' and (
+        select count(distinct identity_store.url_host(u)) from jsonb_array_elements_text(registered -> 'redirect_uris') u) > 1),
+    ('sector_identifier_uri', 'must be an https URL', registered ->> 'sector_identifier_uri' not like 'https://%'),
     ('jwks', 'cannot stand beside jwks_uri', registered ?& array['jwks', 'jwks_uri']),
     ('jwks', 'or jwks_uri is required for private_key_jwt', method = 'private_key_jwt' and not registered ?| array['jwks', 'jwks_uri']),
     -- RFC 8725 §2.1: each method has algorithms of its own, so that no public key is ever taken for a secret.
@@ -220,8 +239,28 @@ as $$
     ('refresh_token_idle_lifetime', 'cannot be longer than refresh_token_lifetime',
       (registered ->> 'refresh_token_idle_lifetime')::integer > (registered ->> 'refresh_token_lifetime')::integer),
     ('id_token_signed_response_alg', format('there is no signing key for %s: select identity.create_signing_key(%L)', alg, alg),
-      grant_types ?| array['authorization_code', 'implicit'] and not exists (
-        select from identity.signing_keys k where k.algorithm = alg and k.state in ('current', 'next')))
+      grant_types ?| array['authorization_code', 'implicit'] and alg <> 'none' and not exists (
+        select from identity.signing_keys k where k.algorithm = alg and k.state in ('current', 'next'))),
+    ('userinfo_signed_response_alg',
+      format('there is no signing key for %s: select identity.create_signing_key(%L)', userinfo_alg, userinfo_alg),
+      userinfo_alg <> 'none' and not exists (
+        select from identity.signing_keys k where k.algorithm = userinfo_alg and k.state in ('current', 'next'))),
+    -- OpenID Connect Registration §2: none MUST NOT be used where an ID token comes from the authorization endpoint.
+    ('id_token_signed_response_alg', 'none is for clients whose ID tokens come from the token endpoint only',
+      alg = 'none' and exists (select from jsonb_array_elements_text(registered -> 'response_types') t where t ~ '\mid_token\M')),
+    ('id_token_encrypted_response_enc', 'needs id_token_encrypted_response_alg',
+      registered ? 'id_token_encrypted_response_enc' and not registered ? 'id_token_encrypted_response_alg'),
+    ('userinfo_encrypted_response_enc', 'needs userinfo_encrypted_response_alg',
+      registered ? 'userinfo_encrypted_response_enc' and not registered ? 'userinfo_encrypted_response_alg'),
+    ('request_object_encryption_enc', 'needs request_object_encryption_alg',
+      registered ? 'request_object_encryption_enc' and not registered ? 'request_object_encryption_alg'),
+    ('jwks', 'or jwks_uri is required for encrypted answers',
+      registered ?| array['id_token_encrypted_response_alg', 'userinfo_encrypted_response_alg']
+        and not registered ?| array['jwks', 'jwks_uri']),
+    ('jwks', 'holds no key for id_token_encrypted_response_alg or userinfo_encrypted_response_alg',
+      registered ? 'jwks' and exists (
+        select from unnest(array[registered ->> 'id_token_encrypted_response_alg', registered ->> 'userinfo_encrypted_response_alg']) a
+        where a is not null and identity.jwe_recipient(registered -> 'jwks', a) is null))
   ) v (member, rule, broken)
 $$;
 comment on function identity_store.client_rules(jsonb) is 'Rules between members of registered metadata, each with whether it is broken.';

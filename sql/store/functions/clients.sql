@@ -57,19 +57,28 @@ begin
   -- from grant_types and need not be repeated where these change.
   registered := jsonb_populate_record(null::identity_store.clients, identity_store.client_metadata(
     identity_store.client_document(present) - case when metadata ? 'grant_types' then 'response_types' else '' end || metadata));
+  if present.subject_type = 'pairwise' and registered.subject_type = 'pairwise'
+    and identity_store.client_sector(present) <> identity_store.client_sector(registered) then
+    raise exception using errcode = 'ID005', message = 'redirect_uris: another host would make another sub of everybody',
+      hint = 'Name the sector by sector_identifier_uri, an https URL at the host there was.';
+  end if;
   update identity_store.clients c set (
     redirect_uris, post_logout_redirect_uris, token_endpoint_auth_method, token_endpoint_auth_signing_alg, grant_types,
     response_types, application_type, request_object_signing_alg, require_signed_request_object, scope, client_name, client_uri, logo_uri, policy_uri, tos_uri, contacts, localized, jwks_uri, jwks, software_id,
     software_version, subject_type, id_token_signed_response_alg, default_max_age, require_auth_time, default_acr_values,
     initiate_login_uri, first_party, introspect_any, refresh_token, refresh_token_rotation, access_token_lifetime,
-    id_token_lifetime, refresh_token_idle_lifetime, refresh_token_lifetime, updated_at
+    id_token_lifetime, refresh_token_idle_lifetime, refresh_token_lifetime, id_token_encrypted_response_alg, id_token_encrypted_response_enc, sector_identifier_uri,
+    userinfo_signed_response_alg, userinfo_encrypted_response_alg, userinfo_encrypted_response_enc,
+    request_object_encryption_alg, request_object_encryption_enc, updated_at
   ) = (select
     r.redirect_uris, r.post_logout_redirect_uris, r.token_endpoint_auth_method, r.token_endpoint_auth_signing_alg, r.grant_types,
     r.response_types, r.application_type, r.request_object_signing_alg, r.require_signed_request_object, r.scope, r.client_name, r.client_uri, r.logo_uri, r.policy_uri, r.tos_uri, r.contacts,
     r.localized, r.jwks_uri, r.jwks, r.software_id, r.software_version, r.subject_type, r.id_token_signed_response_alg,
     r.default_max_age, r.require_auth_time, r.default_acr_values, r.initiate_login_uri, r.first_party, r.introspect_any,
     r.refresh_token, r.refresh_token_rotation, r.access_token_lifetime, r.id_token_lifetime,
-    r.refresh_token_idle_lifetime, r.refresh_token_lifetime, now()
+    r.refresh_token_idle_lifetime, r.refresh_token_lifetime, r.id_token_encrypted_response_alg,
+    r.id_token_encrypted_response_enc, r.sector_identifier_uri, r.userinfo_signed_response_alg, r.userinfo_encrypted_response_alg,
+    r.userinfo_encrypted_response_enc, r.request_object_encryption_alg, r.request_object_encryption_enc, now()
     from (select registered.*) r
   ) where c.id = present.id;
   answer := identity.client_read(present.id);

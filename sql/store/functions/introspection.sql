@@ -40,7 +40,7 @@ begin
       f.shown = (f.family).generation
       or f.shown = (f.family).generation - 1 and (f.family).head_since > now() - interval '120 seconds') then
       return query select 'ok', null::text, json_build_object('active', true, 'client_id', client.id,
-        'sub', (f.family).user_id, 'iss', identity.configured_issuer(), 'scope', array_to_string((f.granted).scope, ' '),
+        'sub', identity_store.subject_for(client, (f.family).user_id), 'iss', identity.configured_issuer(), 'scope', array_to_string((f.granted).scope, ' '),
         'grant_id', (f.family).grant_id, 'iat', floor(extract(epoch from (f.family).created_at))::bigint,
         'exp', floor(extract(epoch from least((f.family).expires_at, (f.family).idle_expires_at)))::bigint);
       return;
@@ -67,7 +67,8 @@ begin
   -- Disabling is a state, not a revocation (README, decision 10).
   if verified ->> 'sub' <> verified ->> 'client_id' and not exists (
     select from identity_store.users u
-    where u.id = case when verified ->> 'sub' ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then (verified ->> 'sub')::uuid end
+    where u.id = case when verified ->> 'sub' ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then (verified ->> 'sub')::uuid
+        else identity.pairwise_id('user', verified ->> 'sub') end
       and u.state = 'active') then
     return null;
   end if;

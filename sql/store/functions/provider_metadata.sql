@@ -14,8 +14,12 @@ as $$
         select unnest(array['iss', 'sub', 'aud', 'exp', 'iat', 'auth_time', 'nonce', 'acr', 'amr', 'at_hash', 'c_hash', 's_hash', 'sid'])
         union select unnest(s.claims) from identity_store.scopes s
       ) as names (c)),
-    'id_token_signing_alg_values_supported', (
-      select json_agg(distinct k.algorithm) from identity.signing_keys k where k.state = 'current'),
+    'id_token_signing_alg_values_supported', s.algorithms,
+    'id_token_encryption_alg_values_supported', json_build_array('RSA-OAEP-256', 'ECDH-ES', 'ECDH-ES+A256KW'),
+    'id_token_encryption_enc_values_supported', json_build_array('A128CBC-HS256', 'A256GCM'),
+    'userinfo_signing_alg_values_supported', s.algorithms,
+    'userinfo_encryption_alg_values_supported', json_build_array('RSA-OAEP-256', 'ECDH-ES', 'ECDH-ES+A256KW'),
+    'userinfo_encryption_enc_values_supported', json_build_array('A128CBC-HS256', 'A256GCM'),
     'response_types_supported', (select json_agg(t.response_type) from identity_store.response_types() t),
     'response_modes_supported', identity_store.response_modes(),
     'claims_parameter_supported', true,
@@ -25,7 +29,10 @@ as $$
     'revocation_endpoint_auth_signing_alg_values_supported', a.algorithms,
     'build', identity.build(),
     'store_version', (select s.version from identity_store.store s)))
-  from (select to_json(identity_store.client_key_algorithms() || array['HS256', 'HS384', 'HS512'])) as a (algorithms)
+  from (select to_json(identity_store.client_key_algorithms() || array['HS256', 'HS384', 'HS512'])) as a (algorithms), lateral (
+    select to_json(array_agg(k.algorithm order by k.algorithm) || array['none'])
+    from identity.signing_keys k where k.state = 'current' having count(*) > 0
+  ) as s (algorithms)
 $$;
 comment on function identity.provider_metadata() is
   'Outcome ok {issuer, scopes_supported, claims_supported, id_token_signing_alg_values_supported, *_endpoint_auth_signing_alg_values_supported, response_types_supported, response_modes_supported, claims_parameter_supported, acr_values_supported, build, store_version}, always; issuer is absent before identity.configure, id_token_signing_alg_values_supported without a signing key. Raises nothing.';

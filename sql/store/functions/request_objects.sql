@@ -11,15 +11,17 @@ create or replace function identity_store.request_object_read(
 language plpgsql volatile parallel unsafe
 as $$
 declare
-  jws jsonb := identity.client_jws_read(request);
-  alg text := jws -> 'header' ->> 'alg';
+  encrypted constant boolean := request like '%.%.%.%.%';
+  token constant text := case when encrypted then identity.jwe_open(request) else request end;
+  jws constant jsonb := identity.client_jws_read(token);
+  alg constant text := jws -> 'header' ->> 'alg';
   issuer constant text := identity.configured_issuer();
   second constant bigint := floor(extract(epoch from statement_timestamp()));
   verdict text;
 begin
   keys_due := false;
   if jws is not null and alg <> 'none' then
-    verdict := identity.client_key_signed(request, coalesce(identity_store.client_keys(client), '{}'),
+    verdict := identity.client_key_signed(token, coalesce(identity_store.client_keys(client), '{}'),
       client.request_object_signing_alg);
     if verdict = 'unknown_key' and identity_store.client_keys_due(client) then
       error := 'invalid_request_object';
@@ -30,6 +32,12 @@ begin
   end if;
   detail := case
     when client.id is null then 'unknown client'
+    when encrypted and token is null then 'it is not encrypted to a key of ours'
+    -- Registered for one algorithm; whoever registered for encryption has a reason, and sends nothing in clear.
+    when client.request_object_encryption_alg is not null and (not encrypted
+      or identity.jwe_header(request) ->> 'alg' <> client.request_object_encryption_alg
+      or identity.jwe_header(request) ->> 'enc' <> client.request_object_encryption_enc) then
+      'it is not encrypted as registered'
     when jws is null then 'it is not a compact JWS with claims'
     -- RFC 8725 §3.11. A token that is explicitly something else, such as an assertion, is no request.
     when lower(jws -> 'header' ->> 'typ') not in ('jwt', 'oauth-authz-req+jwt', 'application/oauth-authz-req+jwt') then
@@ -37,7 +45,7 @@ begin
     when alg = 'none' and coalesce(client.require_signed_request_object, client.request_object_signing_alg <> 'none', false) then
       'it is not signed'
     -- RFC 7515 §6, RFC 7518 §3.6: the signature of an unsecured token is empty.
-    when alg = 'none' and request !~ '\.$' then 'alg none with a signature'
+    when alg = 'none' and token !~ '\.$' then 'alg none with a signature'
     when alg <> 'none' and verdict <> 'signed' then 'signature: ' || verdict
     -- RFC 9101 §4: iss is the client, aud the issuer, where they are there; parameters of the request itself are not.
     when jws -> 'claims' -> 'iss' <> to_jsonb(client.id) then 'iss is not the client'

@@ -28,8 +28,8 @@ begin
     claims := identity_store.access_token_claims(token_revoke.token, null);
     if claims ->> 'client_id' = client.id then
       perform identity.revoke('token', claims ->> 'jti', to_timestamp((claims ->> 'exp')::bigint));
-      perform identity_store.audit('access_token_revoked', case when claims ->> 'sub' <> client.id then (claims ->> 'sub')::uuid end,
-        client.id, (claims ->> 'sid')::uuid, jsonb_build_object('jti', claims ->> 'jti'));
+      perform identity_store.audit('access_token_revoked', case when claims ->> 'sub' <> client.id then identity_store.subject_user(claims) end,
+        client.id, identity_store.subject_session(claims), jsonb_build_object('jti', claims ->> 'jti'));
       done := 'access token revoked';
     elsif claims is not null then
       perform identity_store.audit('revocation_refused', null, client.id, null,

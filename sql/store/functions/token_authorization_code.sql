@@ -20,6 +20,10 @@ begin
   if client.id is null then
     return query select * from identity_store.refuse_client($1, $2, $3);
     return;
+  elsif client.id_token_encrypted_response_alg is not null and identity_store.recipient(
+    client, client.id_token_encrypted_response_alg, client.id_token_encrypted_response_enc) is null then
+    return query select * from identity_store.refuse_recipient(client);
+    return;
   end if;
   select k.* into found_code
   from identity_store.authorization_codes k

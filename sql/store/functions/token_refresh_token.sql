@@ -24,6 +24,10 @@ begin
   elsif not 'refresh_token' = any (client.grant_types) then
     return query select * from identity_store.refuse('unauthorized_client', 'the client is not registered for refresh_token');
     return;
+  elsif client.id_token_encrypted_response_alg is not null and identity_store.recipient(
+    client, client.id_token_encrypted_response_alg, client.id_token_encrypted_response_enc) is null then
+    return query select * from identity_store.refuse_recipient(client);
+    return;
   elsif coalesce(token_refresh_token.refresh_token, '') = '' then
     return query select * from identity_store.refuse('invalid_request', 'refresh_token is missing');
     return;

@@ -10,26 +10,68 @@ as $$
 declare
   claims jsonb := identity_store.access_token_claims(userinfo_read.token, identity.configured_issuer());
   scope text[] := string_to_array(coalesce(claims ->> 'scope', ''), ' ');
+  user_id uuid;
   person jsonb;
+  client identity_store.clients;
 begin
   if claims is null then
     return query select * from identity_store.refuse('invalid_token', 'the access token is malformed, expired, revoked or not for this issuer');
   elsif not 'openid' = any (scope) or claims ->> 'sub' = claims ->> 'client_id' then
     return query select * from identity_store.refuse('insufficient_scope', 'the access token has no scope openid');
   else
-    person := identity_store.user_claims((claims ->> 'sub')::uuid, scope);
+    user_id := identity_store.subject_user(claims);
+    person := identity_store.user_claims(user_id, scope);
     -- OpenID Connect Core §5.5: those that the request named one by one.
     if claims ? 'userinfo_claims' then
-      person := person || identity_store.claims_answer((claims ->> 'sub')::uuid,
+      person := person || identity_store.claims_answer(user_id,
         (select g.claims -> 'userinfo' from identity_store.grants g where g.id = (claims ->> 'grant_id')::uuid));
     end if;
     -- OpenID Connect Core §5.3.2: sub MUST always be returned, and is that of the ID token.
-    return query select 'ok', null::text, (person || jsonb_build_object('sub', claims ->> 'sub'))::json;
+    person := person || jsonb_build_object('sub', claims ->> 'sub');
+    select c.* into client from identity_store.clients c where c.id = claims ->> 'client_id';
+    if coalesce(client.userinfo_signed_response_alg, client.userinfo_encrypted_response_alg) is null then
+      outcome := 'ok';
+      answer := person;
+      return next;
+    else
+      return query select * from identity_store.userinfo_token(client, person);
+    end if;
   end if;
 end
 $$;
 comment on function identity.userinfo_read(text) is
   'The claims about the person that the scopes of an access token and the claims parameter of its request allow. Evidence: the token. '
-  'Outcomes: ok {sub, …}; invalid_token, insufficient_scope {error, error_description}.';
+  'Outcomes: ok {sub, …}, or jwt "…" for a client that registered for signed or encrypted userinfo; need {client_id, jwks_uri}; '
+  'invalid_token, insufficient_scope, invalid_client_metadata {error, error_description}.';
 revoke all on function identity.userinfo_read(text) from public;
 grant execute on function identity.userinfo_read(text) to identity_gateway;
+
+create or replace function identity_store.userinfo_token(client identity_store.clients, about jsonb)
+returns table (outcome text, detail text, answer json)
+language plpgsql volatile parallel unsafe
+as $$
+declare
+  recipient json;
+  token text;
+begin
+  if client.userinfo_signed_response_alg is not null then
+    -- OpenID Connect Core §5.3.2: if signed, it SHOULD contain iss and aud.
+    token := identity.mint_userinfo((about || jsonb_build_object('aud', client.id))::json, client.userinfo_signed_response_alg);
+  end if;
+  if client.userinfo_encrypted_response_alg is not null then
+    recipient := identity_store.recipient(client, client.userinfo_encrypted_response_alg, client.userinfo_encrypted_response_enc);
+    if recipient is null then
+      return query select * from identity_store.refuse_recipient(client);
+      return;
+    end if;
+    token := identity.jwe_seal(coalesce(token, about::text), (recipient -> 'jwk')::jsonb, client.userinfo_encrypted_response_alg,
+      client.userinfo_encrypted_response_enc, case when token is not null then 'JWT' end);
+  end if;
+  outcome := 'jwt';
+  answer := to_json(token);
+  return next;
+end
+$$;
+comment on function identity_store.userinfo_token(identity_store.clients, jsonb) is
+  'What userinfo answers a client that registered for it signed, encrypted or both, first signed then encrypted: jwt "…"; need or invalid_client_metadata where there is no key to encrypt to.';
+revoke all on function identity_store.userinfo_token(identity_store.clients, jsonb) from public;

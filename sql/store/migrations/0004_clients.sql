@@ -27,10 +27,18 @@ create table identity_store.clients (
   jwks jsonb check (jsonb_typeof(jwks) = 'object'),
   software_id text,
   software_version text,
-  subject_type text not null check (subject_type = 'public'),
+  subject_type text not null check (subject_type in ('public', 'pairwise')),
+  sector_identifier_uri text,
   id_token_signed_response_alg text not null
-    check (id_token_signed_response_alg in ('RS256', 'PS256', 'ES256', 'EdDSA')),
+    check (id_token_signed_response_alg in ('RS256', 'PS256', 'ES256', 'EdDSA', 'none')),
+  id_token_encrypted_response_alg text check (id_token_encrypted_response_alg in ('RSA-OAEP-256', 'ECDH-ES', 'ECDH-ES+A256KW')),
+  id_token_encrypted_response_enc text check (id_token_encrypted_response_enc in ('A128CBC-HS256', 'A256GCM')),
+  userinfo_signed_response_alg text check (userinfo_signed_response_alg in ('RS256', 'PS256', 'ES256', 'EdDSA', 'none')),
+  userinfo_encrypted_response_alg text check (userinfo_encrypted_response_alg in ('RSA-OAEP-256', 'ECDH-ES', 'ECDH-ES+A256KW')),
+  userinfo_encrypted_response_enc text check (userinfo_encrypted_response_enc in ('A128CBC-HS256', 'A256GCM')),
   request_object_signing_alg text,
+  request_object_encryption_alg text check (request_object_encryption_alg in ('RSA-OAEP-256', 'ECDH-ES', 'ECDH-ES+A256KW')),
+  request_object_encryption_enc text check (request_object_encryption_enc in ('A128CBC-HS256', 'A256GCM')),
   require_signed_request_object boolean,
   default_max_age integer check (default_max_age >= 0),
   require_auth_time boolean,
@@ -56,7 +64,10 @@ create table identity_store.clients (
   check (token_endpoint_auth_signing_alg is null
     or token_endpoint_auth_method = 'private_key_jwt' and token_endpoint_auth_signing_alg !~ '^(HS|none$)'
     or token_endpoint_auth_method = 'client_secret_jwt' and token_endpoint_auth_signing_alg ~ '^HS'),
-  check (token_endpoint_auth_method <> 'private_key_jwt' or num_nonnulls(jwks, jwks_uri) = 1)
+  check (token_endpoint_auth_method <> 'private_key_jwt' or num_nonnulls(jwks, jwks_uri) = 1),
+  check ((id_token_encrypted_response_alg is null) = (id_token_encrypted_response_enc is null)),
+  check ((userinfo_encrypted_response_alg is null) = (userinfo_encrypted_response_enc is null)),
+  check ((request_object_encryption_alg is null) = (request_object_encryption_enc is null))
 );
 comment on table identity_store.clients is
   'Registered applications: one column per client metadata member (RFC 7591 §2, OpenID Connect Registration 1.0 §2) and our settings.';
@@ -93,11 +104,26 @@ comment on column identity_store.clients.software_id is
 comment on column identity_store.clients.software_version is
   'Stored and echoed only: version of software_id (RFC 7591 §2); NULL: not said.';
 comment on column identity_store.clients.subject_type is
-  'public, the one kind there is: every client sees the same sub (OpenID Connect Core §8). Stored and echoed only.';
+  'Acted on: public: the sub that every such client sees; pairwise: one that only its sector sees (OpenID Connect Core §8).';
+comment on column identity_store.clients.sector_identifier_uri is
+  'Acted on: its host is the sector of a pairwise client, in place of that of its redirect URIs (OpenID Connect Core §8.1); NULL: it is that one.';
 comment on column identity_store.clients.id_token_signed_response_alg is
-  'Acted on: the algorithm that signs its ID tokens (OpenID Connect Registration 1.0 §2); default RS256.';
+  'Acted on: the algorithm that signs its ID tokens, or none (OpenID Connect Registration 1.0 §2); default RS256.';
+comment on column identity_store.clients.id_token_encrypted_response_alg is
+  'Acted on: how the key of its encrypted ID tokens is given (RFC 7518 §4); NULL: they are not encrypted.';
+comment on column identity_store.clients.id_token_encrypted_response_enc is
+  'Acted on: how its ID tokens are encrypted (RFC 7518 §5); NULL: not.';
+comment on column identity_store.clients.userinfo_signed_response_alg is
+  'Acted on: the algorithm that signs what userinfo answers, as a token; NULL: it is JSON (OpenID Connect Core §5.3.2).';
+comment on column identity_store.clients.userinfo_encrypted_response_alg is
+  'Acted on: how the key of encrypted userinfo is given; NULL: it is not encrypted.';
+comment on column identity_store.clients.userinfo_encrypted_response_enc is 'Acted on: how userinfo is encrypted; NULL: not.';
 comment on column identity_store.clients.request_object_signing_alg is
   'Acted on: the one algorithm of its request objects, none among them (OpenID Connect Registration 1.0 §2); NULL: any.';
+comment on column identity_store.clients.request_object_encryption_alg is
+  'Acted on: how the key of its request objects is given; NULL: any, or they are not encrypted.';
+comment on column identity_store.clients.request_object_encryption_enc is
+  'Acted on: how its request objects are encrypted; NULL: any, or not.';
 comment on column identity_store.clients.require_signed_request_object is
   'Acted on: true where it must always send a signed request object (RFC 9101 §10.5); NULL: it need not.';
 comment on column identity_store.clients.default_max_age is
