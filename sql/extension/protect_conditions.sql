@@ -52,7 +52,9 @@ begin
     writing_words := reading_words;
   end if;
 
-  -- An array, not EXISTS or IN: PostgreSQL collects it once a statement and finds the rows by an index on the key, also beside OR.
+  -- An array, not EXISTS or IN: PostgreSQL collects it once a statement and finds the rows by an index on the key, also beside OR. Measured
+  -- with 1,000 memberships and a million rows: 4.5 ms, against 100 ms of the others, which read every row. The price: where a query reads
+  -- many rows by another index, each is looked for in the array.
   if rules ? 'members' then
     reading_ways := reading_ways || (members || membership || ')))');
     reading_words := reading_words || format('rows shared with the person in %s', rules ->> 'members');
@@ -77,7 +79,9 @@ begin
   end if;
 
   -- Beside OR a bare "holds the role" would make PostgreSQL read the whole table for everybody. So it is a range over the column that
-  -- has an index anyway, from NULL, that is to nothing, for who does not hold it. The last comparison tells the planner to expect few rows.
+  -- has an index anyway, from NULL, that is to nothing, for who does not hold it. The last comparison tells the planner to expect few
+  -- rows. Measured on a million rows: ten of a person's own in 0.07 ms instead of 42 ms; all of them, for a holder, in 170 ms instead of
+  -- 53 ms.
   if rules ? 'role' then
     if rules ?| array['owner', 'members'] then
       select a.atttypid into column_type

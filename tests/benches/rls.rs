@@ -85,12 +85,13 @@ struct Question {
     seen: i64,
 }
 
-/// Each question asked in three ways on the same rows, in turns; the bare one, which may take seconds, once.
+/// Each question asked in three ways on the same rows, in turns; the bare one, which takes seconds, once. Published too is `auth.uid() in
+/// (select t.user_id …)` for membership: 38 s for 100,000 rows, which nobody waits for here.
 async fn published(report: &Report, rows: i64) {
     let db = Database::new().await;
     let backend = Backend::new(&db).await;
     backend.client.batch_execute(&PUBLISHED.replace("ROWS", &rows.to_string())).await.unwrap();
-    backend.client.batch_execute("vacuum analyze papers; vacuum analyze team_users").await.unwrap();
+    backend.client.batch_execute("vacuum analyze papers, team_users").await.unwrap();
     for (number, question) in QUESTIONS.iter().enumerate() {
         if question.indexed {
             backend.client.batch_execute("create index if not exists by_user on papers (user_id); create index if not exists by_team on papers (team_id)").await.unwrap();
@@ -220,7 +221,7 @@ const QUESTIONS: [Question; 4] = [
         indexed: true,
         rules: r#"{"members": "team_users", "members_row": "team_id", "members_key": "team_id", "members_user": "user_id"}"#,
         wrapped: "team_id = any (array(select t.team_id from team_users t where t.user_id = (select auth.uid())))",
-        bare: "auth.uid() in (select t.user_id from team_users t where t.team_id = papers.team_id)",
+        bare: "exists (select from team_users t where t.team_id = papers.team_id and t.user_id = auth.uid())",
         seen: 200,
     },
 ];
