@@ -84,7 +84,10 @@ sql_function! {
     }
 }
 
-fn generate(kind: Kind) -> Result<(Zeroizing<Vec<u8>>, Map<String, Value>), Error> {
+/// The private key as it is sealed, and the members of the public one.
+type Pair = (Zeroizing<Vec<u8>>, Map<String, Value>);
+
+fn generate(kind: Kind) -> Result<Pair, Error> {
     let encode = |bytes: &[u8]| Value::from(URL_SAFE_NO_PAD.encode(bytes));
     let mut public = Map::new();
     let private = match kind {
