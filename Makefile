@@ -4,7 +4,7 @@
 #   make test T=refresh             only tests, or measures of make bench, whose names contain this
 export PG GATEWAY_PORT APP_PORT PG_PORT
 
-.PHONY: help run clean-run psql test fuzz lint bench format
+.PHONY: help run clean-run psql test fuzz lint bench api format
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\): ## /  make \1	/p' Makefile | expand -t 20
@@ -29,6 +29,9 @@ lint: ## formatting, clippy, dependencies, scripts
 
 bench: ## measure everything against a primitive, a floor or a peer; prints a table
 	@.make/bench $(T)
+
+api: ## write sql/API.md, the page of the SQL API, from the comments in the catalog
+	@.make/api
 
 format: ## format the Rust code
 	@cargo fmt --all

@@ -106,13 +106,15 @@ impl Desk {
 }
 
 /// Every rule, and the test that shows it.
-const RULES: [(&str, &str); 28] = [
+const RULES: [(&str, &str); 30] = [
     ("definer_public", "functions"),
     ("definer_reads_protected", "functions"),
     ("definer_search_path", "functions"),
     ("grantee_cannot_authenticate", "ways_past"),
     ("index_not_leakproof", "indexes"),
     ("matview_past_policies", "ways_past"),
+    ("member_table_unreadable", "ways_past"),
+    ("member_table_writable", "ways_past"),
     ("parent_past_policies", "ways_past"),
     ("partition_past_policies", "ways_past"),
     ("policies_without_rls", "tables"),
@@ -179,6 +181,36 @@ async fn a_clean_database_gives_no_row_whoever_asks() {
         assert_eq!(lint(&desk.db.connect(login).await).await, [], "{login:?}");
     }
     desk.db.admin().await.batch_execute("select identity.maintenance_run()").await.unwrap();
+    assert_eq!(desk.lint().await, []);
+}
+
+#[tokio::test]
+async fn a_table_of_protect_gives_no_row_in_any_combination() {
+    let desk = Desk::new().await;
+    desk.finds_nothing(
+        "create table desk.shares (note_id bigint, user_id uuid, level text); grant select on desk.shares to app_login;
+         select identity.protect('desk.shares', 'user_id', scope_write => 'shares:write')",
+    )
+    .await;
+    let members = "members => 'desk.shares', members_row => 'note_id', members_key => 'id', members_user => 'user_id'";
+    let writers = format!("{members}, members_write => 'level', members_writers => '{{editor}}'");
+    let mut number = 0;
+    for who in ["owner => 'user_id'", "role => 'admin'", members, &writers, "owner => 'user_id', role => 'admin'"] {
+        for bound in [
+            "",
+            ", organization => 'org_id'",
+            ", scope_read => 'n:read', scope_write => 'n:write'",
+            ", organization => 'org_id', agents => 'read'",
+        ] {
+            number += 1;
+            desk.run(&format!(
+                "create table desk.t{number} (id bigint generated always as identity primary key, user_id uuid, org_id text, body text);
+                 grant select, insert, update, delete on desk.t{number} to app_login;
+                 select identity.protect('desk.t{number}', {who}{bound})"
+            ))
+            .await;
+        }
+    }
     assert_eq!(desk.lint().await, []);
 }
 

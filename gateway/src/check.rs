@@ -1,5 +1,6 @@
 //! Does everything fit? `gateway check` prints what it finds; `gateway serve` refuses to start over a fault.
 
+mod database;
 mod role;
 
 use std::fmt;
@@ -34,7 +35,8 @@ pub enum Obstacle {
     Refused(Failure),
 }
 
-/// The command: everything that `serve` would find, printed. Fails when there is a fault.
+/// The command: everything that `serve` would find, printed, and what lint and doctor find where an administrator is configured.
+/// Fails when there is a fault or an error.
 pub async fn run(settings: &Settings) -> Result<(), Failure> {
     let issuer = settings.issuer()?;
     let target = Target::new("database.url", &settings.database.url()?, "gateway check")?;
@@ -51,11 +53,39 @@ pub async fn run(settings: &Settings) -> Result<(), Failure> {
         faults += usize::from(matches!(finding, Finding::Fault(_)));
         println!("{finding}");
     }
-    match faults {
-        0 => Ok(()),
-        1 => Err(Failure::new("1 fault: serve would refuse to start")),
-        count => Err(Failure::new(format!("{count} faults: serve would refuse to start"))),
+    let errors = remarks(settings).await;
+    let said: Vec<String> = [
+        (faults, "fault", "faults", ": serve would refuse to start"),
+        (errors, "error", "errors", " of identity.doctor() and identity.lint()"),
+    ]
+    .iter()
+    .filter(|(count, ..)| *count > 0)
+    .map(|(count, one, many, what)| format!("{count} {}{what}", if *count == 1 { one } else { many }))
+    .collect();
+    if said.is_empty() { Ok(()) } else { Err(Failure::new(said.join("; "))) }
+}
+
+/// What doctor and lint find, printed; how many errors are among it.
+async fn remarks(settings: &Settings) -> usize {
+    let remarks = match database::ask(&settings.admin).await {
+        Ok(Some(remarks)) => remarks,
+        Ok(None) => {
+            println!("note     identity.doctor() and identity.lint() were not asked: serve's role may not");
+            println!("  hint: set GATEWAY_ADMIN_DATABASE_URL to a member of identity_admin, for this command only");
+            return 0;
+        }
+        Err(failure) => {
+            println!("error    {failure}");
+            return 1;
+        }
+    };
+    if remarks.is_empty() {
+        println!("{}", Finding::Good("identity.doctor() and identity.lint() find nothing".to_owned()));
     }
+    for remark in &remarks {
+        println!("{remark}");
+    }
+    remarks.iter().filter(|remark| remark.is_error()).count()
 }
 
 fn advice(settings: &Settings, issuer: &Issuer) -> Vec<Finding> {

@@ -33,7 +33,8 @@ enum Command {
     Serve,
     /// Brings the tables and functions of the store to this gateway's version
     Migrate,
-    /// Says whether configuration, database role, extension, store and keys fit together
+    /// Says whether configuration, database role, extension, store and keys fit together; as an administrator also what
+    /// identity.doctor() and identity.lint() find
     Check,
     /// Users, clients, keys, sessions and the issuer, by the same SQL functions that a database session has
     Admin(Box<admin::Arguments>),
@@ -55,7 +56,7 @@ pub fn run() -> ExitCode {
 fn command() -> clap::Command {
     Cli::command()
         .mut_subcommand("serve", takes::<Settings>)
-        .mut_subcommand("check", takes::<Settings>)
+        .mut_subcommand("check", |check| takes::<AdminDatabase>(takes::<Settings>(check)))
         .mut_subcommand("migrate", takes::<MigrateDatabase>)
         .mut_subcommand("admin", |admin| takes::<AdminDatabase>(admin).mut_args(|argument| argument.global(true)))
 }
@@ -80,6 +81,7 @@ fn start(matches: &ArgMatches) -> Result<(), Failure> {
         }
         Command::Check => {
             settings.update(arguments)?;
+            settings.admin.update_from_arg_matches(arguments).map_err(|error| Failure::new(error.to_string()))?;
             block_on(tokio::runtime::Builder::new_current_thread(), check::run(&settings))
         }
         Command::Migrate => {

@@ -33,7 +33,7 @@ pub struct Settings {
     /// Read by `migrate` only, so no argument of any other command.
     #[arg(skip)]
     pub migrate: MigrateDatabase,
-    /// Read by `admin` only.
+    /// Read by `admin`, and by `check` to ask lint and doctor.
     #[arg(skip)]
     pub admin: AdminDatabase,
     #[command(flatten)]

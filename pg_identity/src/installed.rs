@@ -38,6 +38,12 @@ const FILES: &[&str] = &[
     include_str!("../../sql/extension/lint_indexes.sql"),
     include_str!("../../sql/extension/lint_functions.sql"),
     include_str!("../../sql/extension/lint.sql"),
+    include_str!("../../sql/extension/doctor_server.sql"),
+    include_str!("../../sql/extension/doctor_settings.sql"),
+    include_str!("../../sql/extension/doctor_network.sql"),
+    include_str!("../../sql/extension/doctor_roles.sql"),
+    include_str!("../../sql/extension/doctor_keys.sql"),
+    include_str!("../../sql/extension/doctor.sql"),
     include_str!("../../sql/extension/installed.sql"),
 ];
 

@@ -6,6 +6,7 @@ mod argon;
 mod claims;
 mod client_signatures;
 mod clock;
+mod doctor;
 mod encryption_keys;
 mod errors;
 mod hashing;

@@ -89,6 +89,29 @@ pub fn warn_if_unusable() {
     }
 }
 
+/// Why the keys cannot be used, None when they can. Reads the file anew and keeps nothing of it.
+pub fn unusable() -> Option<String> {
+    let reading = settings::master_key_file().ok_or_else(not_set).and_then(|path| read(&path));
+    reading.err().map(|error| error.message.into_owned())
+}
+
+/// What is wrong with the place of a file that may be used: in the data directory it goes along in every base backup, beside
+/// what it seals; whoever may write to its folder can put another file in its place.
+pub fn misplaced() -> Option<&'static str> {
+    let path = settings::master_key_file()?;
+    let file = std::fs::canonicalize(Path::new(OsStr::from_bytes(path.as_bytes()))).ok()?;
+    // The data directory is where a backend runs.
+    if std::fs::canonicalize(".").is_ok_and(|data| file.starts_with(data)) {
+        return Some("lies in the data directory");
+    }
+    let folder = std::fs::metadata(file.parent()?).ok()?;
+    // SAFETY: asks the kernel for a number.
+    let server = unsafe { libc::geteuid() };
+    // In a folder with the sticky bit nobody replaces the files of others.
+    let open = folder.mode() & 0o022 != 0 && folder.mode() & 0o1000 == 0;
+    (open || folder.uid() != server && folder.uid() != 0).then_some("lies in a folder that others may write to")
+}
+
 fn with_keys<R>(work: impl FnOnce(&[MasterKey]) -> Result<R, Error>) -> Result<R, Error> {
     settings::require_preload()?;
     let path = settings::master_key_file().ok_or_else(not_set)?;

@@ -214,6 +214,11 @@ unsafe extern "C-unwind" fn at_request() {
     }
 }
 
+/// How many of the administration beside so many of sign-in.
+pub fn administration_places(sign_in: usize) -> usize {
+    (sign_in / 4).max(1)
+}
+
 #[pg_guard]
 unsafe extern "C-unwind" fn at_startup() {
     // SAFETY: called once by PostgreSQL while nobody else runs, also after a crash, with memory of the requested size.
@@ -227,7 +232,7 @@ unsafe extern "C-unwind" fn at_startup() {
             let sign_in = settings::hash_concurrency().min(PLACES);
             std::ptr::write_bytes(shared, 0, 1);
             (*shared).places.sign_in_limit = sign_in;
-            (*shared).places.administration_limit = (sign_in / 4).max(1);
+            (*shared).places.administration_limit = administration_places(sign_in);
             pg_sys::ConditionVariableInit(&raw mut (*shared).sign_in_freed);
             pg_sys::ConditionVariableInit(&raw mut (*shared).administration_freed);
             pg_sys::ConditionVariableInit(&raw mut (*shared).account_freed);

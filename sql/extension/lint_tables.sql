@@ -123,6 +123,8 @@ as $$
         when gap.finding ~ '^the owner of .* is not bound by its policies$' then 'rls_not_forced'
         when gap.finding ~ '^row-level security of .* is off$' then 'policies_without_rls'
         when gap.finding ~ '^public has privileges on ' then 'public_grant'
+        when gap.finding ~ ' and not its member table .*: its queries will fail$' then 'member_table_unreadable'
+        when gap.finding ~ ' may write memberships of its own into .*, and so see rows of ' then 'member_table_writable'
         when gap.finding ~ ' does not inherit identity_app: its queries will fail$' then 'grantee_cannot_authenticate'
         when gap.finding ~ ', which no policy binds$' then 'privilege_past_policies'
         else 'protect_check'
@@ -152,13 +154,15 @@ as $$
       when rule = 'public_grant' then format('revoke all on %s from public', name)
       when rule = 'policy_beside_protect' then regexp_replace(finding, '^policy (.*) on (.*) is permissive: .*$', 'drop policy \1 on \2')
       when rule = 'rls_not_forced' then format('alter table %s force row level security', name)
+      when rule = 'member_table_writable' then regexp_replace(substr(hint, 6), ' \(or bind them there, [^()]*\)$', '')
       -- At its beginning only: a name may contain anything.
       when hint ~ '^Run: ' then substr(hint, 6)
       else hint
     end
   from named
   -- Of a table that protect never wrote on, only what holds for every table.
-  where (protected or rule not in ('protect_altered', 'policy_beside_protect', 'public_grant', 'grantee_cannot_authenticate', 'protect_check'))
+  where (protected or rule not in ('protect_altered', 'policy_beside_protect', 'public_grant', 'grantee_cannot_authenticate', 'protect_check',
+      'member_table_unreadable', 'member_table_writable'))
     and (rule <> 'rls_not_forced' or grantees is not null)
 $$;
 comment on function identity.lint_ways_past() is

@@ -225,3 +225,33 @@ async fn whatever_else_protect_check_finds_is_shown_with_its_hint() {
         [("warning", "protect_check", "desk.notes", "select 1"), ("warning", "protect_check", "desk.notes", "Wait.")]
     );
 }
+
+#[tokio::test]
+async fn a_member_table_that_cannot_be_read_or_that_people_write_themselves() {
+    let desk = Desk::new().await;
+    desk.finds_nothing(
+        "create table desk.members (user_id uuid, project bigint, primary key (project, user_id)); select identity.protect('desk.members', 'user_id', scope_write => 'members:write');
+         create table desk.projects (id bigint generated always as identity primary key, body text);
+         select identity.protect('desk.projects', members => 'desk.members', members_row => 'project', members_key => 'id', members_user => 'user_id')",
+    )
+    .await;
+    let remedies = desk
+        .finds(
+            "grant select on desk.projects to app_login",
+            "member_table_unreadable",
+            "desk.projects",
+            "app_login may query desk.projects and not its member table desk.members: its queries will fail",
+        )
+        .await;
+    assert_eq!(remedies, ["grant select on desk.members to app_login"]);
+    desk.finds_nothing("grant insert on desk.members to app_login").await;
+    let remedies = desk
+        .finds(
+            "select identity.protect('desk.members', 'user_id')",
+            "member_table_writable",
+            "desk.projects",
+            "app_login may write memberships of its own into desk.members, and so see rows of desk.projects",
+        )
+        .await;
+    assert_eq!(remedies, ["revoke insert, update on desk.members from app_login"]);
+}

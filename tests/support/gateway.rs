@@ -77,13 +77,16 @@ impl Gateway {
             .arg(command)
             .env("GATEWAY_DATABASE_URL", db.url(Login::Gateway))
             .env("GATEWAY_MIGRATE_DATABASE_URL", db.url(Login::Migrate))
-            .env("GATEWAY_ADMIN_DATABASE_URL", db.url(Login::Admin))
             .env("GATEWAY_ISSUER", &db.issuer)
             .env("GATEWAY_LISTEN", format!("127.0.0.1:{}", db.http_port))
             // All clients of a test come from one address.
             .env("GATEWAY_LIMIT_PER_SECOND", "0")
-            .env("GATEWAY_CONNECTIONS_PER_SOURCE", "0")
-            .envs(environment.iter().copied());
+            .env("GATEWAY_CONNECTIONS_PER_SOURCE", "0");
+        // With it `check` asks the doctor, who speaks of the whole cluster and of what other tests do to it.
+        if command == "admin" {
+            process.env("GATEWAY_ADMIN_DATABASE_URL", db.url(Login::Admin));
+        }
+        process.envs(environment.iter().copied());
         process
     }
 

@@ -81,11 +81,11 @@ pub struct MigrateDatabase {
     pub url_file: Option<PathBuf>,
 }
 
-/// `[admin]`: where the `admin` commands connect, as a member of `identity_admin`.
+/// `[admin]`: where the `admin` commands connect, and `check` for lint and doctor, as a member of `identity_admin`.
 #[derive(Args, Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AdminDatabase {
-    /// PostgreSQL of `admin`, as a member of identity_admin
+    /// PostgreSQL of `admin`, as a member of identity_admin; `check` asks lint and doctor there
     #[arg(
         id = "admin_database_url",
         long = "admin-database-url",
