@@ -29,6 +29,11 @@ language plpgsql stable strict parallel safe set search_path = pg_catalog, pg_te
 as $$
 declare
   rules constant jsonb := identity.protect_rules(target);
+  -- Not to_regclass, which refuses whoever may not use the schema, and stumbles over what somebody wrote into a comment.
+  member_table constant oid := (
+    select min(d.refobjid) from pg_policy p
+    join pg_depend d on d.classid = 'pg_policy'::regclass and d.objid = p.oid and d.refclassid = 'pg_class'::regclass
+    where p.polrelid = target and d.refobjid::regclass::text = rules ->> 'members');
   written name[];
   altered name[];
 begin
@@ -94,7 +99,7 @@ begin
         cross join lateral aclexplode(c.relacl) acl
         where c.oid = target and acl.grantee <> c.relowner and acl.privilege_type in ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
       ) g
-      join pg_attribute a on a.attrelid = to_regclass(rules ->> 'members')
+      join pg_attribute a on a.attrelid = member_table
         and a.attname in (rules ->> 'members_user', rules ->> 'members_row', rules ->> 'members_write')
       group by g.grantee
       having not bool_and(has_column_privilege(g.name, a.attrelid, a.attnum, 'select'))
@@ -108,7 +113,7 @@ begin
       from pg_class c
       cross join lateral aclexplode(c.relacl) acl
       join pg_roles r on r.oid = acl.grantee and not r.rolsuper
-      where c.oid = to_regclass(rules ->> 'members') and acl.grantee <> c.relowner and acl.privilege_type in ('INSERT', 'UPDATE')
+      where c.oid = member_table and acl.grantee <> c.relowner and acl.privilege_type in ('INSERT', 'UPDATE')
         and (not c.relrowsecurity or exists (
           select from identity.protect_rules(c.oid) m
           where m ->> 'owner' = rules ->> 'members_user' and not m ?| array['scope_write', 'role']))

@@ -51,3 +51,27 @@ async fn names_that_read_like_statements_are_names_in_every_remedy() {
         desk.run("table desk.victim").await;
     }
 }
+
+#[tokio::test]
+async fn neither_a_hidden_member_table_nor_a_comment_that_lies_stops_anybody_from_asking() {
+    let desk = Desk::new().await;
+    desk.finds_nothing(
+        "reset role; create schema hidden; create table hidden.members (note bigint, user_id uuid, primary key (note, user_id));
+         create table desk.notes (id bigint generated always as identity primary key, body text); grant select on desk.notes to identity_admin;
+         select identity.protect('desk.notes', members => 'hidden.members', members_row => 'note', members_key => 'id', members_user => 'user_id');
+         revoke select on desk.notes from identity_admin",
+    )
+    .await;
+    for members in ["hidden.members", "\\\"", "x; drop table desk.notes", "no.such.table.at.all"] {
+        desk.run(&format!(
+            "do $$ declare p record; begin
+               for p in select polname from pg_policy where polrelid = 'desk.notes'::regclass loop
+                 execute format('comment on policy %I on desk.notes is %L', p.polname,
+                   'Written by identity.protect: {{\"members\": \"{members}\", \"members_key\": \"id\", \"members_row\": \"note\", \"members_user\": \"user_id\"}}');
+               end loop; end $$"
+        ))
+        .await;
+        let lied = members != "hidden.members";
+        assert_eq!(desk.lint().await.iter().any(|row| row.code == "protect_altered"), lied, "{members}");
+    }
+}
