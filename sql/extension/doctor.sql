@@ -72,7 +72,7 @@ as $$
     ('partition_default_rows', 'warning',
       'Rows were written while their partition was missing. They stay in the default partition until their time is over and are found as ever; the table is slower meanwhile.'),
     ('partition_missing', 'warning',
-      'A partition for this moment is missing: rows go to the default partition. Does the gateway run its maintenance?'),
+      'A partition for this moment is missing: rows go to the default partition. Look whether the gateway runs its maintenance.'),
     ('partitions_ahead', 'warning',
       'The next partition has not been made: maintenance has not run, or found the table locked, for a while.'),
     ('password_encryption', 'warning',

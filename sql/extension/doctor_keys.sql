@@ -36,6 +36,9 @@ begin
       select 'signing' as purpose, k.kid as name, k.private_sealed as bytes, format('signing key %s', k.kid) as object
       from identity.signing_keys k where k.private_sealed is not null
       union all
+      select 'encryption', k.kid, k.private_sealed, format('encryption key %s', k.kid)
+      from identity.encryption_keys k where k.private_sealed is not null
+      union all
       select k.purpose, k.id, k.sealed, format('sealed key %s (%s)', k.id, k.purpose) from identity.sealed_keys k
     loop
       begin
@@ -63,7 +66,7 @@ begin
   else
     return query select 'sealed_key_missing', format('keys for %s', p.purpose), format('there is no current key for %s', p.purpose),
         'select identity.create_sealed_keys()'
-      from unnest(array['state', 'keyed_hash', 'refresh', 'pepper']) p (purpose)
+      from unnest(array['state', 'keyed_hash', 'refresh', 'pepper', 'client_secret', 'pairwise']) p (purpose)
       where not exists (select from identity.sealed_keys k where k.purpose = p.purpose and k.state = 'current');
     return query
       with algorithms as (
@@ -75,6 +78,9 @@ begin
         format('there is no %s %s key', wanted.state, a.algorithm), format('select identity.create_signing_key(%L)', a.algorithm)
       from algorithms a cross join unnest(array['current', 'next']) wanted (state)
       where not exists (select from identity.signing_keys k where k.algorithm = a.algorithm and k.state = wanted.state);
+    return query select 'key_current_missing', 'encryption keys', 'there is no current key that clients can encrypt to',
+        'select identity.create_encryption_key()'
+      where not exists (select from identity.encryption_keys k where k.state = 'current');
     return query select 'key_age', format('signing key %s', k.kid),
         format('%s key %s signs since %s', k.algorithm, k.kid, k.activated_at::date), 'select identity.rotate_signing_keys(older_than => ''90 days'')'
       from identity.signing_keys k

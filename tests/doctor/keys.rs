@@ -50,6 +50,15 @@ async fn keys_that_are_missing_or_old() {
             "select identity.create_signing_key('ES256')",
         )
         .await;
+    patient
+        .finds(
+            "delete from identity.encryption_keys",
+            "key_current_missing",
+            "encryption keys",
+            "there is no current key that clients can encrypt to",
+            "select identity.create_encryption_key()",
+        )
+        .await;
     let kid: String = patient
         .superuser
         .query_one("select kid from identity.signing_keys where algorithm = 'RS256' and state = 'current'", &[])

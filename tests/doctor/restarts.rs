@@ -44,7 +44,7 @@ async fn the_master_key_file() {
     let sealed: i64 = patient
         .superuser
         .query_one(
-            "select (select count(*) from identity.sealed_keys) + count(private_sealed) from identity.signing_keys",
+            "select (select count(*) from identity.sealed_keys) + (select count(private_sealed) from identity.encryption_keys) + count(private_sealed) from identity.signing_keys",
             &[],
         )
         .await
