@@ -1,5 +1,5 @@
 # Thin on purpose: each target is one script of .make, where the reasons are.
-#   PG=16 make test                 another major version of PostgreSQL (15 to 18)
+#   make test PG=18                 another major version of PostgreSQL (15 to 18; what Debian has no package of is built once)
 #   make run GATEWAY_PORT=9080      other ports: GATEWAY_PORT, APP_PORT, PG_PORT
 #   make test T=refresh             only tests, or measures of make bench, whose names contain this
 export PG GATEWAY_PORT APP_PORT PG_PORT
