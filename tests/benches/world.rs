@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
-use tests::{Client, Database, Gateway, client, free_port, service_client, user};
+use tests::{Client, Database, Gateway, Login, client, free_port, service_client, user};
 
 use crate::cpu::Tree;
 use crate::load::Load;
@@ -79,7 +79,10 @@ pub async fn gateway(db: &Database) -> Gateway {
     // The gateway's timer would make partitions in the middle of a measure.
     db.superuser().await.execute("select identity.maintenance_run()", &[]).await.unwrap();
     let metrics = format!("127.0.0.1:{}", free_port());
-    Gateway::start_with(db, &[("GATEWAY_METRICS_LISTEN", &metrics)]).await
+    // Beside its PostgreSQL, as one that shares its machine is.
+    let socket = db.cluster.dir.join("socket").to_str().unwrap().replace('/', "%2F");
+    let url = format!("postgres://{}@{socket}:{}/{}", Login::Gateway.role(), db.cluster.port, db.name);
+    Gateway::start_with(db, &[("GATEWAY_METRICS_LISTEN", &metrics), ("GATEWAY_DATABASE_URL", &url)]).await
 }
 
 /// The Authorization header of client_secret_basic. Our ids and secrets have no letter that RFC 6749 §2.3.1 would escape.
