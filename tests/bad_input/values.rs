@@ -194,7 +194,9 @@ const JWKS: &str =
 
 type Place = (&'static str, &'static str);
 
-const PLAIN: [(Place, &str); 56] = [
+const PLAIN: [(Place, &str); 58] = [
+    (("*", "device_cookie"), "null"),
+    (("*", "account"), "1"),
     (("*", "browser_cookie"), "'browser'"),
     (("*", "method"), "'client_secret_basic'"),
     (("*", "jwks_uri"), "'https://a.example/jwks'"),
