@@ -148,7 +148,7 @@ async fn every_other_mistake_is_told_to_the_client_with_state_and_iss() {
     let prompts = "prompt must be made of none, login, consent, select_account";
     for (change, error, description) in [
         (json!({"scope": ["openid", "openid"]}), "invalid_request", twice("scope")),
-        (json!({"request": "x"}), "request_not_supported", "request is not supported".into()),
+        (json!({"request": "x"}), "invalid_request_object", "the request object is invalid".into()),
         (
             json!({"request_uri": "https://a.example"}),
             "request_uri_not_supported",

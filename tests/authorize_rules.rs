@@ -189,8 +189,8 @@ async fn every_other_rule_is_told_to_the_client() {
             "Core §6.1: request",
             &web,
             json!({"request": "e30.e30."}),
-            "request_not_supported",
-            "request is not supported",
+            "invalid_request_object",
+            "the request object is invalid",
         ),
         (
             "Core §6.2: request_uri",

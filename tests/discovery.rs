@@ -65,7 +65,8 @@ async fn the_discovery_document_says_what_works_and_nothing_else() {
             "acr_values_supported": ["1"],
             "display_values_supported": ["page", "popup", "touch"],
             "ui_locales_supported": ["en"],
-            "request_parameter_supported": false,
+            "request_parameter_supported": true,
+            "request_object_signing_alg_values_supported": ["none", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"],
             "request_uri_parameter_supported": false
         })
     );

@@ -70,7 +70,7 @@ async fn every_other_mistake_is_told_to_the_client() {
         ("prompt", "none login", "invalid_request"),
         ("prompt", "dance", "invalid_request"),
         ("max_age", "-1", "invalid_request"),
-        ("request", "a.b.c", "request_not_supported"),
+        ("request", "a.b.c", "invalid_request_object"),
         ("request_uri", "https://notes.example/request", "request_uri_not_supported"),
         ("registration", "{}", "registration_not_supported"),
         ("code_challenge_method", "plain", "invalid_request"),

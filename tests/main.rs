@@ -9,6 +9,7 @@ mod admin_keys;
 mod api;
 mod audit;
 mod authorize;
+mod authorize_objects;
 mod authorize_person;
 mod authorize_rules;
 mod authorize_sealed;

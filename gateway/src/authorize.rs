@@ -12,8 +12,9 @@ use tokio_postgres::types::{Json, ToSql};
 use crate::web::cookies::Cookies;
 use crate::web::database::{Call, Pool};
 use crate::web::form::{Form, Malformed, Parameters};
+use crate::web::outcome::{Outcome, Reply};
 use crate::web::state::AppState;
-use crate::web::{outcome, refusal};
+use crate::web::{client_keys, outcome, refusal};
 
 /// The endpoints of this feature. No CORS: a person's browser comes here as a whole, with its cookies.
 pub fn routes() -> Router<AppState> {
@@ -68,7 +69,15 @@ fn resumed(parameters: &Parameters) -> Option<&str> {
 }
 
 async fn call(state: &AppState, call: &'static Call, parameters: &[&(dyn ToSql + Sync)]) -> Response {
-    match state.db.call(call, parameters).await {
+    let mut answer = state.db.call(call, parameters).await;
+    // A request object is signed with a key of the client's that is not here yet.
+    if let Ok(first) = &answer
+        && first.outcome == Outcome::Need.label()
+        && client_keys::brought(state, &Reply { outcome: Outcome::Need, body: first.body.get().to_owned() }).await
+    {
+        answer = state.db.call(call, parameters).await;
+    }
+    match answer {
         Ok(answer) => outcome::authorization(state, &answer.outcome, &answer.body),
         Err(error) => outcome::unavailable_page(state, &error),
     }

@@ -79,8 +79,7 @@ fn wire(issuer: &Issuer) -> Map<String, Value> {
         // How the pages are shown: one way that fits all of these.
         "display_values_supported": ["page", "popup", "touch"],
         "ui_locales_supported": ["en"],
-        // Parameters that are not looked at. request_uri counts as supported where this is left out.
-        "request_parameter_supported": false,
+        // It counts as supported where this is left out.
         "request_uri_parameter_supported": false,
     });
     match members {

@@ -233,6 +233,10 @@ pub fn authorization(state: &AppState, outcome: &str, answer: &RawValue) -> Resp
         Some(Outcome::Consent) => resume(state, "/consent", answer),
         Some(Outcome::Deferred) => resume(state, "/authorize", answer),
         Some(Outcome::ErrorPage) => error_page(state, answer),
+        Some(Outcome::Need) => {
+            let description = "the keys of the client cannot be fetched";
+            page::error(state, StatusCode::BAD_REQUEST, "invalid_request_object", description)
+        }
         _ => unavailable_page(state, &unknown(outcome)),
     }
 }

@@ -17,6 +17,10 @@ declare
   request jsonb := identity_store.authorization_begun(
     identity_store.authorization_received(authorization_request.parameters), authorization_request.browser_cookie);
 begin
+  if request ? 'need' then
+    return query select 'need', null::text, request -> 'need';
+    return;
+  end if;
   -- Losing a code in a crash costs one more click; a redeemed one is flushed together with what came before it.
   perform set_config('synchronous_commit', 'off', true);
   return query select * from identity_store.authorization_continue(request,
@@ -25,7 +29,7 @@ end
 $$;
 comment on function identity.authorization_request(json, text, text) is
   'An authorization request as it arrived ({"name": ["value", …]}). Evidence for the person: the session cookie. '
-  'Outcomes: error_page {error, error_description}; redirect {redirect_uri, response_mode, parameters}; sign_in {resume}; select_account {resume}; consent {resume}.';
+  'Outcomes: error_page {error, error_description}; redirect {redirect_uri, response_mode, parameters}; sign_in {resume}; select_account {resume}; consent {resume}; need {client_id, jwks_uri}: the keys of the client are fetched and the call is made again.';
 revoke all on function identity.authorization_request(json, text, text) from public;
 grant execute on function identity.authorization_request(json, text, text) to identity_gateway;
 
@@ -65,6 +69,9 @@ begin
   perform set_config('synchronous_commit', 'off', true);
   if request is null then
     return query select * from identity_store.resume_refuse();
+    return;
+  elsif request ? 'need' then
+    return query select 'need', null::text, request -> 'need';
     return;
   end if;
   return query select * from identity_store.authorization_continue(request,
@@ -108,12 +115,14 @@ revoke all on function identity_store.authorization_continue(jsonb, identity_sto
 
 create or replace function identity_store.authorization_begun(received jsonb, browser_cookie text)
 returns jsonb
-language sql stable parallel safe
+language plpgsql volatile parallel unsafe
 as $$
-  select received || jsonb_build_object(
+begin
+  return identity_store.authorization_unwrapped(received) || jsonb_build_object(
     'browser', identity_store.browser_hash(authorization_begun.browser_cookie),
-    'started_at', extract(epoch from statement_timestamp()))
+    'started_at', extract(epoch from statement_timestamp()));
+end
 $$;
 comment on function identity_store.authorization_begun(jsonb, text) is
-  'A received request that begins now, in this browser: the state that resume.sql seals.';
+  'A received request that begins now, in this browser, unwrapped: the state that resume.sql seals.';
 revoke all on function identity_store.authorization_begun(jsonb, text) from public;

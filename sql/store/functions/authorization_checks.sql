@@ -1,58 +1,33 @@
 -- Every check of an authorization request, one row each, in the order in which they answer.
 -- OpenID Connect Core 1.0 §3.1.2.1–§3.1.2.6; RFC 6749 §4.1.1; RFC 7636; RFC 8252; RFC 8707; RFC 9700.
 --
---   identity_store.authorization_received         parameters as they came → those we know
 --   identity_store.authorization_client_checks    is there anybody to redirect to?   error page
 --   identity_store.authorization_request_checks   is the request right?              redirect with error
 --   identity_store.authorization_person_checks    may it be answered now?            sign-in, consent
 -- All called by authorization_verdict.sql, which takes the first row that failed.
 
-create or replace function identity_store.authorization_received(parameters json)
-returns jsonb
-language plpgsql immutable parallel unsafe
-as $$
-declare
-  p jsonb;
-  names text[];
-begin
-  select r.given, r.repeated into p, names
-  from identity_store.parameters_read(authorization_received.parameters, array[
-    'client_id', 'redirect_uri', 'response_type', 'response_mode', 'scope', 'state', 'nonce', 'code_challenge',
-    'code_challenge_method', 'resource', 'prompt', 'max_age', 'id_token_hint', 'login_hint', 'ui_locales', 'request',
-    'request_uri', 'registration', 'display', 'claims', 'claims_locales', 'acr_values']) r;
-  if p ? 'response_type' then
-    p := jsonb_set(p, '{response_type}', to_jsonb(identity_store.response_type(p ->> 'response_type')));
-  end if;
-  if p ? 'claims' then
-    p := jsonb_set(p, '{claims}', coalesce(identity_store.claims_parameter(p ->> 'claims'), 'false'));
-  end if;
-  -- Parameters that change nothing do not travel: display, claims_locales, and acr_values, which are wishes (OpenID Connect
-  -- Core §3.1.2.1: requested as a Voluntary Claim) where there is one way to sign in.
-  return jsonb_build_object('parameters', p - array['display', 'claims_locales', 'acr_values'], 'repeated', names);
-end
-$$;
-comment on function identity_store.authorization_received(json) is
-  'The request inside {"name": ["value", …]}: {"parameters": those we know with a value, response_type and claims in our spelling (claims false: malformed), "repeated": names given more than once, or null}. Raises ID005 when it is no such object.';
-revoke all on function identity_store.authorization_received(json) from public;
-
-create or replace function identity_store.authorization_client_checks(p jsonb, repeated jsonb, client identity_store.clients)
+create or replace function identity_store.authorization_client_checks(request jsonb, client identity_store.clients)
 returns table (rule text, error text, description text, failed boolean)
 language sql stable parallel safe
 as $$
-  values
+  select c.* from (select request -> 'parameters' as p, request -> 'repeated' as repeated) r, lateral (values
     ('client_id_repeated', 'invalid_request', 'client_id is given more than once', repeated ? 'client_id'),
     ('client_id_missing', 'invalid_request', 'client_id is missing', not p ? 'client_id'),
     ('client_unknown', 'invalid_client', 'unknown client', client.id is null),
+    -- Without its request object nobody knows where to, unless the request says so beside it.
+    ('request_object: ' || coalesce(request #>> '{refused,detail}', ''), request #>> '{refused,error}',
+      request #>> '{refused,description}', request ? 'refused' and not p ? 'redirect_uri'),
     -- RFC 6749 §3.1.2.3: it may be left out only if one is registered; OpenID Connect Core §3.1.2.1: REQUIRED.
     ('redirect_uri_repeated', 'invalid_request', 'redirect_uri is given more than once', repeated ? 'redirect_uri'),
     ('redirect_uri_missing', 'invalid_request', 'redirect_uri is missing', not p ? 'redirect_uri'
       and (cardinality(client.redirect_uris) <> 1 or 'openid' = any (string_to_array(coalesce(p ->> 'scope', ''), ' ')))),
     ('redirect_uri_unregistered', 'invalid_request', 'redirect_uri is not registered for this client',
       p ? 'redirect_uri' and not identity_store.redirect_uri_registered(p ->> 'redirect_uri', client))
+  ) c (rule, error, description, failed)
 $$;
-comment on function identity_store.authorization_client_checks(jsonb, jsonb, identity_store.clients) is
+comment on function identity_store.authorization_client_checks(jsonb, identity_store.clients) is
   'Checks without which nobody may be redirected anywhere, in order.';
-revoke all on function identity_store.authorization_client_checks(jsonb, jsonb, identity_store.clients) from public;
+revoke all on function identity_store.authorization_client_checks(jsonb, identity_store.clients) from public;
 
 create or replace function identity_store.redirect_uri_registered(redirect_uri text, client identity_store.clients)
 returns boolean
@@ -85,7 +60,8 @@ as $$
     ('repeated', 'invalid_request', format('%s is given more than once', request -> 'repeated' ->> 0), request ->> 'repeated' is not null),
     ('oversized', 'invalid_request', 'the request is too large', identity_store.resume_oversized(request -> 'parameters')),
     -- OpenID Connect Core §3.1.2.6: the error for each parameter that is not supported.
-    ('request', 'request_not_supported', 'request is not supported', p ? 'request'),
+    ('request_object: ' || coalesce(request #>> '{refused,detail}', ''), request #>> '{refused,error}',
+      request #>> '{refused,description}', request ? 'refused'),
     ('request_uri', 'request_uri_not_supported', 'request_uri is not supported', p ? 'request_uri'),
     ('registration', 'registration_not_supported', 'registration is not supported', p ? 'registration'),
     ('response_type_missing', 'invalid_request', 'response_type is missing', not p ? 'response_type'),

@@ -20,7 +20,7 @@ begin
   select c.* into client from identity_store.clients c where c.id = p ->> 'client_id';
 
   select 'error_page', k.rule, k.error, k.description into verdict, rule, error, description
-  from identity_store.authorization_client_checks(p, request -> 'repeated', client) k where k.failed limit 1;
+  from identity_store.authorization_client_checks(request, client) k where k.failed limit 1;
   if found then return next; return; end if;
 
   resources := case when p ? 'resource'

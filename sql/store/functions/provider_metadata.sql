@@ -23,6 +23,8 @@ as $$
     'response_types_supported', (select json_agg(t.response_type) from identity_store.response_types() t),
     'response_modes_supported', identity_store.response_modes(),
     'claims_parameter_supported', true,
+    'request_parameter_supported', true,
+    'request_object_signing_alg_values_supported', array['none'] || identity_store.client_key_algorithms(),
     'acr_values_supported', identity_store.acr_values(),
     'token_endpoint_auth_signing_alg_values_supported', a.algorithms,
     'introspection_endpoint_auth_signing_alg_values_supported', a.algorithms,
@@ -35,6 +37,6 @@ as $$
   ) as s (algorithms)
 $$;
 comment on function identity.provider_metadata() is
-  'Outcome ok {issuer, scopes_supported, claims_supported, id_token_signing_alg_values_supported, *_endpoint_auth_signing_alg_values_supported, response_types_supported, response_modes_supported, claims_parameter_supported, acr_values_supported, build, store_version}, always; issuer is absent before identity.configure, id_token_signing_alg_values_supported without a signing key. Raises nothing.';
+  'Outcome ok {issuer, scopes_supported, claims_supported, id_token_signing_alg_values_supported, *_endpoint_auth_signing_alg_values_supported, response_types_supported, response_modes_supported, claims_parameter_supported, request_parameter_supported, request_object_signing_alg_values_supported, acr_values_supported, build, store_version}, always; issuer is absent before identity.configure, id_token_signing_alg_values_supported without a signing key. Raises nothing.';
 revoke all on function identity.provider_metadata() from public;
 grant execute on function identity.provider_metadata() to identity_gateway;

@@ -1,0 +1,99 @@
+-- The parameters of an authorization request, however they come: one by one, or in a request object (RFC 6749 §3.1;
+-- RFC 9101; OpenID Connect Core 1.0 §6).
+--
+--   identity_store.authorization_received      parameters as they came → those we know, in our spelling
+--   identity_store.authorization_unwrapped     authorization: with what the request object says in their place
+--   identity_store.request_object_parameters   above
+-- What a request object is worth: request_objects.sql.
+
+create or replace function identity_store.authorization_received(parameters json)
+returns jsonb
+language plpgsql immutable parallel unsafe
+as $$
+declare
+  p jsonb;
+  names text[];
+begin
+  select r.given, r.repeated into p, names
+  from identity_store.parameters_read(authorization_received.parameters, array[
+    'client_id', 'redirect_uri', 'response_type', 'response_mode', 'scope', 'state', 'nonce', 'code_challenge',
+    'code_challenge_method', 'resource', 'prompt', 'max_age', 'id_token_hint', 'login_hint', 'ui_locales', 'request',
+    'request_uri', 'registration', 'display', 'claims', 'claims_locales', 'acr_values']) r;
+  if p ? 'response_type' then
+    p := jsonb_set(p, '{response_type}', to_jsonb(identity_store.response_type(p ->> 'response_type')));
+  end if;
+  if p ? 'claims' then
+    p := jsonb_set(p, '{claims}', coalesce(identity_store.claims_parameter(p ->> 'claims'), 'false'));
+  end if;
+  -- Parameters that change nothing do not travel: display, claims_locales, and acr_values, which are wishes (OpenID Connect
+  -- Core §3.1.2.1: requested as a Voluntary Claim) where there is one way to sign in.
+  return jsonb_build_object('parameters', p - array['display', 'claims_locales', 'acr_values'], 'repeated', names);
+end
+$$;
+comment on function identity_store.authorization_received(json) is
+  'The request inside {"name": ["value", …]}: {"parameters": those we know with a value, response_type and claims in our spelling (claims false: malformed), "repeated": names given more than once, or null}. Raises ID005 when it is no such object.';
+revoke all on function identity_store.authorization_received(json) from public;
+
+create or replace function identity_store.authorization_unwrapped(request jsonb)
+returns jsonb
+language plpgsql volatile parallel unsafe
+as $$
+declare
+  p jsonb := request -> 'parameters';
+  client identity_store.clients;
+  read record;
+  inner_request jsonb;
+begin
+  if not p ? 'request' then
+    return request;
+  end if;
+  select c.* into client from identity_store.clients c where c.id = p ->> 'client_id';
+  if client.id is null then
+    return request;
+  -- RFC 9101 §5: request and request_uri MUST NOT be used together.
+  elsif p ?& array['request', 'request_uri'] then
+    return (request #- '{parameters,request}')
+      || '{"refused": {"error": "invalid_request", "description": "request cannot stand beside request_uri"}}';
+  end if;
+
+  read := identity_store.request_object_read(client, p ->> 'request');
+  if read.keys_due then
+    return request || jsonb_build_object('need', (select n.answer from identity_store.need_client_keys(client) n));
+  elsif read.error is not null then
+    return (request #- '{parameters,request}') || jsonb_build_object('refused', jsonb_build_object(
+      'error', read.error, 'description', read.description, 'detail', read.detail));
+  end if;
+  inner_request := identity_store.authorization_received(identity_store.request_object_parameters(read.claims));
+  if 'openid' = any (string_to_array(p ->> 'scope', ' ')) and not coalesce(client.require_signed_request_object, false) then
+    -- OpenID Connect Core §6.1: what is in both is that of the object, but response_type MUST match.
+    if p ->> 'response_type' <> inner_request -> 'parameters' ->> 'response_type' then
+      return (request #- '{parameters,request}')
+        || '{"refused": {"error": "invalid_request", "description": "response_type is not that of the request object"}}';
+    end if;
+    return jsonb_build_object('parameters', (p - 'request') || (inner_request -> 'parameters'),
+      'repeated', request -> 'repeated');
+  end if;
+  -- RFC 9101 §6.3: the authorization server MUST only use the parameters in the request object.
+  return jsonb_build_object(
+    'parameters', (inner_request -> 'parameters') || jsonb_build_object('client_id', client.id), 'repeated', null);
+end
+$$;
+comment on function identity_store.authorization_unwrapped(jsonb) is
+  'A received request with the parameters of its request object in place of request; or the same with "refused" {error, description, detail}, or with "need", the answer of the outcome of that name. Raises ID001, ID003.';
+revoke all on function identity_store.authorization_unwrapped(jsonb) from public;
+
+create or replace function identity_store.request_object_parameters(claims jsonb)
+returns json
+language sql immutable parallel safe
+as $$
+  -- RFC 9101 §4: numbers and objects are JSON there; in a query they are text. resource may be several.
+  select coalesce(json_object_agg(c.key, case
+    when c.key = 'resource' and jsonb_typeof(c.value) = 'array'
+      then (select json_agg(coalesce(r #>> '{}', 'null')) from jsonb_array_elements(c.value) r)
+    else json_build_array(c.value #>> '{}') end), '{}')
+  from jsonb_each(claims) c
+  where c.value not in ('null', '[]')
+$$;
+comment on function identity_store.request_object_parameters(jsonb) is
+  'The members of a request object in the form in which the gateway hands over parameters.';
+revoke all on function identity_store.request_object_parameters(jsonb) from public;
