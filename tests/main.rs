@@ -72,6 +72,7 @@ mod refresh;
 mod request_objects;
 mod response_modes;
 mod response_types;
+mod response_types_races;
 mod response_types_refused;
 mod revocation;
 mod sealing;

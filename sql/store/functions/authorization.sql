@@ -18,7 +18,7 @@ declare
     identity_store.authorization_received(authorization_request.parameters), authorization_request.browser_cookie);
 begin
   if request ? 'need' then
-    return query select 'need', null::text, request -> 'need';
+    return query select 'need', null::text, (request -> 'need')::json;
     return;
   end if;
   -- Losing a code in a crash costs one more click; a redeemed one is flushed together with what came before it.
@@ -71,7 +71,7 @@ begin
     return query select * from identity_store.resume_refuse();
     return;
   elsif request ? 'need' then
-    return query select 'need', null::text, request -> 'need';
+    return query select 'need', null::text, (request -> 'need')::json;
     return;
   end if;
   return query select * from identity_store.authorization_continue(request,
