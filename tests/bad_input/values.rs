@@ -194,7 +194,8 @@ const JWKS: &str =
 
 type Place = (&'static str, &'static str);
 
-const PLAIN: [(Place, &str); 58] = [
+const PLAIN: [(Place, &str); 59] = [
+    (("*", "allowed"), "false"),
     (("*", "device_cookie"), "null"),
     (("*", "account"), "1"),
     (("*", "browser_cookie"), "'browser'"),
