@@ -190,13 +190,14 @@ async fn what_runs_on_shared_connections_writes_nothing_locks_no_row_and_leaves_
     sql.batch_execute("begin read only").await.unwrap();
     let parameters = request(&app);
     let (secret, none, method) = (job.secret.as_deref(), None::<&str>, method(&job));
-    let calls: [(&str, Vec<&(dyn ToSql + Sync)>, &str); 7] = [
+    let calls: [(&str, Vec<&(dyn ToSql + Sync)>, &str); 8] = [
         ("readiness", vec![], "ok"),
         ("provider_metadata", vec![], "ok"),
         ("userinfo_read", vec![&access], "ok"),
         ("token_introspect", vec![&job.id, &secret, &method, &access, &none], "ok"),
         ("account_page", vec![&cookie], "page"),
         ("sign_in_page", vec![&resume, &cookie, &"browser"], "page"),
+        ("select_account_page", vec![&resume, &cookie, &"browser", &none], "page"),
         ("authorization_defer", vec![&parameters], "deferred"),
     ];
     let known = calls.iter().map(|(name, ..)| *name).chain(["jwks"]).map(str::to_owned).collect::<BTreeSet<_>>();

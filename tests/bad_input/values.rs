@@ -194,7 +194,8 @@ const JWKS: &str =
 
 type Place = (&'static str, &'static str);
 
-const PLAIN: [(Place, &str); 59] = [
+const PLAIN: [(Place, &str); 60] = [
+    (("lint_allowed", "comment"), "null"),
     (("*", "allowed"), "false"),
     (("*", "device_cookie"), "null"),
     (("*", "account"), "1"),

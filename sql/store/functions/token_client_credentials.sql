@@ -55,7 +55,7 @@ begin
     -- RFC 9068 §2.2: without a resource owner, sub is an identifier of the client.
     json_build_object('sub', client.id, 'client_id', client.id, 'scope', nullif(scopes, ''),
       'aud', case when cardinality(resources) > 0 then identity_store.token_audience(allowed, resources) end),
-    client.access_token_lifetime, null, null, null, null, nullif(scopes, ''));
+    client.access_token_lifetime, null, null, null, null, scopes);
   return next;
 end
 $$;
