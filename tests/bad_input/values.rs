@@ -28,6 +28,9 @@ pub fn bad(of_type: &str) -> Vec<String> {
         "boolean" => &[],
         "regclass" => &["0::oid::regclass", "'pg_catalog.pg_class'::regclass"],
         "name" => &["''::name", "E'a\"\\n'::name"],
+        "oid[]" => {
+            &["'{}'::oid[]", "'{NULL}'::oid[]", "'{{0},{4294967295}}'::oid[]", "array_fill(1::oid, array[100000])"]
+        }
         other => panic!("no bad values of type {other}: add some"),
     };
     values.extend(more.iter().map(|value| value.replace("$type", of_type)));
@@ -194,8 +197,14 @@ const JWKS: &str =
 
 type Place = (&'static str, &'static str);
 
-const PLAIN: [(Place, &str); 60] = [
+const PLAIN: [(Place, &str); 66] = [
     (("lint_allowed", "comment"), "null"),
+    (("*", "condition"), "'true'"),
+    (("*", "names"), "'user_id'"),
+    (("*", "setting"), "'request.jwt.claims'"),
+    (("*", "settings"), "null"),
+    (("*", "believers"), "null"),
+    (("*", "calls"), "null"),
     (("*", "allowed"), "false"),
     (("*", "device_cookie"), "null"),
     (("*", "account"), "1"),
