@@ -38,6 +38,9 @@ declare
 begin
   -- Everything that can be refused is refused before anything is locked or changed.
   perform identity.protect_table('target', target);
+  if members is not null then
+    perform identity.protect_table('members', members);
+  end if;
   rules := identity.protect_rules(target, rules);
   select p.polname into policy
   from pg_policy p

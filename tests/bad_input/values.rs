@@ -197,14 +197,18 @@ const JWKS: &str =
 
 type Place = (&'static str, &'static str);
 
-const PLAIN: [(Place, &str); 66] = [
-    (("lint_allowed", "comment"), "null"),
-    (("*", "condition"), "'true'"),
-    (("*", "names"), "'user_id'"),
-    (("*", "setting"), "'request.jwt.claims'"),
-    (("*", "settings"), "null"),
-    (("*", "believers"), "null"),
-    (("*", "calls"), "null"),
+const PLAIN: [(Place, &str); 70] = [
+    (("protect", "organization"), "null"),
+    (("protect", "scope_read"), "null"),
+    (("protect", "scope_write"), "null"),
+    (("protect", "role"), "null"),
+    (("protect", "members"), "null"),
+    (("protect", "members_row"), "null"),
+    (("protect", "members_key"), "null"),
+    (("protect", "members_user"), "null"),
+    (("protect", "members_write"), "null"),
+    (("protect", "members_writers"), "null"),
+    (("protect", "agents"), "null"),
     (("*", "allowed"), "false"),
     (("*", "device_cookie"), "null"),
     (("*", "account"), "1"),
