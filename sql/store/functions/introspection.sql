@@ -62,15 +62,16 @@ language plpgsql stable parallel unsafe
 as $$
 declare
   verified jsonb;
+  person uuid;
 begin
   verified := identity.access_token_verify(access_token_claims.token, access_token_claims.audience);
-  -- Disabling is a state, not a revocation (README, decision 10).
-  if verified ->> 'sub' <> verified ->> 'client_id' and not exists (
-    select from identity_store.users u
-    where u.id = case when verified ->> 'sub' ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then (verified ->> 'sub')::uuid
-        else identity.pairwise_id('user', verified ->> 'sub') end
-      and u.state = 'active') then
-    return null;
+  if verified ->> 'sub' <> verified ->> 'client_id' then
+    -- Not in the query: a volatile function there would be asked for every user.
+    person := identity_store.subject_user(verified);
+    -- Disabling is a state, not a revocation (README, decision 10).
+    if not exists (select from identity_store.users u where u.id = person and u.state = 'active') then
+      return null;
+    end if;
   end if;
   return verified;
 end
