@@ -2,6 +2,7 @@
 //! other provider.
 
 mod key_sets;
+mod providers;
 mod tokens;
 
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};

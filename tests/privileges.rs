@@ -8,7 +8,7 @@ use crate::jwt::{authenticate, sqlstate};
 use crate::support::Database;
 
 /// What applications inherit: sign in, read who it is, and pure functions.
-const APP: [&str; 73] = [
+const APP: [&str; 74] = [
     "acr",
     "actor",
     "actor_chain",
@@ -54,6 +54,7 @@ const APP: [&str; 73] = [
     "organization_id",
     "organization_uuid",
     "permissions",
+    "pre_request",
     "protect",
     "protect_call",
     "protect_check",
@@ -88,6 +89,9 @@ const APP: [&str; 73] = [
 const ADMIN: &[&str] = &[
     "audit_kinds",
     "audit_list",
+    "can_see",
+    "claim_mapping",
+    "claim_mappings",
     "client_create",
     "client_delete",
     "client_list",
@@ -109,8 +113,11 @@ const ADMIN: &[&str] = &[
     "doctor_server",
     "doctor_settings",
     "doctor_store",
+    "explain",
     "hash_memory",
     "hash_password",
+    "impersonate",
+    "impersonation_record",
     "machine_memory",
     "maintenance_run",
     "master_key_complaint",
@@ -128,7 +135,9 @@ const ADMIN: &[&str] = &[
     "session_revoke",
     "sign_jwt",
     "signing_key_list",
+    "token_explanation",
     "trust_issuer",
+    "trusted_issuer_list",
     "trusted_keys_replace",
     "user_create",
     "user_delete",
@@ -145,7 +154,7 @@ const ADMIN: &[&str] = &[
 ];
 
 /// What the synchroniser of keys has; no sign-in and no reader.
-const SYNC: [&str; 4] = ["build", "errors", "installed_build", "trusted_keys_replace"];
+const SYNC: [&str; 5] = ["build", "errors", "installed_build", "trusted_issuer_list", "trusted_keys_replace"];
 
 async fn assert_executes_exactly(db: &Database, role: &str, expected: &[&str]) {
     let rows = db
@@ -179,7 +188,7 @@ async fn administrators_execute_administration_and_no_protocol_function() {
 }
 
 #[tokio::test]
-async fn the_synchroniser_executes_one_function_and_nothing_else() {
+async fn the_synchroniser_lists_issuers_writes_keys_and_nothing_else() {
     assert_executes_exactly(&Database::new().await, "identity_sync", &SYNC).await;
 }
 

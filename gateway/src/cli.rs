@@ -8,7 +8,7 @@ use crate::{
     admin, check,
     config::{AdminDatabase, MigrateDatabase, Settings, refuse_unknown_variables},
     failure::Failure,
-    migrate, serve, telemetry,
+    migrate, serve, sync_issuers, telemetry,
     web::database::connect,
 };
 
@@ -38,6 +38,8 @@ enum Command {
     Check,
     /// Users, clients, keys, sessions and the issuer, by the same SQL functions that a database session has
     Admin(Box<admin::Arguments>),
+    /// Fetches the keys of trusted issuers into the database, now and again, or once
+    SyncIssuers(sync_issuers::Arguments),
 }
 
 /// Runs the command that the arguments name.
@@ -58,6 +60,7 @@ fn command() -> clap::Command {
         .mut_subcommand("serve", takes::<Settings>)
         .mut_subcommand("check", |check| takes::<AdminDatabase>(takes::<Settings>(check)))
         .mut_subcommand("migrate", takes::<MigrateDatabase>)
+        .mut_subcommand("sync-issuers", takes::<sync_issuers::Reads>)
         .mut_subcommand("admin", |admin| takes::<AdminDatabase>(admin).mut_args(|argument| argument.global(true)))
 }
 
@@ -89,6 +92,11 @@ fn start(matches: &ArgMatches) -> Result<(), Failure> {
             block_on(tokio::runtime::Builder::new_current_thread(), async {
                 migrate::run(&settings.migrate.url()?).await
             })
+        }
+        Command::SyncIssuers(order) => {
+            sync_issuers::update(&mut settings, arguments).map_err(|error| Failure::new(error.to_string()))?;
+            let _telemetry = telemetry::start(&settings)?;
+            block_on(tokio::runtime::Builder::new_current_thread(), sync_issuers::run(&settings, order))
         }
         Command::Admin(order) => {
             settings.admin.update_from_arg_matches(arguments).map_err(|error| Failure::new(error.to_string()))?;

@@ -6,6 +6,7 @@
 
 mod database;
 mod environment;
+mod fetch;
 mod sections;
 
 use std::path::Path;
@@ -15,6 +16,7 @@ use serde::Deserialize;
 
 pub use database::{AdminDatabase, Database, DatabaseUrl, MigrateDatabase};
 pub use environment::refuse_unknown_variables;
+pub use fetch::{Fetch, SyncIssuers};
 pub use sections::{Http, Limits, Log, LogFormat, Maintenance, Metrics, SameSite, Telemetry};
 
 use crate::{failure::Failure, web::issuer::Issuer};
@@ -36,6 +38,12 @@ pub struct Settings {
     /// Read by `admin`, and by `check` to ask lint and doctor.
     #[arg(skip)]
     pub admin: AdminDatabase,
+    /// Read by `sync-issuers` only.
+    #[arg(skip)]
+    pub sync: SyncIssuers,
+    /// Read by `sync-issuers` only.
+    #[arg(skip)]
+    pub fetch: Fetch,
     #[command(flatten)]
     pub limits: Limits,
     #[command(flatten)]
@@ -87,6 +95,7 @@ fn refuse_secrets_on_the_command_line(arguments: &ArgMatches) -> Result<(), Fail
         ("database_url", "GATEWAY_DATABASE_URL"),
         ("migrate_database_url", "GATEWAY_MIGRATE_DATABASE_URL"),
         ("admin_database_url", "GATEWAY_ADMIN_DATABASE_URL"),
+        ("sync_database_url", "GATEWAY_SYNC_DATABASE_URL"),
     ] {
         if matches!(arguments.try_contains_id(id), Ok(true))
             && arguments.value_source(id) == Some(ValueSource::CommandLine)

@@ -21,6 +21,7 @@ mod migrate;
 mod revoke;
 mod select_account;
 mod serve;
+mod sync_issuers;
 mod telemetry;
 mod token;
 mod userinfo;

@@ -13,13 +13,15 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use aws_lc_rs::digest::{Context, SHA256};
 use pgrx::pg_sys;
 use pgrx::pg_sys::AsPgCStr;
+use serde_json::{Map, Value, json};
 
+use crate::clock;
 use crate::errors::{Code, Error};
 use crate::identity::Identity;
 use crate::jws;
 use crate::native::sql_function;
 use crate::settings;
-use crate::tokens::{self, Audience, Demands, Issuers, Purpose};
+use crate::tokens::{self, Demands};
 use crate::verified::{self, Verified};
 
 const NAME: &CStr = c"pg_identity.claims";
@@ -70,12 +72,58 @@ sql_function! {
     /// `identity.authenticate(token)`.
     fn authenticate(token: Option<&str>) -> Result<(), Error> {
         settings::require_preload()?;
-        let demands = Demands { issuers: Issuers::OursAndTrusted, purpose: Purpose::Access, audience: Audience::Accepted };
-        let identity = tokens::check(jws::present(token)?, &demands)?;
-        remember_subject(&identity)?;
-        let value = serde_json::to_string(&identity).map_err(|_| Error::internal("an identity cannot be written"))?;
-        // JSON escapes U+0000, so there is none.
-        store(&CString::new(value).map_err(|_| Error::internal("an identity holds U+0000"))?)
+        begin(&tokens::check(jws::present(token)?, &Demands::OF_AUTHENTICATE)?)
+    }
+}
+
+sql_function! {
+    /// `identity.impersonation_begin(issuer, claims, administrator)`: what a token with these claims would begin, without one, and with
+    /// the administrator as its outermost actor. That they may do so was decided in SQL.
+    fn impersonation_begin(issuer: &str, claims: pgrx::JsonB, administrator: &str) -> Result<(), Error> {
+        /// Longer than any transaction that looks at something; shorter than a working day.
+        const SECONDS: i64 = 3600;
+        settings::require_preload()?;
+        let Value::Object(mut members) = claims.0 else {
+            return Err(Error::new(Code::InvalidParameter, "claims is not an object"));
+        };
+        let now = clock::statement_seconds();
+        members.insert("iss".to_owned(), json!(issuer));
+        members.insert("iat".to_owned(), json!(now));
+        members.insert("exp".to_owned(), json!(now + SECONDS));
+        let mut identity = tokens::without_token(issuer, members)?;
+        if identity.subject.is_empty() {
+            return Err(Error::new(Code::InvalidParameter, "subject is empty"));
+        }
+        identity.issued_at = Some(now);
+        identity.expires_at = now + SECONDS;
+        identity.valid_until = now + SECONDS;
+        // RFC 8693 §4.1: the outermost actor is the current one, whoever acted before is nested in it.
+        let mut actor = Map::from_iter([("sub".to_owned(), json!(administrator)), ("impersonation".to_owned(), json!(true))]);
+        identity.actors.insert(0, actor.clone());
+        actor.extend(identity.actor.take().map(|inner| ("act".to_owned(), inner)));
+        identity.claims.insert("act".to_owned(), Value::Object(actor.clone()));
+        identity.actor = Some(Value::Object(actor));
+        identity.impersonated = true;
+        begin(&identity)
+    }
+}
+
+sql_function! {
+    /// `identity.token_explanation(token)`: every rule of authenticate as `[{"rule", "passed", "detail"}]`. Nobody is signed in by it.
+    fn token_explanation(token: Option<&str>) -> Result<pgrx::JsonB, Error> {
+        let Some(token) = token else {
+            return Ok(pgrx::JsonB(json!([{ "rule": "form", "passed": false, "detail": "ID101: the token is null" }])));
+        };
+        let (mut rules, identity) = tokens::explain(token)?;
+        if let Some(identity) = identity {
+            let other = FIRST_SUBJECT.get().is_some_and(|first| first != subject_digest(&identity));
+            let detail = match other {
+                true => "ID201: another subject was verified earlier in this transaction".to_owned(),
+                false => format!("good for {} of {}", identity.subject, identity.issuer),
+            };
+            rules.push(json!({ "rule": "one subject a transaction", "passed": !other, "detail": detail }));
+        }
+        Ok(pgrx::JsonB(Value::Array(rules)))
     }
 }
 
@@ -87,14 +135,27 @@ sql_function! {
     }
 }
 
-/// One transaction, one person: what a function did for the first must not be finished in the name of the second.
-fn remember_subject(identity: &Identity) -> Result<(), Error> {
+/// Makes this the identity of the transaction.
+fn begin(identity: &Identity) -> Result<(), Error> {
+    remember_subject(identity)?;
+    let value = serde_json::to_string(identity).map_err(|_| Error::internal("an identity cannot be written"))?;
+    // JSON escapes U+0000, so there is none.
+    store(&CString::new(value).map_err(|_| Error::internal("an identity holds U+0000"))?)
+}
+
+fn subject_digest(identity: &Identity) -> [u8; 32] {
     let mut digest = Context::new(&SHA256);
     digest.update(&identity.issuer.len().to_le_bytes());
     digest.update(identity.issuer.as_bytes());
     digest.update(identity.subject.as_bytes());
     let mut subject = [0; 32];
     subject.iter_mut().zip(digest.finish().as_ref()).for_each(|(to, from)| *to = *from);
+    subject
+}
+
+/// One transaction, one person: what a function did for the first must not be finished in the name of the second.
+fn remember_subject(identity: &Identity) -> Result<(), Error> {
+    let subject = subject_digest(identity);
     match FIRST_SUBJECT.get() {
         Some(first) if first != subject => {
             Err(Error::new(Code::SecondSubject, "another subject was already verified in this transaction")

@@ -43,6 +43,8 @@ pub enum Code {
     AlgorithmRefused,
     /// ID201
     SecondSubject,
+    /// 22023 of PostgreSQL, where a function stands in for one that raises it
+    InvalidValue,
     /// XX000: a bug of ours
     Internal,
 }
@@ -69,6 +71,7 @@ impl Code {
             Code::UnknownIssuer => b"ID109",
             Code::AlgorithmRefused => b"ID110",
             Code::SecondSubject => b"ID201",
+            Code::InvalidValue => b"22023",
             Code::Internal => b"XX000",
         }
     }

@@ -52,14 +52,18 @@ pub struct Identity {
     pub actors: Vec<Map<String, Value>>,
     /// `act` as it came.
     pub actor: Option<Value>,
+    /// The outermost actor is an administrator who tries what the subject may do (`identity.impersonate`).
+    pub impersonated: bool,
     /// All claims as they came.
     pub claims: Map<String, Value>,
 }
 
 /// What may be mapped, and where it is when nothing is said. What gives authority (roles, permissions, organization) is taken from a
 /// token of another issuer only when the mapping says where.
-const READERS: [(&str, Option<&str>, Option<&str>); 12] = [
+const READERS: [(&str, Option<&str>, Option<&str>); 13] = [
     // reader, our claim, claim of other issuers by default
+    // Not a reader in SQL: where the audience of the token is (RFC 7519 §4.1.3), for issuers that have another place for it.
+    ("audience", Some("aud"), Some("aud")),
     ("session_id", Some("sid"), Some("sid")),
     ("client_id", Some("client_id"), Some("client_id")),
     ("grant_id", Some("grant_id"), None),
@@ -89,22 +93,44 @@ pub enum Source<'row> {
 }
 
 impl Source<'_> {
-    /// The value that a reader answers with.
-    fn value<'claims>(&self, claims: &'claims Map<String, Value>, reader: &str) -> Option<&'claims Value> {
-        let (_, ours, theirs) = READERS.iter().find(|(name, ..)| *name == reader)?;
-        let value = match self {
-            Source::Ours => claims.get((*ours)?),
+    /// The value that a reader answers with: the first there is.
+    pub fn value<'claims>(&self, claims: &'claims Map<String, Value>, reader: &str) -> Option<&'claims Value> {
+        self.values(claims, reader).next()
+    }
+
+    /// All values of a reader: one, unless its mapping names several places.
+    fn values<'claims>(
+        &self,
+        claims: &'claims Map<String, Value>,
+        reader: &str,
+    ) -> impl Iterator<Item = &'claims Value> {
+        let (_, ours, theirs) = READERS.iter().find(|(name, ..)| *name == reader).copied().unwrap_or_default();
+        let (one, several): (_, &[Value]) = match self {
+            Source::Ours => (ours.and_then(|name| claims.get(name)), &[]),
             Source::Trusted { mapping } => match mapping.get(reader) {
-                None => claims.get((*theirs)?),
-                Some(Value::String(name)) => claims.get(name),
-                Some(Value::Array(path)) => {
-                    let (first, rest) = path.split_first()?;
-                    rest.iter().try_fold(claims.get(first.as_str()?)?, |value, name| value.get(name.as_str()?))
-                }
-                Some(_) => None,
+                None => (theirs.and_then(|name| claims.get(name)), &[]),
+                Some(Value::Array(paths)) if paths.first().is_some_and(Value::is_array) => (None, paths),
+                Some(path) => (at(claims, path), &[]),
             },
         };
-        value.filter(|value| !value.is_null())
+        one.into_iter().chain(several.iter().filter_map(|path| at(claims, path))).filter(|value| !value.is_null())
+    }
+
+    /// Whether the mapping says where a reader is, so that what stands there is meant for it.
+    fn maps(&self, reader: &str) -> bool {
+        matches!(self, Source::Trusted { mapping } if mapping.contains_key(reader))
+    }
+}
+
+/// The value at a name or at a path of names.
+fn at<'claims>(claims: &'claims Map<String, Value>, path: &Value) -> Option<&'claims Value> {
+    match path {
+        Value::String(name) => claims.get(name),
+        Value::Array(path) => {
+            let (first, rest) = path.split_first()?;
+            rest.iter().try_fold(claims.get(first.as_str()?)?, |value, name| value.get(name.as_str()?))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => None,
     }
 }
 
@@ -122,20 +148,13 @@ impl Identity {
             Some(Value::Number(number)) if !number.is_f64() => Ok(Some(number.to_string())),
             Some(_) => Err(malformed(format!("the claim of {reader} is not a text"))),
         };
-        let list = |reader: &'static str| match value(reader) {
-            None => Ok(None),
-            // RFC 6749 §3.3: scopes are separated by spaces. A role may contain one.
-            Some(Value::String(text)) if reader == "scopes" => {
-                Ok(Some(text.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect()))
+        let list = |reader: &'static str| -> Result<Option<Vec<String>>, Error> {
+            let mut all: Option<Vec<String>> = None;
+            for value in source.values(&claims, reader) {
+                let texts = texts(value, reader, source.maps(reader))?;
+                all.get_or_insert_with(Vec::new).extend(texts);
             }
-            Some(Value::String(text)) => Ok(Some(vec![text.clone()])),
-            Some(Value::Array(texts)) => texts
-                .iter()
-                .map(|text| text.as_str().map(str::to_owned))
-                .collect::<Option<Vec<_>>>()
-                .map(Some)
-                .ok_or_else(|| malformed(format!("the claim of {reader} is not a list of texts"))),
-            Some(_) => Err(malformed(format!("the claim of {reader} is not a list of texts"))),
+            Ok(all)
         };
         let auth_time = match value("auth_time") {
             None => None,
@@ -191,6 +210,24 @@ impl Identity {
     }
 }
 
+/// The texts of a claim that is a list.
+fn texts(value: &Value, reader: &'static str, mapped: bool) -> Result<Vec<String>, Error> {
+    let read = match value {
+        // RFC 6749 §3.3: scopes are separated by spaces. A role may contain one.
+        Value::String(text) if reader == "scopes" => {
+            Some(text.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect())
+        }
+        Value::String(text) => Some(vec![text.clone()]),
+        Value::Array(texts) => texts.iter().map(|text| text.as_str().map(str::to_owned)).collect(),
+        // Zitadel: {"role": {"organization": "domain"}}. Anything but objects could mean that a role is not there.
+        Value::Object(named) if mapped && ["roles", "permissions"].contains(&reader) => {
+            named.iter().map(|(name, value)| value.is_object().then(|| name.clone())).collect()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => None,
+    };
+    read.ok_or_else(|| malformed(format!("the claim of {reader} is not a list of texts")))
+}
+
 /// One spelling only: what else `uuid` accepts (braces, no hyphens, capitals) would give a person several subjects.
 fn user_id(subject: &str) -> Option<[u8; 16]> {
     let id = uuid::Uuid::try_parse(subject).ok()?;
@@ -217,22 +254,34 @@ sql_function! {
     fn claim_mapping_check(claims: pgrx::JsonB) -> Result<bool, Error> {
         let known: Vec<_> = READERS.iter().map(|(reader, ..)| *reader).collect();
         let refused = |message: &'static str| Error::new(Code::InvalidParameter, message).with_hint(format!(
-            "It maps readers ({}) to the name of a claim, to a path as a list of names, or to null.", known.join(", ")));
+            "It maps readers ({}) to the name of a claim, to a path as a list of names, to a list of such paths, or to null.",
+            known.join(", ")));
         let mapping = claims.0.as_object().ok_or_else(|| refused("claims is not an object"))?;
         for (reader, path) in mapping {
             if !known.contains(&reader.as_str()) {
                 return Err(refused("claims maps something that is not a reader"));
             }
-            let sound = match path {
-                Value::Null => true,
-                Value::String(name) => !name.is_empty(),
-                Value::Array(names) => !names.is_empty() && names.iter().all(Value::is_string),
-                Value::Bool(_) | Value::Number(_) | Value::Object(_) => false,
-            };
-            if !sound {
+            // Without an audience, tokens for other services would be good here.
+            if reader == "audience" && path.is_null() {
+                return Err(refused("claims maps audience to null"));
+            }
+            if !is_place(path) {
                 return Err(refused("claims maps a reader to something that is not a path"));
             }
         }
         Ok(true)
+    }
+}
+
+fn is_place(place: &Value) -> bool {
+    let is_path = |names: &[Value]| !names.is_empty() && names.iter().all(Value::is_string);
+    match place {
+        Value::Null => true,
+        Value::String(name) => !name.is_empty(),
+        Value::Array(parts) => {
+            is_path(parts)
+                || !parts.is_empty() && parts.iter().all(|path| path.as_array().is_some_and(|names| is_path(names)))
+        }
+        Value::Bool(_) | Value::Number(_) | Value::Object(_) => false,
     }
 }

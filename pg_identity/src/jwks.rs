@@ -19,8 +19,9 @@ sql_function! {
     /// `identity.jwks_read(jwks, algorithms)`: the signing keys of a set, each pinned to one algorithm, as
     /// `[{"kid", "algorithm", "jwk"}]`.
     ///
-    /// The algorithm is the key's own `alg`, else the first of `algorithms` that fits its type. Keys for other purposes or of kinds we
-    /// do not know are left out. ID005: private or symmetric keys, repeated kids, unsound keys, or nothing left.
+    /// The algorithm is the key's own `alg`, else the first of `algorithms` that fits its type. Keys for other purposes, of kinds we
+    /// do not know or that are not sound are left out (RFC 7517 §5: "ignore"), so that they do not take the good ones with them.
+    /// ID005: private or symmetric keys, repeated kids, or nothing left.
     fn jwks_read(jwks: pgrx::JsonB, algorithms: pgrx::JsonB) -> Result<pgrx::JsonB, Error> {
         let algorithms = allowed(&algorithms.0)?;
         let keys = match jwks.0.get("keys") {
@@ -32,13 +33,17 @@ sql_function! {
             let key = key.as_object().ok_or_else(|| refused("jwks holds something that is not a key"))?;
             if let Some((kid, entry)) = signing_key(key, &algorithms)? {
                 if read.iter().any(|(other, _)| *other == kid) {
-                    return Err(refused("jwks holds two keys with the same kid"));
+                    return Err(refused("jwks holds two keys with the same kid").with_hint(
+                        "A token names its key by kid alone: give each key a kid of its own, or leave one of the two out.",
+                    ));
                 }
                 read.push((kid, entry));
             }
         }
         if read.is_empty() {
-            return Err(refused("jwks holds no signing key of the allowed algorithms"));
+            return Err(refused("jwks holds no sound signing key of the allowed algorithms").with_hint(
+                "RSA keys need 2048 to 8192 bits and an odd exponent, other keys a point on the curve of their algorithm; use is sig or absent.",
+            ));
         }
         if read.len() > 1 && read.iter().any(|(kid, _)| kid.is_none()) {
             return Err(refused("jwks holds several keys and one of them has no kid"));
@@ -68,11 +73,6 @@ fn signing_key(key: &Map<String, Value>, algorithms: &[Algorithm]) -> Result<Opt
         return Err(refused("jwks holds a private or symmetric key")
             .with_hint("Give the public keys only, and replace that key at its issuer: it is known to others now."));
     }
-    let kid = match key.get("kid") {
-        None => None,
-        Some(Value::String(kid)) if !kid.is_empty() && kid.len() <= LONGEST_KID => Some(kid.clone()),
-        Some(_) => return Err(refused("jwks holds a kid that is not a string of 1 to 256 bytes")),
-    };
     // RFC 7517 §4.2, §4.3. What has another form than these is for something that we do not know.
     let signs = key.get("use").is_none_or(|purpose| purpose == "sig");
     let verifies =
@@ -86,10 +86,13 @@ fn signing_key(key: &Map<String, Value>, algorithms: &[Algorithm]) -> Result<Opt
     };
     let Some(algorithm) = algorithm else { return Ok(None) };
     if PublicKey::read(key, algorithm).is_none() {
-        return Err(refused("jwks holds a key that is not sound").with_hint(
-            "RSA keys need 2048 to 8192 bits and an odd exponent, other keys a point on the curve of their algorithm.",
-        ));
+        return Ok(None);
     }
+    let kid = match key.get("kid") {
+        None => None,
+        Some(Value::String(kid)) if !kid.is_empty() && kid.len() <= LONGEST_KID => Some(kid.clone()),
+        Some(_) => return Err(refused("jwks holds a kid that is not a string of 1 to 256 bytes")),
+    };
     let public: Map<String, Value> = key
         .iter()
         .filter(|(name, _)| ["kty", "crv", "x", "y", "n", "e"].contains(&name.as_str()))

@@ -10,6 +10,7 @@ mod doctor;
 mod encryption_keys;
 mod errors;
 mod hashing;
+mod hmac;
 mod identity;
 mod installed;
 mod jsonb;

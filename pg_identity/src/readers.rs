@@ -68,7 +68,7 @@ readers! {
     acr = |verified, _| text(verified, Text::Acr);
     expires_at = |verified, _| Some(pg_sys::Datum::from(verified.expires_at()));
     auth_time = |verified, _| verified.auth_time().map(pg_sys::Datum::from);
-    is_agent = |verified, _| Some(pg_sys::Datum::from(verified.text(Text::Actor).is_some()));
+    is_agent = |verified, _| Some(pg_sys::Datum::from(verified.is_agent()));
     has_scope = |verified, call| holds(verified, List::Scopes, call);
     has_role = |verified, call| holds(verified, List::Roles, call);
     has_permission = |verified, call| holds(verified, List::Permissions, call);

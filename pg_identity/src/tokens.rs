@@ -4,6 +4,8 @@
 //! reader does not say about a token before its signature is known to be good, nobody can ask about.
 //! The rows are those of `sql/extension`, looked at every time and with the latest snapshot (see rows.rs).
 
+mod explain;
+mod record;
 mod revocation;
 mod signature;
 mod types;
@@ -17,6 +19,8 @@ use crate::jwk::Algorithm;
 use crate::jws::{self, Jws, Rounding, malformed};
 use crate::pairwise;
 use crate::rows::View;
+pub use explain::explain;
+use record::{Record, Strict};
 use types::{is_other_token, media_type};
 
 /// What the caller demands of a token.
@@ -27,6 +31,12 @@ pub struct Demands<'caller> {
     pub purpose: Purpose,
     /// For whom it was made.
     pub audience: Audience<'caller>,
+}
+
+impl Demands<'_> {
+    /// What `identity.authenticate` demands.
+    pub const OF_AUTHENTICATE: Demands<'static> =
+        Demands { issuers: Issuers::OursAndTrusted, purpose: Purpose::Access, audience: Audience::Accepted };
 }
 
 /// Whose tokens are good.
@@ -69,33 +79,66 @@ const OUR_SKEW: i64 = 5;
 /// # Errors
 /// ID101 to ID110, one per reason.
 pub fn check(token: &str, demands: &Demands<'_>) -> Result<Identity, Error> {
-    let jws = jws::read(token)?;
+    examine(token, demands, &mut Strict)
+}
+
+/// Every rule there is for a token, in order, with a record of what became of each.
+fn examine<R: Record>(token: &str, demands: &Demands<'_>, record: &mut R) -> Result<Identity, Error> {
+    let jws = record.value("form", jws::read(token))?;
     // `none` and HMAC are not even names here.
-    if Algorithm::named(&jws.algorithm).is_none() {
-        return Err(Error::new(Code::AlgorithmRefused, "the algorithm of the token is unknown or not asymmetric"));
-    }
+    record.rule("algorithm known", || jws.algorithm.clone(), || match Algorithm::named(&jws.algorithm) {
+        Some(_) => Ok(()),
+        None => {
+            Err(Error::new(Code::AlgorithmRefused, "the algorithm of the token is unknown or not asymmetric"))
+        }
+    })?;
     let view = View::latest();
-    let issuer = Issuer::find(&view, jws.text("iss")?, &demands.issuers)?;
-    issuer.check_signature(&view, &jws)?;
-    issuer.check_type(&jws, &demands.purpose)?;
-    issuer.check_audience(&view, &jws, &demands.audience)?;
-    let mut identity = issuer.identity(jws, &demands.purpose)?;
+    let issuer = record.value("issuer", Issuer::find(&view, jws.text("iss")?, &demands.issuers))?;
+    issuer.check_signature(&view, &jws, record)?;
+    record.rule(
+        "type",
+        || format!("typ {}", jws.typ.as_deref().unwrap_or("is absent")),
+        || issuer.check_type(&jws, &demands.purpose),
+    )?;
+    record.rule(
+        "audience",
+        || jws.claims.get("aud").map_or_else(|| "aud is absent".to_owned(), |audience| format!("aud {audience}")),
+        || issuer.check_audience(&view, &jws, &demands.audience),
+    )?;
+    let mut identity = issuer.identity(jws, &demands.purpose, record)?;
     let behind = issuer.behind(&view, &mut identity)?;
     if demands.purpose != Purpose::Hint {
-        revocation::check(&view, &identity, behind)?;
+        revocation::check(&view, &identity, behind, record)?;
     }
-    identity.user_id = match &issuer {
-        Issuer::Ours { .. } => behind.or_else(|| identity.subject_as_user_id()),
-        Issuer::Trusted { subject: Subject::UserId, .. } => identity.subject_as_user_id(),
-        Issuer::Trusted { subject: Subject::Foreign, .. } => None,
-    };
+    identity.user_id = behind.or_else(|| issuer.user_id(&identity));
+    Ok(identity)
+}
+
+/// Who a token of this issuer with these claims would speak for, without any token: for administrators who try what somebody may do.
+///
+/// # Errors
+/// ID101 when a claim has a type that it cannot have, ID109 when the issuer is neither ours nor trusted.
+pub fn without_token(issuer: &str, claims: Map<String, Value>) -> Result<Identity, Error> {
+    let issuer = Issuer::find(&View::latest(), Some(issuer), &Issuers::OursAndTrusted)?;
+    let (name, source) = issuer.source();
+    let mut identity = Identity { issuer: name.to_owned(), ..Identity::read(claims, &source)? };
+    identity.subject = identity.claims.get("sub").and_then(Value::as_str).unwrap_or_default().to_owned();
+    identity.user_id = issuer.user_id(&identity);
     Ok(identity)
 }
 
 /// What our rows say about an issuer.
 enum Issuer {
     Ours { name: String },
-    Trusted { name: String, audience: String, typ: Option<String>, subject: Subject, mapping: Map<String, Value> },
+    Trusted {
+        name: String,
+        audience: String,
+        typ: Option<String>,
+        subject: Subject,
+        mapping: Map<String, Value>,
+        /// Microseconds since 1970; later its keys are too old.
+        keys_good_until: Option<i64>,
+    },
 }
 
 /// What the subjects of a trusted issuer are.
@@ -131,44 +174,81 @@ impl Issuer {
             Some(pgrx::JsonB(Value::Object(mapping))) => mapping,
             Some(_) | None => Map::new(),
         };
+        let keys_good_until = match row.column::<i64>(c"keys_max_age")? {
+            None => None,
+            // Never fetched: as old as can be.
+            Some(seconds) => Some(match row.microseconds(c"keys_written_at")? {
+                Some(written_at) => written_at.saturating_add(seconds.saturating_mul(1_000_000)),
+                None => i64::MIN,
+            }),
+        };
         Ok(Self::Trusted {
             name: name.to_owned(),
             audience: row.column(c"audience")?.unwrap_or_default(),
             typ: row.column(c"typ")?,
             subject,
             mapping,
+            keys_good_until,
         })
     }
 
+    fn source(&self) -> (&str, Source<'_>) {
+        match self {
+            Self::Ours { name } => (name, Source::Ours),
+            Self::Trusted { name, mapping, .. } => (name, Source::Trusted { mapping }),
+        }
+    }
+
+    fn user_id(&self, identity: &Identity) -> Option<[u8; 16]> {
+        match self {
+            Self::Ours { .. } | Self::Trusted { subject: Subject::UserId, .. } => identity.subject_as_user_id(),
+            Self::Trusted { subject: Subject::Foreign, .. } => None,
+        }
+    }
+
     /// The key is found by issuer and kid in our rows, brings its algorithm with it, and must have signed the token.
-    fn check_signature(&self, view: &View, jws: &Jws<'_>) -> Result<(), Error> {
-        let unknown = || Error::new(Code::UnknownKey, "the token names no key of its issuer, or a revoked one");
+    fn check_signature<R: Record>(&self, view: &View, jws: &Jws<'_>, record: &mut R) -> Result<(), Error> {
+        let named = || format!("kid {}", jws.kid.as_deref().unwrap_or("is absent"));
+        let unknown = |record: &mut R| {
+            record.rule("key", named, || {
+                Err(Error::new(Code::UnknownKey, "the token names no key of its issuer, or a revoked one"))
+            })
+        };
         match (self, jws.kid.as_deref()) {
             // We always name the key.
-            (Self::Ours { .. }, None) => Err(unknown()),
+            (Self::Ours { .. }, None) => unknown(record),
             (Self::Ours { .. }, Some(kid)) => {
                 let mut keys = view.table(c"signing_keys")?;
-                let row = keys.find(&[kid]).ok_or_else(unknown)?;
+                let Some(row) = keys.find(&[kid]) else { return unknown(record) };
                 let state: Option<&str> = row.column(c"state")?;
                 if !matches!(state, Some("next" | "current" | "retired")) {
-                    return Err(unknown());
+                    return unknown(record);
                 }
-                signature::check(&row, jws)
+                record.rule("key", named, || Ok(()))?;
+                signature::check(&row, jws, record)
             }
-            (Self::Trusted { name, .. }, Some(kid)) => {
+            (Self::Trusted { name, keys_good_until, .. }, kid) => {
                 let mut keys = view.table(c"trusted_keys")?;
-                let row = keys.find(&[name, kid]).ok_or_else(unknown)?;
-                signature::check(&row, jws)
-            }
-            // Without a name it can only be the only key.
-            (Self::Trusted { name, .. }, None) => {
-                let mut keys = view.table(c"trusted_keys")?;
-                keys.find(&[name]).ok_or_else(unknown)?;
-                if keys.next().is_some() {
-                    return Err(unknown());
-                }
-                let row = keys.find(&[name]).ok_or_else(unknown)?;
-                signature::check(&row, jws)
+                let wanted: &[&str] = match &kid {
+                    Some(kid) => &[name, kid],
+                    // Without a name it can only be the only key.
+                    None => {
+                        keys.find(&[name]);
+                        if keys.next().is_some() {
+                            return unknown(record);
+                        }
+                        &[name]
+                    }
+                };
+                let Some(row) = keys.find(wanted) else { return unknown(record) };
+                record.rule("key", named, || match keys_good_until {
+                    Some(until) if *until < clock::statement_microseconds() => {
+                        Err(Error::new(Code::UnknownKey, "the keys of the issuer are older than its keys_max_age")
+                            .with_hint("Let gateway sync-issuers fetch them, or call identity.trusted_keys_replace()."))
+                    }
+                    Some(_) | None => Ok(()),
+                })?;
+                signature::check(&row, jws, record)
             }
         }
     }
@@ -207,7 +287,7 @@ impl Issuer {
     }
 
     fn check_audience(&self, view: &View, jws: &Jws<'_>, audience: &Audience<'_>) -> Result<(), Error> {
-        let of_token = jws.audiences()?;
+        let of_token = jws::audiences(self.source().1.value(&jws.claims, "audience"))?;
         let good = match (audience, self) {
             (Audience::Unchecked, _) => true,
             (Audience::Named(name), _) => of_token.contains(name),
@@ -221,32 +301,46 @@ impl Issuer {
     }
 
     /// Looks at the times and reads the claims.
-    fn identity(&self, jws: Jws<'_>, purpose: &Purpose) -> Result<Identity, Error> {
-        let (name, source, exp_skew, skew) = match self {
-            Self::Ours { name } => (name, Source::Ours, 0, OUR_SKEW),
-            Self::Trusted { name, mapping, .. } => (name, Source::Trusted { mapping }, TRUSTED_SKEW, TRUSTED_SKEW),
+    fn identity<R: Record>(&self, jws: Jws<'_>, purpose: &Purpose, record: &mut R) -> Result<Identity, Error> {
+        let (exp_skew, skew) = match self {
+            Self::Ours { .. } => (0, OUR_SKEW),
+            Self::Trusted { .. } => (TRUSTED_SKEW, TRUSTED_SKEW),
         };
         let subject = jws.text("sub")?.unwrap_or_default().to_owned();
-        if subject.is_empty() && *purpose != Purpose::Anything {
-            return Err(malformed("the token names no subject"));
-        }
-        let expires_at =
-            jws.moment("exp", Rounding::Down)?.ok_or_else(|| malformed("the token does not say when it expires"))?;
-        let issued_at = jws.moment("iat", Rounding::Down)?;
-        let not_before = jws.moment("nbf", Rounding::Up)?;
+        let named = || format!("sub {subject}");
+        record.rule("subject", named, || match subject.is_empty() && *purpose != Purpose::Anything {
+            true => Err(malformed("the token names no subject")),
+            false => Ok(()),
+        })?;
+        let times = || -> Result<_, Error> {
+            let expires_at =
+                jws.moment("exp", Rounding::Down)?.ok_or_else(|| malformed("the token does not say when it expires"))?;
+            Ok((expires_at, jws.moment("iat", Rounding::Down)?, jws.moment("nbf", Rounding::Up)?))
+        };
+        let (expires_at, issued_at, not_before) = record.value("times", times())?;
         let valid_until = expires_at.saturating_add(exp_skew);
         if *purpose != Purpose::Hint {
             // A DO block that commits in a loop is one statement: what expired meanwhile signs nobody in any more.
             let now = clock::statement_seconds().max(clock::wall_seconds());
             // RFC 7519 §4.1.4: "on or after which the JWT MUST NOT be accepted".
-            if now >= valid_until {
-                return Err(Error::new(Code::TokenExpired, "the token has expired"));
-            }
-            if [issued_at, not_before].into_iter().flatten().any(|moment| moment > now + skew) {
-                return Err(Error::new(Code::TokenNotYetValid, "the token is not yet valid"));
-            }
+            let left = || format!("exp {expires_at}, {} seconds from now; {exp_skew} more are granted", expires_at - now);
+            record.rule("not expired", left, || match now >= valid_until {
+                true => Err(Error::new(Code::TokenExpired, "the token has expired")),
+                false => Ok(()),
+            })?;
+            let begun = || {
+                let of = |moment: Option<i64>| moment.map_or("absent".to_owned(), |moment| moment.to_string());
+                format!("iat {}, nbf {}, now {now}; {skew} seconds are granted", of(issued_at), of(not_before))
+            };
+            record.rule("valid already", begun, || {
+                match [issued_at, not_before].into_iter().flatten().any(|moment| moment > now + skew) {
+                    true => Err(Error::new(Code::TokenNotYetValid, "the token is not yet valid")),
+                    false => Ok(()),
+                }
+            })?;
         }
-        let claims = Identity::read(jws.claims, &source)?;
-        Ok(Identity { issuer: name.clone(), subject, expires_at, valid_until, issued_at, ..claims })
+        let (name, source) = self.source();
+        let claims = record.value("claims", Identity::read(jws.claims, &source))?;
+        Ok(Identity { issuer: name.to_owned(), subject, expires_at, valid_until, issued_at, ..claims })
     }
 }

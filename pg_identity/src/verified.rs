@@ -62,6 +62,7 @@ pub struct Verified {
     expires_at: i64,
     auth_time: Option<i64>,
     user_id: Option<[u8; 16]>,
+    agent: bool,
     texts: [Option<Span>; TEXTS],
     lists: [Option<Span>; LISTS],
     tail: usize,
@@ -84,6 +85,11 @@ impl Verified {
     #[inline]
     pub fn user_id(&self) -> Option<&[u8; 16]> {
         self.user_id.as_ref()
+    }
+
+    /// Somebody acts for the subject; not an administrator who tries what the subject may do.
+    pub fn is_agent(&self) -> bool {
+        self.agent
     }
 
     /// `exp`.
@@ -191,6 +197,7 @@ pub fn allocate(identity: &Identity) -> *mut c_void {
         expires_at: timestamp(identity.expires_at),
         auth_time: identity.auth_time.map(timestamp),
         user_id: identity.user_id,
+        agent: identity.actors.len() > usize::from(identity.impersonated),
         texts,
         lists,
         tail: tail.bytes.len(),

@@ -1,8 +1,9 @@
 -- Trusted issuers: other OpenID providers whose tokens this database believes, and their public keys (RFC 7517).
 --
---   trust_issuer(issuer, audience, jwks, …)   administrators
+--   trust_issuer(issuer, audience, jwks, …)   administrators; what goes in as claims: issuers_claim_mappings.sql
 --   distrust_issuer(issuer)                   administrators
---   trusted_keys_replace(issuer, jwks)        identity_sync: whoever fetches the keys of issuers that are trusted
+--   trusted_issuer_list()                     identity_sync: `gateway sync-issuers` fetches the keys of issuers that are trusted
+--   trusted_keys_replace(issuer, jwks)        identity_sync
 --
 -- Every key carries the one algorithm that its signatures are checked with; a token only repeats it (RFC 8725 §3.1).
 
@@ -14,7 +15,8 @@ create table identity.trusted_issuers (
   algorithms text[] not null,
   subject_is_user_id boolean not null,
   trusted_at timestamptz not null,
-  keys_written_at timestamptz not null
+  keys_written_at timestamptz,
+  keys_max_age bigint check (keys_max_age > 0)
 );
 alter table identity.trusted_issuers owner to identity_owner;
 -- Two issuers that both named our people would be two ways to be the same person.
@@ -27,7 +29,8 @@ comment on column identity.trusted_issuers.claims is 'Claim mapping: reader to n
 comment on column identity.trusted_issuers.algorithms is 'Algorithms that its keys may have, first choice first';
 comment on column identity.trusted_issuers.subject_is_user_id is 'Its subjects are ids of our users; at most one issuer may say so';
 comment on column identity.trusted_issuers.trusted_at is 'When it was first trusted';
-comment on column identity.trusted_issuers.keys_written_at is 'When its keys were last written';
+comment on column identity.trusted_issuers.keys_written_at is 'When its keys were last written; NULL: not yet';
+comment on column identity.trusted_issuers.keys_max_age is 'Seconds after which keys that were not written again are good no more; NULL: no limit';
 select pg_catalog.pg_extension_config_dump('identity.trusted_issuers', '');
 
 -- No foreign key: rows of an extension's tables are restored in any order, in parallel ones at once. A key without its issuer
@@ -52,7 +55,7 @@ returns jsonb
 language c immutable strict parallel safe cost 10000
 as 'MODULE_PATHNAME', 'jwks_read_wrapper';
 comment on function identity.jwks_read(jsonb, jsonb) is
-  'The signing keys of a JWK set, each pinned to one algorithm, as [{"kid", "algorithm", "jwk"}]; internal. Raises ID005 for private or symmetric keys, repeated kids, unsound keys, unknown algorithms, or when no key is left.';
+  'The signing keys of a JWK set, each pinned to one algorithm, as [{"kid", "algorithm", "jwk"}]; internal. Keys for other purposes, of unknown kinds and unsound ones are left out. Raises ID005 for private or symmetric keys, repeated kids, unknown algorithms, or when no key is left.';
 revoke all on function identity.jwks_read(jsonb, jsonb) from public;
 grant execute on function identity.jwks_read(jsonb, jsonb) to identity_owner;
 
@@ -68,11 +71,12 @@ grant execute on function identity.claim_mapping_check(jsonb) to identity_owner;
 create function identity.trust_issuer(
   issuer text,
   audience text,
-  jwks jsonb,
+  jwks jsonb default null,
   claims jsonb default '{}',
   typ text default null,
   algorithms text[] default '{ES256,EdDSA,RS256,PS256,ES384,ES512,RS384,RS512,PS384,PS512}',
-  subject_is_user_id boolean default false
+  subject_is_user_id boolean default false,
+  keys_max_age interval default null
 ) returns void
 language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -93,8 +97,17 @@ begin
   if length(audience) > 2048 or length(typ) > 127 then
     raise exception using errcode = 'ID005', message = 'audience is longer than 2048 characters, or typ than 127';
   end if;
-  if jwks is null or claims is null or algorithms is null or subject_is_user_id is null or typ = '' then
-    raise exception using errcode = 'ID005', message = 'jwks, claims, algorithms or subject_is_user_id is null, or typ is empty';
+  if claims is null or algorithms is null or subject_is_user_id is null or typ = '' then
+    raise exception using errcode = 'ID005', message = 'claims, algorithms or subject_is_user_id is null, or typ is empty';
+  end if;
+  if cardinality(algorithms) = 0 or array_ndims(algorithms) > 1
+    or not algorithms <@ '{ES256,ES384,ES512,EdDSA,RS256,RS384,RS512,PS256,PS384,PS512}' then
+    raise exception using errcode = 'ID005',
+      message = 'algorithms is empty or names one that is unknown or not asymmetric',
+      hint = 'Known are ES256, ES384, ES512, EdDSA, RS256, RS384, RS512, PS256, PS384, PS512.';
+  end if;
+  if keys_max_age not between interval '1 minute' and interval '10 years' then
+    raise exception using errcode = 'ID005', message = 'keys_max_age is not between 1 minute and 10 years';
   end if;
   perform identity.claim_mapping_check(claims);
   if subject_is_user_id then
@@ -107,27 +120,43 @@ begin
     end if;
   end if;
   begin
-    insert into identity.trusted_issuers as t (issuer, audience, typ, claims, algorithms, subject_is_user_id, trusted_at, keys_written_at)
+    insert into identity.trusted_issuers as t (issuer, audience, typ, claims, algorithms, subject_is_user_id, trusted_at, keys_max_age)
     values (trust_issuer.issuer, trust_issuer.audience, trust_issuer.typ, trust_issuer.claims, trust_issuer.algorithms,
-      trust_issuer.subject_is_user_id, now(), now())
+      trust_issuer.subject_is_user_id, now(), extract(epoch from trust_issuer.keys_max_age))
     on conflict on constraint trusted_issuers_pkey do update
       set audience = excluded.audience, typ = excluded.typ, claims = excluded.claims, algorithms = excluded.algorithms,
-          subject_is_user_id = excluded.subject_is_user_id, keys_written_at = excluded.keys_written_at;
+          subject_is_user_id = excluded.subject_is_user_id, keys_max_age = excluded.keys_max_age;
   exception when unique_violation then
     -- Said by a transaction that the snapshot of this one does not show.
     raise exception using errcode = 'ID005',
       message = 'subject_is_user_id is true for another issuer already',
       hint = 'At most one trusted issuer may name our users.';
   end;
-  perform identity.trusted_keys_replace(trust_issuer.issuer, trust_issuer.jwks);
+  if jwks is not null then
+    perform identity.trusted_keys_replace(trust_issuer.issuer, trust_issuer.jwks);
+    return;
+  end if;
+  delete from identity.trusted_keys k where k.issuer = trust_issuer.issuer and k.algorithm <> all (algorithms);
 end
 $$;
-alter function identity.trust_issuer(text, text, jsonb, jsonb, text, text[], boolean) owner to identity_owner;
-comment on function identity.trust_issuer(text, text, jsonb, jsonb, text, text[], boolean) is
-  'Believes the tokens of an issuer for one audience, or replaces what was said about it, keys included. claims maps readers (session_id, client_id, grant_id, organization_id, token_id, acr, auth_time, amr, scopes, roles, permissions, actor) to the name of a claim, to a path as a list of names, or to null; roles, permissions, organization_id and grant_id are taken only where mapped. typ: that of its access tokens. algorithms: which are allowed; a key without alg gets the first that fits. subject_is_user_id: user_id() answers with its subjects. Raises ID005, changing nothing.';
-revoke all on function identity.trust_issuer(text, text, jsonb, jsonb, text, text[], boolean) from public;
-grant execute on function identity.trust_issuer(text, text, jsonb, jsonb, text, text[], boolean)
+alter function identity.trust_issuer(text, text, jsonb, jsonb, text, text[], boolean, interval) owner to identity_owner;
+comment on function identity.trust_issuer(text, text, jsonb, jsonb, text, text[], boolean, interval) is
+  'Believes the tokens of an issuer for one audience, or replaces what was said about it. jwks: its public keys; NULL keeps those there are, at first none, until `gateway sync-issuers` fetches them. claims (identity.claim_mapping has those of well-known providers) maps readers (audience, session_id, client_id, grant_id, organization_id, token_id, acr, auth_time, amr, scopes, roles, permissions, actor) to the name of a claim, to a path as a list of names, to a list of such paths (all for lists, the first for texts), or to null; roles, permissions, organization_id and grant_id are taken only where mapped. typ: that of its access tokens. algorithms: which are allowed; a key without alg gets the first that fits. subject_is_user_id: user_id() answers with its subjects. keys_max_age: keys that were not written again for so long are good no more; NULL: no limit. Raises ID005, changing nothing.';
+revoke all on function identity.trust_issuer(text, text, jsonb, jsonb, text, text[], boolean, interval) from public;
+grant execute on function identity.trust_issuer(text, text, jsonb, jsonb, text, text[], boolean, interval)
   to identity_owner, identity_admin;
+
+create function identity.trusted_issuer_list()
+returns table (issuer text, keys_written_at timestamptz)
+language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp
+as $$
+  select t.issuer, t.keys_written_at from identity.trusted_issuers t order by t.issuer
+$$;
+alter function identity.trusted_issuer_list() owner to identity_owner;
+comment on function identity.trusted_issuer_list() is
+  'Every trusted issuer and when its keys were last written, NULL when not yet. Raises nothing.';
+revoke all on function identity.trusted_issuer_list() from public;
+grant execute on function identity.trusted_issuer_list() to identity_owner, identity_admin, identity_sync;
 
 -- For whoever fetches keys: whom to trust, and for what, is an administrator's decision.
 create function identity.trusted_keys_replace(issuer text, jwks jsonb)

@@ -197,7 +197,7 @@ const JWKS: &str =
 
 type Place = (&'static str, &'static str);
 
-const PLAIN: [(Place, &str); 70] = [
+const PLAIN: [(Place, &str); 75] = [
     (("protect", "organization"), "null"),
     (("protect", "scope_read"), "null"),
     (("protect", "scope_write"), "null"),
@@ -265,6 +265,11 @@ const PLAIN: [(Place, &str); 70] = [
     (("*", "older_than"), "'1 day'"),
     (("*", "published_for"), "'1 hour'"),
     (("*", "role"), "'reader'"),
+    (("can_see", "role"), "null"),
+    (("*", "subject"), "'00000000-0000-0000-0000-000000000001'"),
+    (("*", "provider"), "'keycloak'"),
+    (("*", "client"), "'api'"),
+    (("*", "keys_max_age"), "'1 day'"),
     (("*", "permission"), "'read'"),
     (("claim", "name"), "'sub'"),
     (("user_find", "name"), "'alice'"),

@@ -8,6 +8,7 @@ mod backend;
 mod cpu;
 mod crypto;
 mod floors;
+mod hmac;
 mod load;
 mod logins;
 mod peer;
@@ -40,6 +41,7 @@ async fn main() {
     let report = Report::new(std::env::args().nth(1).unwrap_or_default());
     let worlds = Worlds::default();
     crypto::run(&report).await;
+    hmac::run(&report).await;
     rls::run(&report).await;
     well_known::run(&report, &worlds).await;
     logins::run(&report, &worlds).await;

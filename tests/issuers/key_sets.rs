@@ -110,3 +110,99 @@ async fn new_keys_replace_the_old_ones() {
     trust(&db, &new.jwks(), "").await;
     assert_eq!(sqlstate(authenticate(&app, &token).await), "ID105");
 }
+
+#[tokio::test]
+async fn keys_that_nobody_can_use_do_not_take_the_good_ones_along() {
+    let db = Database::new().await;
+    let (app, ec, rsa) = (db.app().await, Foreign::new("ES256"), Foreign::new("RS256"));
+    // RFC 7517 §5: unknown kty, missing members and values out of range are ignored.
+    let set = json!({ "keys": [
+        { "kty": "AKP", "alg": "ML-DSA-44", "kid": "post-quantum", "pub": "AAAA" },
+        { "kty": "EC", "crv": "P-256", "kid": "half", "x": ec.jwk["x"] },
+        merged(ec.jwk.clone(), json!({ "kid": "off the curve", "x": ec.jwk["y"] })),
+        merged(rsa.jwk.clone(), json!({ "kid": "short", "n": "AQAB" })),
+        merged(rsa.jwk.clone(), json!({ "kid": "enc", "use": "enc", "alg": "RSA-OAEP" })),
+        // Ignored with the rest of it, whatever its kid is.
+        merged(rsa.jwk.clone(), json!({ "kid": "key-1", "use": "enc" })),
+        { "kty": "RSA", "kid": 7, "use": "enc" },
+        ec.jwk,
+    ] });
+    assert_eq!(trust(&db, &set, "").await, "accepted");
+    assert_eq!(sqlstate(authenticate(&app, &ec.token(json!({}))).await), "accepted");
+    let kids = "select array_agg(kid) from identity.trusted_keys";
+    assert_eq!(db.superuser().await.query_one(kids, &[]).await.unwrap().get::<_, Vec<String>>(0), ["key-1"]);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_key_set_is_said_with_what_to_do() {
+    let db = Database::new().await;
+    let (ec, rsa) = (Foreign::new("ES256"), Foreign::new("RS256"));
+    let cases = [
+        (json!({ "keys": [merged(ec.jwk.clone(), json!({ "d": "AAAA" }))] }), "jwks holds a private or symmetric key", "replace that key"),
+        (json!({ "keys": [ec.jwk, { "kty": "oct", "k": "c2VjcmV0" }] }), "jwks holds a private or symmetric key", "replace that key"),
+        (
+            json!({ "keys": [ec.jwk, merged(rsa.jwk.clone(), json!({ "kid": "key-1" }))] }),
+            "jwks holds two keys with the same kid",
+            "a kid of its own",
+        ),
+        (
+            json!({ "keys": [merged(rsa.jwk.clone(), json!({ "n": "AQAB" }))] }),
+            "jwks holds no sound signing key of the allowed algorithms",
+            "2048",
+        ),
+    ];
+    for (jwks, message, hint) in cases {
+        let sql = "select identity.trust_issuer($1, $2, $3)";
+        let error = db.admin().await.execute(sql, &[&ISSUER, &API, &jwks]).await.unwrap_err();
+        let error = error.as_db_error().unwrap();
+        assert_eq!((error.code().code(), error.message()), ("ID005", message));
+        assert!(error.hint().unwrap().contains(hint), "{:?}", error.hint());
+    }
+    let rows = "select (select count(*) from identity.trusted_issuers) + (select count(*) from identity.trusted_keys)";
+    assert_eq!(db.superuser().await.query_one(rows, &[]).await.unwrap().get::<_, i64>(0), 0);
+}
+
+#[tokio::test]
+async fn an_issuer_is_trusted_before_its_keys_are_known_and_keeps_them_when_nothing_is_said() {
+    let db = Database::new().await;
+    let (app, ec) = (db.app().await, Foreign::new("ES256"));
+    let trust = |more: &'static str| {
+        let db = &db;
+        async move {
+            let sql = format!("select identity.trust_issuer('{ISSUER}', '{API}' {more})");
+            sqlstate(db.admin().await.execute(&sql, &[]).await)
+        }
+    };
+    assert_eq!(trust("").await, "accepted");
+    assert_eq!(sqlstate(authenticate(&app, &ec.token(json!({}))).await), "ID105");
+    let replace = "select identity.trusted_keys_replace($1, $2)";
+    db.admin().await.execute(replace, &[&ISSUER, &ec.jwks()]).await.unwrap();
+    assert_eq!(sqlstate(authenticate(&app, &ec.token(json!({}))).await), "accepted");
+    assert_eq!(trust(", claims => '{\"roles\": \"groups\"}'").await, "accepted");
+    assert_eq!(sqlstate(authenticate(&app, &ec.token(json!({}))).await), "accepted");
+    // A key of an algorithm that is allowed no more is none.
+    for nonsense in ["{HS256}", "{none}", "{}", "{NULL}", "{{ES256},{RS256}}"] {
+        let sql = format!("select identity.trust_issuer('{ISSUER}', '{API}', algorithms => '{nonsense}')");
+        assert_eq!(sqlstate(db.admin().await.execute(&sql, &[]).await), "ID005", "{nonsense}");
+    }
+    assert_eq!(trust(", algorithms => '{RS256}'").await, "accepted");
+    assert_eq!(sqlstate(authenticate(&app, &ec.token(json!({}))).await), "ID105");
+}
+
+#[tokio::test]
+async fn keys_that_were_not_written_again_in_time_are_good_no_more() {
+    let db = Database::new().await;
+    let (app, ec) = (db.app().await, Foreign::new("ES256"));
+    for nonsense in ["1 second", "0", "-1 day", "11 years"] {
+        assert_eq!(trust(&db, &ec.jwks(), &format!(", keys_max_age => '{nonsense}'")).await, "ID005", "{nonsense}");
+    }
+    assert_eq!(trust(&db, &ec.jwks(), ", keys_max_age => '1 day'").await, "accepted");
+    assert_eq!(sqlstate(authenticate(&app, &ec.token(json!({}))).await), "accepted");
+    let superuser = db.superuser().await;
+    let later = "update identity.trusted_issuers set keys_written_at = now() - interval '1 day 1 second'";
+    superuser.batch_execute(later).await.unwrap();
+    assert_eq!(sqlstate(authenticate(&app, &ec.token(json!({}))).await), "ID105");
+    let replace = "select identity.trusted_keys_replace($1, $2)";
+    db.admin().await.execute(replace, &[&ISSUER, &ec.jwks()]).await.unwrap();
+    assert_eq!(sqlstate(authenticate(&app, &ec.token(json!({}))).await), "accepted");
+}

@@ -21,6 +21,8 @@ pub enum Login {
     Admin,
     /// `app_login`: identity_app.
     App,
+    /// `sync_login`: identity_sync.
+    Sync,
 }
 
 impl Login {
@@ -32,6 +34,7 @@ impl Login {
             Login::Gateway => "gateway_login",
             Login::Admin => "admin_login",
             Login::App => "app_login",
+            Login::Sync => "sync_login",
         }
     }
 }

@@ -9,6 +9,7 @@ mod cors;
 pub mod csrf;
 pub mod database;
 mod door;
+pub mod fetch;
 pub mod form;
 mod guard;
 pub mod issuer;

@@ -4,29 +4,50 @@ use crate::clock;
 use crate::errors::{Code, Error};
 use crate::identity::Identity;
 use crate::rows::View;
+use crate::tokens::record::Record;
 use crate::uuid_v7;
 
 /// The revocation list: absolute for a token, session or grant; for a user, client or agent whatever was issued up to
 /// `issued_before` (README, decision 10). A token that does not say when it was issued counts as older than that.
 /// `behind` is the person whom a pairwise subject hides.
-pub fn check(view: &View, identity: &Identity, behind: Option<[u8; 16]>) -> Result<(), Error> {
+pub fn check<R: Record>(
+    view: &View,
+    identity: &Identity,
+    behind: Option<[u8; 16]>,
+    record: &mut R,
+) -> Result<(), Error> {
     let mut revocations = view.table(c"revocations")?;
     let now = clock::statement_microseconds();
     let behind = behind.map(|id| uuid::Uuid::from_bytes(id).hyphenated().to_string());
     for (kind, id) in identity.stands_on().into_iter().chain(behind.as_deref().map(|id| ("user", id))) {
-        let Some(row) = revocations.find(&[kind, id]) else {
-            continue;
-        };
-        let until = row.microseconds(c"until")?.unwrap_or(i64::MAX);
-        let dead = match kind {
-            "user" | "client" | "agent" => issued_by(identity, row.microseconds(c"issued_before")?.unwrap_or(i64::MAX)),
-            _ => true,
-        };
-        if until > now && dead {
-            return Err(Error::new(Code::TokenRevoked, "the token, or something it stands on, is revoked"));
-        }
+        let row = revocations.find(&[kind, id]);
+        record.rule(rule(kind), || format!("{kind} {id}"), || {
+            let Some(row) = row else { return Ok(()) };
+            let until = row.microseconds(c"until")?.unwrap_or(i64::MAX);
+            let dead = match kind {
+                "user" | "client" | "agent" => {
+                    issued_by(identity, row.microseconds(c"issued_before")?.unwrap_or(i64::MAX))
+                }
+                _ => true,
+            };
+            if until > now && dead {
+                return Err(Error::new(Code::TokenRevoked, "the token, or something it stands on, is revoked"));
+            }
+            Ok(())
+        })?;
     }
     Ok(())
+}
+
+fn rule(kind: &str) -> &'static str {
+    match kind {
+        "user" => "user not revoked",
+        "client" => "client not revoked",
+        "agent" => "agent not revoked",
+        "session" => "session not revoked",
+        "grant" => "grant not revoked",
+        _ => "token not revoked",
+    }
 }
 
 /// Whether the token was issued up to that moment. `iat` says it in whole seconds, and one that was minted in the second of a

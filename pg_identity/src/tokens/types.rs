@@ -13,8 +13,12 @@ pub fn media_type(typ: &str) -> String {
 pub fn is_other_token(claims: &Map<String, Value>) -> bool {
     let payload_type = claims.get("typ").and_then(Value::as_str);
     let nonce = claims.contains_key("nonce") && payload_type != Some("Bearer");
+    // Amazon Cognito types its tokens in a claim of its own.
+    let used_otherwise = claims.get("token_use").is_some_and(|token_use| token_use != "access");
     let others = ["at_hash", "c_hash", "s_hash", "events", "token_introspection"];
-    nonce || others.iter().any(|claim| claims.contains_key(*claim)) || !matches!(payload_type, None | Some("Bearer"))
+    nonce
+        || used_otherwise
+        || others.iter().any(|claim| claims.contains_key(*claim)) || !matches!(payload_type, None | Some("Bearer"))
 }
 
 #[cfg(test)]

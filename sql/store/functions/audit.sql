@@ -14,6 +14,7 @@ as $$
     ('user_roles_set', 'A person got other roles; details name added and removed ones.'),
     ('user_disabled', 'A person may not sign in any more; sessions ended, tokens revoked.'),
     ('user_enabled', 'A disabled person may sign in again.'),
+    ('user_impersonated', 'An administrator tried what a person may do, in one transaction.'),
     ('user_deleted', 'A person was erased; the id stays taken.'),
     ('password_set', 'An administrator set a password; sessions ended, tokens revoked.'),
     ('password_changed', 'A person changed their own password; their other sessions ended, tokens revoked.'),
