@@ -13,10 +13,12 @@ use crate::support::{Database, Gateway, Login, service_client};
 use crate::tls::certificate;
 
 /// One round with this environment.
-pub fn once(db: &Database, environment: &[(&str, &str)]) -> Output {
+pub async fn once(db: &Database, environment: &[(&str, &str)]) -> Output {
     let url = db.url(Login::Sync);
     let environment = [&[("GATEWAY_SYNC_DATABASE_URL", url.as_str())], environment].concat();
-    Gateway::command("sync-issuers", db, &environment).arg("--once").output().unwrap()
+    let mut command = tokio::process::Command::from(Gateway::command("sync-issuers", db, &environment));
+    // Not std's: the issuer of some tests is a task of this very thread.
+    command.arg("--once").kill_on_drop(true).output().await.unwrap()
 }
 
 pub fn text(bytes: &[u8]) -> String {
@@ -50,7 +52,7 @@ async fn a_database_believes_another_ones_tokens_after_one_round_and_again_after
     trust(&db, &gateway.issuer, &gateway.issuer).await;
     let token = token_of(&issuer_db, &gateway, &http).await;
     assert_eq!(sqlstate(authenticate(&app, &token).await), "ID105");
-    let round = once(&db, &[]);
+    let round = once(&db, &[]).await;
     assert!(round.status.success(), "{}", text(&round.stderr));
     assert_eq!(text(&round.stdout), format!("{}: 4 keys published\n", gateway.issuer));
     assert_eq!(sqlstate(authenticate(&app, &token).await), "accepted");
@@ -68,7 +70,7 @@ async fn a_database_believes_another_ones_tokens_after_one_round_and_again_after
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     assert_eq!(sqlstate(authenticate(&app, &token).await), "accepted");
-    assert!(once(&db, &[]).status.success());
+    assert!(once(&db, &[]).await.status.success());
     assert_eq!(sqlstate(authenticate(&app, &token).await), "ID105");
 }
 
@@ -88,12 +90,12 @@ async fn an_https_issuer_in_a_private_network_needs_an_exception_and_its_authori
         (&[authority], "localhost has only addresses that may not be reached"),
         (&[allowed], "certificate"),
     ] {
-        let round = once(&db, environment);
+        let round = once(&db, environment).await;
         assert_eq!(round.status.code(), Some(1));
         assert!(text(&round.stderr).contains(why), "{}", text(&round.stderr));
     }
     for exception in ["localhost", "127.0.0.0/8,::1", "other.example,LOCALHOST"] {
-        let round = once(&db, &[("GATEWAY_FETCH_ALLOW", exception), authority]);
+        let round = once(&db, &[("GATEWAY_FETCH_ALLOW", exception), authority]).await;
         assert!(round.status.success(), "{exception}: {}", text(&round.stderr));
     }
 }
@@ -123,14 +125,14 @@ async fn it_goes_on_round_after_round() {
 async fn whoever_lacks_the_role_or_names_a_stranger_is_told_so() {
     let db = Database::new().await;
     let wrong = db.url(Login::App);
-    let round = once(&db, &[("GATEWAY_SYNC_DATABASE_URL", &wrong)]);
+    let round = once(&db, &[("GATEWAY_SYNC_DATABASE_URL", &wrong)]).await;
     assert_eq!(round.status.code(), Some(1));
     assert!(text(&round.stderr).contains("42501"), "{}", text(&round.stderr));
-    let round = once(&db, &[("GATEWAY_SYNC_ISSUERS", "https://stranger.example")]);
+    let round = once(&db, &[("GATEWAY_SYNC_ISSUERS", "https://stranger.example")]).await;
     assert_eq!(round.status.code(), Some(1));
     assert!(text(&round.stderr).contains("https://stranger.example is not trusted"), "{}", text(&round.stderr));
     // Nobody is trusted: nothing to do, and no fault.
-    assert!(once(&db, &[]).status.success());
+    assert!(once(&db, &[]).await.status.success());
     let secret = "postgres://sync_login:secret@127.0.0.1/x";
     let round = Gateway::command("sync-issuers", &db, &[]).args(["--once", "--sync-database-url", secret]).output().unwrap();
     assert_eq!(round.status.code(), Some(1));
@@ -144,7 +146,7 @@ async fn keys_written_by_hand_stay_when_the_issuer_cannot_be_fetched() {
     let issuer = format!("http://localhost:{}", crate::support::free_port());
     let trust = "select identity.trust_issuer($1, $2, $3)";
     db.admin().await.execute(trust, &[&issuer, &API, &ec.jwks()]).await.unwrap();
-    let round = once(&db, &[]);
+    let round = once(&db, &[]).await;
     assert_eq!(round.status.code(), Some(1));
     let said = text(&round.stderr);
     assert!(said.contains("its keys stay as they are") && said.contains("1 of 1 issuers could not be fetched"), "{said}");

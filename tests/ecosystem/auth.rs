@@ -78,7 +78,7 @@ async fn every_function_answers_what_the_token_says_and_nothing_for_nobody() {
     let claims = json!({ "org_id": organization, "o": o, "email": "a@example.com", "role": "editor" });
     app.batch_execute("begin").await.unwrap();
     authenticate(&app, &access_token(&db, claims).await).await.unwrap();
-    assert_eq!(app.query_one("select auth.uid()", &[]).await.unwrap().get::<_, Uuid>(0), ALICE.parse().unwrap());
+    assert_eq!(app.query_one("select auth.uid()", &[]).await.unwrap().get::<_, Uuid>(0), ALICE.parse::<Uuid>().unwrap());
     for (expression, value) in [
         ("auth.user_id()", json!(ALICE)),
         ("auth.jwt() -> 'client_id'", json!("app")),

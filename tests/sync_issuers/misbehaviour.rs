@@ -94,7 +94,7 @@ async fn an_issuer_that_misbehaves_keeps_its_keys_and_stops_no_other() {
         admin.execute("select identity.trust_issuer($1, $2, $3)", &[issuer, &API, &old.jwks()]).await.unwrap();
     }
     trust(&db, &good, API).await;
-    let round = once(&db, &[("GATEWAY_FETCH_TIMEOUT", "2")]);
+    let round = once(&db, &[("GATEWAY_FETCH_TIMEOUT", "2")]).await;
     assert_eq!(round.status.code(), Some(1));
     let said = text(&round.stderr);
     assert!(said.contains(&format!("{} of {} issuers could not be fetched", bad.len(), bad.len() + 1)), "{said}");
@@ -120,7 +120,7 @@ async fn an_issuer_that_ends_in_a_slash_is_found_without_doubling_it() {
     .await;
     let issuer = format!("{server}/realms/acme/");
     trust(&db, &issuer, API).await;
-    let round = once(&db, &[]);
+    let round = once(&db, &[]).await;
     assert!(round.status.success(), "{}", text(&round.stderr));
     assert_eq!(sqlstate(authenticate(&db.app().await, &key.token(json!({ "iss": issuer }))).await), "accepted");
 }
