@@ -80,7 +80,8 @@ async fn the_first_broken_rule_is_what_authenticate_says_of_any_token() {
         let base = json!({ "iss": ISSUER, "aud": API, "sub": "a", "exp": 4_000_000_000_i64, "iat": 1_700_000_000 });
         elsewhere.sign(header, merged(base, claims))
     };
-    for (kind, id) in [("token", "dead"), ("session", "dead"), ("grant", "dead"), ("client", "dead"), ("agent", "dead")] {
+    for (kind, id) in [("token", "dead"), ("session", "dead"), ("grant", "dead"), ("client", "dead"), ("agent", "dead")]
+    {
         admin.execute("select identity.revoke($1, $2)", &[&kind, &id]).await.unwrap();
     }
     let dead_actor = json!({ "act": { "sub": "dead" } });
@@ -124,7 +125,8 @@ async fn the_first_broken_rule_is_what_authenticate_says_of_any_token() {
         assert_eq!(explained, said, "{token}\n{rules:?}");
         reasons.push(said);
     }
-    for reason in ["ID101", "ID102", "ID103", "ID104", "ID105", "ID106", "ID107", "ID108", "ID109", "ID110", "accepted"] {
+    for reason in ["ID101", "ID102", "ID103", "ID104", "ID105", "ID106", "ID107", "ID108", "ID109", "ID110", "accepted"]
+    {
         assert!(reasons.iter().any(|said| said == reason), "{reason} was not met: {reasons:?}");
     }
     let nothing = "select passed, detail from identity.explain(null)";

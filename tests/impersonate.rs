@@ -13,7 +13,12 @@ use crate::jwt::{BOB, access_token, authenticate, sqlstate};
 use crate::support::{Database, user};
 
 async fn value(client: &Client, expression: &str) -> Value {
-    client.query_one(&format!("select to_jsonb({expression})"), &[]).await.unwrap().get::<_, Option<Value>>(0).unwrap_or(Value::Null)
+    client
+        .query_one(&format!("select to_jsonb({expression})"), &[])
+        .await
+        .unwrap()
+        .get::<_, Option<Value>>(0)
+        .unwrap_or(Value::Null)
 }
 
 /// Audit events of this kind: person, login, subject.

@@ -107,7 +107,8 @@ async fn it_goes_on_round_after_round() {
     trust(&db, &gateway.issuer, "x").await;
     let url = db.url(Login::Sync);
     let environment = [("GATEWAY_SYNC_DATABASE_URL", url.as_str()), ("GATEWAY_SYNC_INTERVAL", "1")];
-    let mut daemon = Gateway::command("sync-issuers", &db, &environment).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let mut daemon =
+        Gateway::command("sync-issuers", &db, &environment).stderr(std::process::Stdio::null()).spawn().unwrap();
     for _ in 0..2 {
         superuser.batch_execute("update identity.trusted_issuers set keys_written_at = null").await.unwrap();
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
@@ -134,7 +135,8 @@ async fn whoever_lacks_the_role_or_names_a_stranger_is_told_so() {
     // Nobody is trusted: nothing to do, and no fault.
     assert!(once(&db, &[]).await.status.success());
     let secret = "postgres://sync_login:secret@127.0.0.1/x";
-    let round = Gateway::command("sync-issuers", &db, &[]).args(["--once", "--sync-database-url", secret]).output().unwrap();
+    let round =
+        Gateway::command("sync-issuers", &db, &[]).args(["--once", "--sync-database-url", secret]).output().unwrap();
     assert_eq!(round.status.code(), Some(1));
     assert!(text(&round.stderr).contains("readable by every user") && !text(&round.stderr).contains("secret@"));
 }
@@ -149,6 +151,9 @@ async fn keys_written_by_hand_stay_when_the_issuer_cannot_be_fetched() {
     let round = once(&db, &[]).await;
     assert_eq!(round.status.code(), Some(1));
     let said = text(&round.stderr);
-    assert!(said.contains("its keys stay as they are") && said.contains("1 of 1 issuers could not be fetched"), "{said}");
+    assert!(
+        said.contains("its keys stay as they are") && said.contains("1 of 1 issuers could not be fetched"),
+        "{said}"
+    );
     assert_eq!(sqlstate(authenticate(&app, &ec.token(json!({ "iss": issuer }))).await), "accepted");
 }

@@ -28,7 +28,7 @@ sql_function! {
     fn client_jws_read(token: &str) -> Result<Option<Document>, Error> {
         let read = jws::read(token).and_then(|jws| {
             let mut read = Map::new();
-            read.insert("aud".to_owned(), jws.audiences()?.into());
+            read.insert("aud".to_owned(), jws::audiences(jws.claims.get("aud"))?.into());
             for (name, rounding) in [("exp", Rounding::Down), ("iat", Rounding::Down), ("nbf", Rounding::Up)] {
                 if let Some(moment) = jws.moment(name, rounding)? {
                     read.insert(name.to_owned(), moment.into());

@@ -86,12 +86,14 @@ pub fn check(token: &str, demands: &Demands<'_>) -> Result<Identity, Error> {
 fn examine<R: Record>(token: &str, demands: &Demands<'_>, record: &mut R) -> Result<Identity, Error> {
     let jws = record.value("form", jws::read(token))?;
     // `none` and HMAC are not even names here.
-    record.rule("algorithm known", || jws.algorithm.clone(), || match Algorithm::named(&jws.algorithm) {
-        Some(_) => Ok(()),
-        None => {
-            Err(Error::new(Code::AlgorithmRefused, "the algorithm of the token is unknown or not asymmetric"))
-        }
-    })?;
+    record.rule(
+        "algorithm known",
+        || jws.algorithm.clone(),
+        || match Algorithm::named(&jws.algorithm) {
+            Some(_) => Ok(()),
+            None => Err(Error::new(Code::AlgorithmRefused, "the algorithm of the token is unknown or not asymmetric")),
+        },
+    )?;
     let view = View::latest();
     let issuer = record.value("issuer", Issuer::find(&view, jws.text("iss")?, &demands.issuers))?;
     issuer.check_signature(&view, &jws, record)?;
@@ -129,7 +131,9 @@ pub fn without_token(issuer: &str, claims: Map<String, Value>) -> Result<Identit
 
 /// What our rows say about an issuer.
 enum Issuer {
-    Ours { name: String },
+    Ours {
+        name: String,
+    },
     Trusted {
         name: String,
         audience: String,
@@ -313,8 +317,9 @@ impl Issuer {
             false => Ok(()),
         })?;
         let times = || -> Result<_, Error> {
-            let expires_at =
-                jws.moment("exp", Rounding::Down)?.ok_or_else(|| malformed("the token does not say when it expires"))?;
+            let expires_at = jws
+                .moment("exp", Rounding::Down)?
+                .ok_or_else(|| malformed("the token does not say when it expires"))?;
             Ok((expires_at, jws.moment("iat", Rounding::Down)?, jws.moment("nbf", Rounding::Up)?))
         };
         let (expires_at, issued_at, not_before) = record.value("times", times())?;
@@ -323,7 +328,8 @@ impl Issuer {
             // A DO block that commits in a loop is one statement: what expired meanwhile signs nobody in any more.
             let now = clock::statement_seconds().max(clock::wall_seconds());
             // RFC 7519 §4.1.4: "on or after which the JWT MUST NOT be accepted".
-            let left = || format!("exp {expires_at}, {} seconds from now; {exp_skew} more are granted", expires_at - now);
+            let left =
+                || format!("exp {expires_at}, {} seconds from now; {exp_skew} more are granted", expires_at - now);
             record.rule("not expired", left, || match now >= valid_until {
                 true => Err(Error::new(Code::TokenExpired, "the token has expired")),
                 false => Ok(()),

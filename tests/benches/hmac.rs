@@ -14,7 +14,8 @@ pub async fn run(report: &Report) {
     let db = Database::new().await;
     let backend = Backend::new(&db).await;
     backend.client.batch_execute(IN_SQL).await.unwrap();
-    let same = format!("select ours.sign({CLAIMS}, 'secret') = in_sql.sign({CLAIMS}, 'secret') from generate_series(1, 1) n");
+    let same =
+        format!("select ours.sign({CLAIMS}, 'secret') = in_sql.sign({CLAIMS}, 'secret') from generate_series(1, 1) n");
     assert!(backend.client.query_one(&same, &[]).await.unwrap().get::<_, bool>(0));
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..=rounds() {

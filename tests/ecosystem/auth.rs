@@ -28,7 +28,12 @@ async fn database() -> Database {
 }
 
 async fn one(client: &Client, expression: &str) -> Value {
-    client.query_one(&format!("select to_jsonb({expression})"), &[]).await.unwrap().get::<_, Option<Value>>(0).unwrap_or(Value::Null)
+    client
+        .query_one(&format!("select to_jsonb({expression})"), &[])
+        .await
+        .unwrap()
+        .get::<_, Option<Value>>(0)
+        .unwrap_or(Value::Null)
 }
 
 #[tokio::test]
@@ -40,10 +45,13 @@ async fn policies_of_supabase_and_pg_session_jwt_go_on_as_they_are() {
     };
     assert_eq!(rows(&app).await, [""; 0]);
     // What Supabase's functions read is a setting that anybody writes. Here nobody reads it.
-    app.batch_execute(&format!("begin; select set_config('request.jwt.claims', '{{\"sub\": \"{BOB}\"}}', true)")).await.unwrap();
+    app.batch_execute(&format!("begin; select set_config('request.jwt.claims', '{{\"sub\": \"{BOB}\"}}', true)"))
+        .await
+        .unwrap();
     assert_eq!(rows(&app).await, [""; 0]);
     app.batch_execute("rollback; begin").await.unwrap();
-    let token = access_token(&db, json!({ "org_id": "0190a1b2-0000-7000-8000-0000000000aa", "email": "a@example.com" })).await;
+    let token =
+        access_token(&db, json!({ "org_id": "0190a1b2-0000-7000-8000-0000000000aa", "email": "a@example.com" })).await;
     app.query("select auth.init(), auth.jwt_session_init($1)", &[&token]).await.unwrap();
     assert_eq!(rows(&app).await, ["of Alice"]);
     app.batch_execute("insert into todos (body) values ('another')").await.unwrap();
@@ -78,7 +86,10 @@ async fn every_function_answers_what_the_token_says_and_nothing_for_nobody() {
     let claims = json!({ "org_id": organization, "o": o, "email": "a@example.com", "role": "editor" });
     app.batch_execute("begin").await.unwrap();
     authenticate(&app, &access_token(&db, claims).await).await.unwrap();
-    assert_eq!(app.query_one("select auth.uid()", &[]).await.unwrap().get::<_, Uuid>(0), ALICE.parse::<Uuid>().unwrap());
+    assert_eq!(
+        app.query_one("select auth.uid()", &[]).await.unwrap().get::<_, Uuid>(0),
+        ALICE.parse::<Uuid>().unwrap()
+    );
     for (expression, value) in [
         ("auth.user_id()", json!(ALICE)),
         ("auth.jwt() -> 'client_id'", json!("app")),
@@ -107,7 +118,10 @@ async fn a_policy_over_schema_auth_costs_what_one_over_identity_costs() {
         .collect();
     let plan = plan.join("\n");
     // Put in place by the planner: native readers, no function call around them.
-    assert!(plan.contains("identity.user_id()") && plan.contains("identity.subject()") && !plan.contains("auth."), "{plan}");
+    assert!(
+        plan.contains("identity.user_id()") && plan.contains("identity.subject()") && !plan.contains("auth."),
+        "{plan}"
+    );
 }
 
 #[tokio::test]

@@ -49,9 +49,12 @@ async fn drizzle_with_pg() {
 #[tokio::test]
 async fn psql() {
     let pg_config = std::env::var("PGRX_PG_CONFIG_PATH").expect("cargo sets it (.cargo/config.toml)");
-    let (db, mut psql) = world(Command::new(std::path::Path::new(&pg_config).with_file_name("psql")), "postgres:").await;
+    let (db, mut psql) =
+        world(Command::new(std::path::Path::new(&pg_config).with_file_name("psql")), "postgres:").await;
     let file = clients().join("examples/psql.sql");
-    psql.args(["--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--set=ON_ERROR_STOP=1"]).arg("--file").arg(file);
+    psql.args(["--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--set=ON_ERROR_STOP=1"])
+        .arg("--file")
+        .arg(file);
     let output = psql.arg(db.url(Login::App)).output().await.unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert_eq!(said, format!("\n{ALICE}|{{notes}}\nof Alice\n"), "{}", String::from_utf8_lossy(&output.stderr));

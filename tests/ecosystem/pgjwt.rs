@@ -11,7 +11,11 @@ const BODY: &str = "eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwiYWRtaW4i
 /// The vectors of pgjwt's test/test.sql: algorithm, header, signature under "secret".
 const VECTORS: [(&str, &str, &str); 3] = [
     ("HS256", "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9", "TJVA95OrM7E2cBab30RMHrHDcEfxjoYZgeFONFh7HgQ"),
-    ("HS384", "eyJhbGciOiJIUzM4NCIsInR5cCI6IkpXVCJ9", "DtVnCyiYCsCbg8gUP-579IC2GJ7P3CtFw6nfTTPw-0lZUzqgWAo9QIQElyxOpoRm"),
+    (
+        "HS384",
+        "eyJhbGciOiJIUzM4NCIsInR5cCI6IkpXVCJ9",
+        "DtVnCyiYCsCbg8gUP-579IC2GJ7P3CtFw6nfTTPw-0lZUzqgWAo9QIQElyxOpoRm",
+    ),
     (
         "HS512",
         "eyJhbGciOiJIUzUxMiIsInR5cCI6IkpXVCJ9",
@@ -48,7 +52,9 @@ async fn the_vectors_of_pgjwt_come_out_and_go_in() {
         }
     }
     // The default is HS256.
-    let by_default = format!("select jwt.sign('{PAYLOAD}', 'secret'), (jwt.verify(jwt.sign('{PAYLOAD}', 'secret'), 'secret')).valid");
+    let by_default = format!(
+        "select jwt.sign('{PAYLOAD}', 'secret'), (jwt.verify(jwt.sign('{PAYLOAD}', 'secret'), 'secret')).valid"
+    );
     let row = app.query_one(&by_default, &[]).await.unwrap();
     assert_eq!(row.get::<_, &str>(0), format!("{}.{BODY}.{}", VECTORS[0].1, VECTORS[0].2));
     assert!(row.get::<_, bool>(1));
@@ -67,10 +73,20 @@ async fn what_pgjwt_refuses_is_refused_in_its_words() {
     ] {
         let error = app.query(&format!("select {call}"), &[]).await.unwrap_err();
         let error = error.as_db_error().unwrap();
-        assert_eq!((error.code().code(), error.message()), ("22023", "Cannot use \"\": No such hash algorithm"), "{call}");
+        assert_eq!(
+            (error.code().code(), error.message()),
+            ("22023", "Cannot use \"\": No such hash algorithm"),
+            "{call}"
+        );
     }
     // Bogus header and bogus payload.
-    for bogus in [token.replace("iIsInR5c", "iIBOGUSc"), token.replace("vaG4gRG9", "vaBOGUS9"), "x".into(), "..".into(), "%.%.%".into()] {
+    for bogus in [
+        token.replace("iIsInR5c", "iIBOGUSc"),
+        token.replace("vaG4gRG9", "vaBOGUS9"),
+        "x".into(),
+        "..".into(),
+        "%.%.%".into(),
+    ] {
         assert!(app.query("select * from jwt.verify($1, 'secret')", &[&bogus]).await.is_err(), "{bogus}");
     }
 }

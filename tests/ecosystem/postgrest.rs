@@ -62,11 +62,14 @@ async fn the_bearer_token_of_a_request_decides_which_rows_it_sees() {
     let db = Database::new().await;
     let (postgrest, token) = (authenticator(&db).await, access_token(&db, json!({})).await);
     for scheme in ["Bearer", "bearer", "BEARER", "Bearer "] {
-        let headers = json!({ "host": "localhost:3000", "accept": "*/*", "authorization": format!("{scheme} {token}") });
+        let headers =
+            json!({ "host": "localhost:3000", "accept": "*/*", "authorization": format!("{scheme} {token}") });
         assert_eq!(get_notes(&postgrest, "pgrst_user", &headers).await.unwrap(), ["of Alice"], "{scheme}");
     }
     // On the same connection, the next request is nobody's.
-    for headers in [json!({}), json!({ "host": "x" }), json!({ "authorization": "Basic YTpi" }), json!({ "authorization": "" })] {
+    for headers in
+        [json!({}), json!({ "host": "x" }), json!({ "authorization": "Basic YTpi" }), json!({ "authorization": "" })]
+    {
         assert_eq!(get_notes(&postgrest, "pgrst_anon", &headers).await.unwrap(), [""; 0], "{headers}");
     }
 }

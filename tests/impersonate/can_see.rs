@@ -45,7 +45,8 @@ async fn every_policy_that_applies_is_shown_with_its_rows() {
     let db = Database::new().await;
     let (alice, bob) = (user(&db, "alice").await.id, user(&db, "bob").await.id);
     let admin = orders(&db, alice, bob).await;
-    let seen = rules(&admin, &format!("'{alice}'::uuid, 'orders', 'can_see_app', '{{\"scope\": \"orders:read\"}}'")).await;
+    let seen =
+        rules(&admin, &format!("'{alice}'::uuid, 'orders', 'can_see_app', '{{\"scope\": \"orders:read\"}}'")).await;
     let rule = |name: &str, passed, detail: &str| (name.to_owned(), passed, detail.to_owned());
     assert_eq!(
         seen,
@@ -134,7 +135,10 @@ async fn what_makes_policies_pointless_is_said() {
         say("can_see_app", "row-level security").await,
         (false, "row-level security is off: every row is seen".into())
     );
-    superuser.batch_execute("alter table orders owner to postgres; revoke all on orders from can_see_app").await.unwrap();
+    superuser
+        .batch_execute("alter table orders owner to postgres; revoke all on orders from can_see_app")
+        .await
+        .unwrap();
     assert_eq!(
         rules(&admin, &format!("'{alice}'::uuid, 'orders', 'can_see_app'")).await,
         [("privilege".into(), false, "role can_see_app may not select from public.orders".into())]
@@ -152,8 +156,14 @@ async fn what_is_no_table_and_a_role_of_somebody_else_are_refused() {
         (format!("'{alice}'::uuid, 0"), "target is not a table"),
         (format!("'{alice}'::uuid, null"), "target is not a table"),
         (format!("'{alice}'::uuid, 'orders', 'postgres'"), "role postgres is none that admin_login may change to"),
-        (format!("'{alice}'::uuid, 'orders', 'identity_owner'"), "role identity_owner is none that admin_login may change to"),
-        (format!("'{alice}'::uuid, 'orders', 'nobody\"here'"), "role \"nobody\"\"here\" is none that admin_login may change to"),
+        (
+            format!("'{alice}'::uuid, 'orders', 'identity_owner'"),
+            "role identity_owner is none that admin_login may change to",
+        ),
+        (
+            format!("'{alice}'::uuid, 'orders', 'nobody\"here'"),
+            "role \"nobody\"\"here\" is none that admin_login may change to",
+        ),
     ] {
         let error = admin.query(&format!("select * from identity.can_see({arguments})"), &[]).await.unwrap_err();
         let error = error.as_db_error().unwrap();

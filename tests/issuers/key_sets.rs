@@ -138,8 +138,16 @@ async fn what_is_wrong_with_a_key_set_is_said_with_what_to_do() {
     let db = Database::new().await;
     let (ec, rsa) = (Foreign::new("ES256"), Foreign::new("RS256"));
     let cases = [
-        (json!({ "keys": [merged(ec.jwk.clone(), json!({ "d": "AAAA" }))] }), "jwks holds a private or symmetric key", "replace that key"),
-        (json!({ "keys": [ec.jwk, { "kty": "oct", "k": "c2VjcmV0" }] }), "jwks holds a private or symmetric key", "replace that key"),
+        (
+            json!({ "keys": [merged(ec.jwk.clone(), json!({ "d": "AAAA" }))] }),
+            "jwks holds a private or symmetric key",
+            "replace that key",
+        ),
+        (
+            json!({ "keys": [ec.jwk, { "kty": "oct", "k": "c2VjcmV0" }] }),
+            "jwks holds a private or symmetric key",
+            "replace that key",
+        ),
         (
             json!({ "keys": [ec.jwk, merged(rsa.jwk.clone(), json!({ "kid": "key-1" }))] }),
             "jwks holds two keys with the same kid",

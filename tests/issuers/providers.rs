@@ -206,7 +206,12 @@ async fn tokens_of_well_known_providers_say_who_where_and_what_through_their_map
         app.batch_execute("commit").await.unwrap();
         // For another API, in whatever claim this provider names it.
         let elsewhere = json!({ "aud": "https://elsewhere.example" });
-        assert_eq!(sqlstate(authenticate(&app, &token(&provider, &case, elsewhere)).await), "ID104", "{}", case.provider);
+        assert_eq!(
+            sqlstate(authenticate(&app, &token(&provider, &case, elsewhere)).await),
+            "ID104",
+            "{}",
+            case.provider
+        );
     }
 }
 

@@ -39,7 +39,10 @@ async fn serve(answers: impl FnOnce(&str) -> HashMap<String, String>) -> String 
 
 fn ok(content_type: &str, body: impl AsRef<str>) -> String {
     let body = body.as_ref();
-    format!("HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
+    format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    )
 }
 
 fn metadata(issuer: &str, jwks_uri: &str) -> String {
@@ -65,8 +68,12 @@ async fn an_issuer_that_misbehaves_keeps_its_keys_and_stops_no_other() {
     let good = with_keys(ok("application/jwk-set+json; charset=utf-8", keys(&new.jwk))).await;
     let mut private = new.jwk.clone();
     private["d"] = json!("AAAA");
-    let redirect = format!("HTTP/1.1 302 Found\r\nlocation: {good}/keys\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-    let endless = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n{}", " ".repeat(300_000));
+    let redirect =
+        format!("HTTP/1.1 302 Found\r\nlocation: {good}/keys\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    let endless = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n{}",
+        " ".repeat(300_000)
+    );
     let bad = [
         ("status 302", with_keys(redirect).await),
         ("longer than 262144 bytes", with_keys(endless).await),
@@ -78,16 +85,35 @@ async fn an_issuer_that_misbehaves_keeps_its_keys_and_stops_no_other() {
         ("did not answer in time", serve(|_| HashMap::new()).await),
         (
             "that of another issuer",
-            serve(|_| HashMap::from([(DISCOVERY.to_owned(), metadata("https://elsewhere.example", &format!("{good}/keys")))])).await,
+            serve(|_| {
+                HashMap::from([(DISCOVERY.to_owned(), metadata("https://elsewhere.example", &format!("{good}/keys")))])
+            })
+            .await,
         ),
         (
             // Byte for byte: a slash is another issuer.
             "that of another issuer",
-            serve(|issuer| HashMap::from([(DISCOVERY.to_owned(), metadata(&format!("{issuer}/"), &format!("{good}/keys")))])).await,
+            serve(|issuer| {
+                HashMap::from([(DISCOVERY.to_owned(), metadata(&format!("{issuer}/"), &format!("{good}/keys")))])
+            })
+            .await,
         ),
-        ("names no jwks_uri", serve(|issuer| HashMap::from([(DISCOVERY.to_owned(), ok("application/json", json!({ "issuer": issuer }).to_string()))])).await),
-        ("private or special", serve(|issuer| HashMap::from([(DISCOVERY.to_owned(), metadata(issuer, "http://169.254.169.254/keys"))])).await),
-        ("only https is fetched", serve(|issuer| HashMap::from([(DISCOVERY.to_owned(), metadata(issuer, "file:///etc/passwd"))])).await),
+        (
+            "names no jwks_uri",
+            serve(|issuer| {
+                HashMap::from([(DISCOVERY.to_owned(), ok("application/json", json!({ "issuer": issuer }).to_string()))])
+            })
+            .await,
+        ),
+        (
+            "private or special",
+            serve(|issuer| HashMap::from([(DISCOVERY.to_owned(), metadata(issuer, "http://169.254.169.254/keys"))]))
+                .await,
+        ),
+        (
+            "only https is fetched",
+            serve(|issuer| HashMap::from([(DISCOVERY.to_owned(), metadata(issuer, "file:///etc/passwd"))])).await,
+        ),
     ];
     let admin = db.admin().await;
     for (_, issuer) in &bad {
@@ -113,7 +139,10 @@ async fn an_issuer_that_ends_in_a_slash_is_found_without_doubling_it() {
     let key = Foreign::new("ES256");
     let server = serve(|issuer| {
         HashMap::from([
-            (format!("/realms/acme{DISCOVERY}"), metadata(&format!("{issuer}/realms/acme/"), &format!("{issuer}/keys"))),
+            (
+                format!("/realms/acme{DISCOVERY}"),
+                metadata(&format!("{issuer}/realms/acme/"), &format!("{issuer}/keys")),
+            ),
             ("/keys".to_owned(), ok("application/json", key.jwks().to_string())),
         ])
     })

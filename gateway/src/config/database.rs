@@ -125,7 +125,12 @@ impl AdminDatabase {
     }
 }
 
-pub(super) fn resolve(key: &str, variable: &str, url: Option<&DatabaseUrl>, file: Option<&Path>) -> Result<DatabaseUrl, Failure> {
+pub(super) fn resolve(
+    key: &str,
+    variable: &str,
+    url: Option<&DatabaseUrl>,
+    file: Option<&Path>,
+) -> Result<DatabaseUrl, Failure> {
     match (url, file) {
         (Some(url), None) => Ok(url.clone()),
         (None, Some(path)) => {

@@ -84,8 +84,9 @@ impl Fetcher {
     /// When it may not be fetched, cannot be fetched, is too large or is no JSON. Messages name the URL without its query.
     pub async fn json(&self, url: &str, reach: Reach) -> Result<Value, Failure> {
         let url = Url::parse(url).map_err(|error| Failure::new(format!("the address is no URL: {error}")))?;
-        self.permit(&url, reach)
-            .map_err(|why| Failure::new(why).during(shown(&url)).hint("settings fetch.allow and fetch.ca are for private networks"))?;
+        self.permit(&url, reach).map_err(|why| {
+            Failure::new(why).during(shown(&url)).hint("settings fetch.allow and fetch.ca are for private networks")
+        })?;
         self.read(url.clone(), reach).await.map_err(|why| Failure::new(why).during(shown(&url)))
     }
 
@@ -111,7 +112,7 @@ impl Fetcher {
     async fn read(&self, url: Url, reach: Reach) -> Result<Value, String> {
         let client = if reach == Reach::Loopback { &self.loopback } else { &self.internet };
         let request = client.get(url).header(header::ACCEPT, "application/json");
-        let mut response = request.send().await.map_err(|error| reason(error))?;
+        let mut response = request.send().await.map_err(reason)?;
         if response.status() != reqwest::StatusCode::OK {
             return Err(format!("answered with status {}, not 200", response.status().as_u16()));
         }
@@ -120,7 +121,7 @@ impl Fetcher {
         }
         let mut body = Vec::new();
         // A length that is announced is not believed: what counts is what arrives.
-        while let Some(chunk) = response.chunk().await.map_err(|error| reason(error))? {
+        while let Some(chunk) = response.chunk().await.map_err(reason)? {
             if body.len() + chunk.len() > self.limit {
                 return Err(format!("is longer than {} bytes", self.limit));
             }
@@ -167,7 +168,8 @@ fn refusal(address: IpAddr) -> String {
 }
 
 fn is_json(response: &Response) -> bool {
-    let media_type = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type =
+        response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     // RFC 7517 §8.5.2: application/jwk-set+json
     media_type == "application/json" || media_type.starts_with("application/") && media_type.ends_with("+json")

@@ -21,20 +21,24 @@ pub fn check<R: Record>(
     let behind = behind.map(|id| uuid::Uuid::from_bytes(id).hyphenated().to_string());
     for (kind, id) in identity.stands_on().into_iter().chain(behind.as_deref().map(|id| ("user", id))) {
         let row = revocations.find(&[kind, id]);
-        record.rule(rule(kind), || format!("{kind} {id}"), || {
-            let Some(row) = row else { return Ok(()) };
-            let until = row.microseconds(c"until")?.unwrap_or(i64::MAX);
-            let dead = match kind {
-                "user" | "client" | "agent" => {
-                    issued_by(identity, row.microseconds(c"issued_before")?.unwrap_or(i64::MAX))
+        record.rule(
+            rule(kind),
+            || format!("{kind} {id}"),
+            || {
+                let Some(row) = row else { return Ok(()) };
+                let until = row.microseconds(c"until")?.unwrap_or(i64::MAX);
+                let dead = match kind {
+                    "user" | "client" | "agent" => {
+                        issued_by(identity, row.microseconds(c"issued_before")?.unwrap_or(i64::MAX))
+                    }
+                    _ => true,
+                };
+                if until > now && dead {
+                    return Err(Error::new(Code::TokenRevoked, "the token, or something it stands on, is revoked"));
                 }
-                _ => true,
-            };
-            if until > now && dead {
-                return Err(Error::new(Code::TokenRevoked, "the token, or something it stands on, is revoked"));
-            }
-            Ok(())
-        })?;
+                Ok(())
+            },
+        )?;
     }
     Ok(())
 }

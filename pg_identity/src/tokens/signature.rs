@@ -16,12 +16,14 @@ pub fn check<R: Record>(row: &Row<'_>, jws: &Jws<'_>, record: &mut R) -> Result<
     let algorithm = row.column::<&str>(c"algorithm")?.and_then(Algorithm::named);
     let algorithm = algorithm.ok_or_else(|| Error::internal("a key has an algorithm that is not known"))?;
     // RFC 8725 §3.1: the key says which algorithm, the token only repeats it.
-    record.rule("algorithm of the key", || format!("the key is for {}", algorithm.name()), || {
-        match jws.algorithm == algorithm.name() {
+    record.rule(
+        "algorithm of the key",
+        || format!("the key is for {}", algorithm.name()),
+        || match jws.algorithm == algorithm.name() {
             true => Ok(()),
             false => Err(Error::new(Code::AlgorithmRefused, "the token names another algorithm than its key")),
-        }
-    })?;
+        },
+    )?;
     let stored = row.stored(c"public_jwk")?;
     let read = || match row.column::<pgrx::JsonB>(c"public_jwk") {
         Ok(Some(pgrx::JsonB(Value::Object(key)))) => Some(key),

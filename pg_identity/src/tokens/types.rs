@@ -18,7 +18,8 @@ pub fn is_other_token(claims: &Map<String, Value>) -> bool {
     let others = ["at_hash", "c_hash", "s_hash", "events", "token_introspection"];
     nonce
         || used_otherwise
-        || others.iter().any(|claim| claims.contains_key(*claim)) || !matches!(payload_type, None | Some("Bearer"))
+        || others.iter().any(|claim| claims.contains_key(*claim))
+        || !matches!(payload_type, None | Some("Bearer"))
 }
 
 #[cfg(test)]
