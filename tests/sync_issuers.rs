@@ -54,7 +54,7 @@ async fn a_database_believes_another_ones_tokens_after_one_round_and_again_after
     assert_eq!(sqlstate(authenticate(&app, &token).await), "ID105");
     let round = once(&db, &[]).await;
     assert!(round.status.success(), "{}", text(&round.stderr));
-    assert_eq!(text(&round.stdout), format!("{}: 4 keys published\n", gateway.issuer));
+    assert_eq!(text(&round.stdout), format!("{}: 5 keys published\n", gateway.issuer));
     assert_eq!(sqlstate(authenticate(&app, &token).await), "accepted");
     // The issuer gives up a key: its tokens are good until the next round, and then no more.
     let kid = "select kid from identity.signing_keys where algorithm = 'ES256' and state = 'current'";

@@ -93,6 +93,11 @@ pub enum Source<'row> {
 }
 
 impl Source<'_> {
+    /// What stands where a reader looks first, `null` included: for what must be well-formed where it is given.
+    pub fn given<'claims>(&self, claims: &'claims Map<String, Value>, reader: &str) -> Option<&'claims Value> {
+        self.places(claims, reader).next()
+    }
+
     /// The value that a reader answers with: the first there is.
     pub fn value<'claims>(&self, claims: &'claims Map<String, Value>, reader: &str) -> Option<&'claims Value> {
         self.values(claims, reader).next()
@@ -100,6 +105,14 @@ impl Source<'_> {
 
     /// All values of a reader: one, unless its mapping names several places.
     fn values<'claims>(
+        &self,
+        claims: &'claims Map<String, Value>,
+        reader: &str,
+    ) -> impl Iterator<Item = &'claims Value> {
+        self.places(claims, reader).filter(|value| !value.is_null())
+    }
+
+    fn places<'claims>(
         &self,
         claims: &'claims Map<String, Value>,
         reader: &str,
@@ -113,7 +126,7 @@ impl Source<'_> {
                 Some(path) => (at(claims, path), &[]),
             },
         };
-        one.into_iter().chain(several.iter().filter_map(|path| at(claims, path))).filter(|value| !value.is_null())
+        one.into_iter().chain(several.iter().filter_map(|path| at(claims, path)))
     }
 
     /// Whether the mapping says where a reader is, so that what stands there is meant for it.

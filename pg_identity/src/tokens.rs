@@ -291,7 +291,7 @@ impl Issuer {
     }
 
     fn check_audience(&self, view: &View, jws: &Jws<'_>, audience: &Audience<'_>) -> Result<(), Error> {
-        let of_token = jws::audiences(self.source().1.value(&jws.claims, "audience"))?;
+        let of_token = jws::audiences(self.source().1.given(&jws.claims, "audience"))?;
         let good = match (audience, self) {
             (Audience::Unchecked, _) => true,
             (Audience::Named(name), _) => of_token.contains(name),

@@ -108,6 +108,6 @@ as $$
   from identity.can_see(can_see.user_id::text, can_see.target, can_see.role, can_see.claims, null::text) c
 $$;
 comment on function identity.can_see(uuid, regclass, name, jsonb) is
-  'What a person of this database sees of a table, and why: as identity.can_see(text, regclass, name, jsonb, text).';
+  'What a person of this database sees of a table, and why: as identity.can_see(text, regclass, name, jsonb, text). Raises what that does, ID006 when there is no such person among them.';
 revoke all on function identity.can_see(uuid, regclass, name, jsonb) from public;
 grant execute on function identity.can_see(uuid, regclass, name, jsonb) to identity_owner, identity_admin;

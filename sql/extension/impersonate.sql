@@ -74,6 +74,6 @@ as $$
   select identity.impersonate(impersonate.user_id::text, impersonate.claims, null::text)
 $$;
 comment on function identity.impersonate(uuid, jsonb) is
-  'Until the end of the transaction, at most an hour: what a person of this database may do, to test policies. claims, records and errors as for identity.impersonate(text, jsonb, text).';
+  'Until the end of the transaction, at most an hour: what a person of this database may do, to test policies. claims and records as for identity.impersonate(text, jsonb, text). Raises what that does, ID006 when there is no such person among them.';
 revoke all on function identity.impersonate(uuid, jsonb) from public;
 grant execute on function identity.impersonate(uuid, jsonb) to identity_owner, identity_admin;

@@ -122,7 +122,7 @@ impl Good {
             .execute("select identity.trust_issuer('https://trusted.example', 'here', $1::text::jsonb)", &[&JWKS])
             .await
             .unwrap();
-        db.superuser().await.batch_execute("create schema app authorization app_login; create table app.notes (user_id uuid); alter table app.notes owner to app_login").await.unwrap();
+        db.superuser().await.batch_execute("create schema app authorization app_login; create table app.notes (user_id uuid); alter table app.notes owner to app_login; grant usage on schema app to admin_login").await.unwrap();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let quoted = [
             (("*", "session_cookie"), cookie),
