@@ -23,7 +23,7 @@ language plpgsql volatile parallel unsafe security definer set search_path = pg_
 as $$
 begin
   if subject is null or length(subject) not between 1 and 1024 then
-    raise exception using errcode = 'ID005', message = 'subject is not a text of 1 to 1024 characters';
+    raise exception using errcode = 'ID005', message = 'subject (user_id) is not a text of 1 to 1024 characters';
   end if;
   if issuer is null then
     raise exception using errcode = 'ID002', message = 'issuer is null, and this database has no issuer of its own',
