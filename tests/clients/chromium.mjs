@@ -4,19 +4,12 @@
 import assert from 'node:assert/strict'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { chromium } from 'playwright-core'
+import { launch } from './browser.mjs'
 
 const { ISSUER, APP_URL, ALICE, ALICE_PASSWORD, BOB, BOB_PASSWORD } = process.env
 const pictures = process.argv[2]
 
-const browser = await chromium.launch({
-  executablePath: '/usr/bin/chromium',
-  // Without these Chromium asks for addresses far away, many at a time; its sandbox refuses to run as root.
-  args: [
-    '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update',
-    '--disable-sync', ...(process.getuid() === 0 ? ['--no-sandbox'] : []),
-  ],
-})
+const browser = await launch()
 
 // Each person has a browser profile of their own; what a page complains of in the console is a failure too.
 const complaints = []

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import { test, before, after } from 'node:test'
-import { chromium } from 'playwright-core'
+import { launch } from './browser.mjs'
 
 const { ISSUER, PERSON_NAME, PERSON_PASSWORD, FORM_ID, FORM_PORT } = process.env
 const redirect_uri = `http://127.0.0.1:${FORM_PORT}/callback`
@@ -11,13 +11,7 @@ const redirect_uri = `http://127.0.0.1:${FORM_PORT}/callback`
 let browser, server
 const posted = []
 before(async () => {
-  browser = await chromium.launch({
-    executablePath: '/usr/bin/chromium',
-    args: [
-      '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update',
-      '--disable-sync', ...(process.getuid() === 0 ? ['--no-sandbox'] : []),
-    ],
-  })
+  browser = await launch()
   server = createServer(async (request, response) => {
     let body = ''
     for await (const chunk of request) body += chunk
