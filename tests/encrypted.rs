@@ -16,14 +16,14 @@ use crate::real_clients::clients;
 use crate::support::{Client, Database, Flow, Page, Tokens, client, user};
 
 /// joserfc, a line in and a line out.
-struct Jose {
+pub struct Jose {
     _process: Child,
     input: ChildStdin,
     output: Lines<BufReader<ChildStdout>>,
 }
 
 impl Jose {
-    fn new() -> Jose {
+    pub fn new() -> Jose {
         let mut process = Command::new(clients().join(".venv/bin/python"))
             .arg("jose.py")
             .current_dir(clients())
@@ -36,7 +36,7 @@ impl Jose {
         Jose { _process: process, input, output: BufReader::new(output).lines() }
     }
 
-    async fn ask(&mut self, command: &str, arguments: Value) -> Value {
+    pub async fn ask(&mut self, command: &str, arguments: Value) -> Value {
         let line = json!([command, arguments]).to_string() + "\n";
         self.input.write_all(line.as_bytes()).await.unwrap();
         let answer = self.output.next_line().await.unwrap().expect("joserfc says why on its standard error");

@@ -1,112 +1,172 @@
-//! Clients that other people wrote, against the real gateway and database: what they check, we pass.
+//! Clients that other people wrote, against the real gateway and database: what they check, we pass. Each is a file of
+//! tests/clients, which shows how it is told of us; here is what it is registered with.
 
-use std::path::PathBuf;
-use std::process::Stdio;
+mod world;
 
 use serde_json::json;
-use tokio::process::Command;
 
-use crate::support::{
-    Client, Database, Gateway, User, checkout, client, free_port, public_client, service_client, user, web_client,
-};
+use crate::encrypted::Jose;
+use crate::support::{public_client, service_client, web_client};
+pub use world::{World, clients, run};
+
+const SCOPE: &str = "openid profile email address phone roles offline_access";
 
 #[tokio::test]
 async fn openid_client_of_npm() {
-    let world = World::new().await;
-    let mut node = Command::new("node");
-    node.args(["--test", "--test-reporter=spec", "openid-client.mjs"]);
-    world.run(node).await;
+    let mut world = World::new().await;
+    world.introduce("WEB", &web_client(&world.db).await);
+    world.introduce("PUBLIC", &public_client(&world.db).await);
+    world.introduce("SERVICE", &service_client(&world.db).await);
+    world.introduce("HYBRID", &crate::response_types::hybrid_client(&world.db).await);
+    let post = json!({
+        "client_name": "A client with its secret in the body",
+        "token_endpoint_auth_method": "client_secret_post",
+        "grant_types": ["authorization_code", "refresh_token"],
+        "redirect_uris": ["https://notes.example/callback"],
+        "scope": "openid profile email address phone offline_access"
+    });
+    world.register("POST", post).await;
+    world.node("openid-client.mjs").await;
+}
+
+#[tokio::test]
+async fn openid_client_of_npm_with_keys() {
+    let (mut world, mut jose) = (World::new().await, Jose::new());
+    let signing = jose.ask("make", json!({"kty": "EC", "kid": "signing", "use": "sig"})).await;
+    let opening = jose.ask("make", json!({"kty": "RSA", "kid": "opening", "use": "enc"})).await;
+    let sealed = json!({
+        "client_name": "A client with keys",
+        "token_endpoint_auth_method": "private_key_jwt",
+        "jwks": {"keys": [signing["public"], opening["public"]]},
+        "id_token_signed_response_alg": "ES256",
+        "id_token_encrypted_response_alg": "RSA-OAEP-256",
+        "id_token_encrypted_response_enc": "A256GCM",
+        "userinfo_signed_response_alg": "RS256",
+        "userinfo_encrypted_response_alg": "RSA-OAEP-256",
+        "userinfo_encrypted_response_enc": "A256GCM",
+        "grant_types": ["authorization_code", "refresh_token"],
+        "redirect_uris": ["https://notes.example/callback"],
+        "scope": SCOPE
+    });
+    world.register("SEALED", sealed).await;
+    world.tell("SEALED_KEYS", &json!([signing["private"], opening["private"]]).to_string());
+    let hmac = json!({
+        "client_name": "A client whose secret signs",
+        "token_endpoint_auth_method": "client_secret_jwt",
+        "id_token_signed_response_alg": "none",
+        "grant_types": ["authorization_code", "refresh_token"],
+        "redirect_uris": ["https://notes.example/callback"],
+        "scope": SCOPE
+    });
+    world.register("HMAC", hmac).await;
+    world.node("openid-client-keys.mjs").await;
 }
 
 #[tokio::test]
 async fn form_post_in_chromium() {
-    let world = World::new().await;
-    let mut node = Command::new("node");
-    node.args(["--test", "--test-reporter=spec", "form_post.mjs"]);
-    world.run(node).await;
+    let mut world = World::new().await;
+    let redirect_uri = format!("http://127.0.0.1:{}/callback", world.port("FORM"));
+    world.register("FORM", json!({"client_name": "A client of forms", "redirect_uris": [redirect_uri]})).await;
+    world.node("form_post.mjs").await;
+}
+
+#[tokio::test]
+async fn oidc_client_ts_of_npm_in_chromium() {
+    // Of another site, in a frame, the session cookie comes along only so; and only by https.
+    let mut world = World::with_tls(&[("GATEWAY_SESSION_COOKIE_SAME_SITE", "none")]).await;
+    let app = format!("https://app.example:{}", world.port("SPA"));
+    let spa = json!({
+        "client_name": "Notes in one page",
+        "token_endpoint_auth_method": "none",
+        "redirect_uris": [format!("{app}/callback")],
+        "post_logout_redirect_uris": [format!("{app}/")],
+        "scope": "openid profile email"
+    });
+    world.register("SPA", spa).await;
+    world.node("oidc-client-ts.mjs").await;
+}
+
+#[tokio::test]
+async fn authjs_of_npm() {
+    let mut world = World::new().await;
+    let redirect_uri = format!("http://localhost:{}/auth/callback/pg_identity", world.port("AUTHJS"));
+    let authjs = json!({
+        "client_name": "Notes with Auth.js", "redirect_uris": [redirect_uri], "scope": "openid profile email"
+    });
+    world.register("AUTHJS", authjs).await;
+    world.node("authjs.mjs").await;
+}
+
+#[tokio::test]
+async fn express_openid_connect_of_npm() {
+    let mut world = World::new().await;
+    let url = format!("http://localhost:{}", world.port("EXPRESS"));
+    let express = json!({
+        "client_name": "Notes with Express",
+        "grant_types": ["authorization_code", "refresh_token"],
+        "redirect_uris": [format!("{url}/callback")],
+        "post_logout_redirect_uris": [url],
+        "scope": SCOPE
+    });
+    world.register("EXPRESS", express).await;
+    let url = format!("http://localhost:{}", world.port("FORMS"));
+    // Registration §2: http and localhost, with an ID token from the authorization endpoint, is for native clients.
+    let forms = json!({
+        "client_name": "Notes with Express, without a secret",
+        "application_type": "native",
+        "token_endpoint_auth_method": "none",
+        "response_types": ["id_token"],
+        "redirect_uris": [format!("{url}/callback")],
+        "post_logout_redirect_uris": [url],
+        "scope": SCOPE
+    });
+    world.register("FORMS", forms).await;
+    world.node("express-openid-connect.mjs").await;
 }
 
 #[tokio::test]
 async fn authlib_of_pypi() {
-    let world = World::new().await;
-    let mut python = Command::new(clients().join(".venv/bin/python"));
-    python.arg("authlib_client.py");
-    world.run(python).await;
+    let mut world = World::new().await;
+    world.introduce("WEB", &web_client(&world.db).await);
+    world.introduce("SERVICE", &service_client(&world.db).await);
+    world.python("authlib_client.py").await;
 }
 
-/// A gateway with a person and clients of three kinds, told to a program by its environment.
-struct World {
-    gateway: Gateway,
-    alice: User,
-    web: Client,
-    post: Client,
-    public: Client,
-    service: Client,
-    hybrid: Client,
-    form: Client,
-    form_port: u16,
+#[tokio::test]
+async fn oic_of_pypi() {
+    let mut world = World::new().await;
+    let oic = json!({
+        "client_name": "Notes with pyoidc",
+        "id_token_signed_response_alg": "ES256",
+        "grant_types": ["authorization_code", "refresh_token"],
+        "redirect_uris": ["https://notes.example/callback"],
+        "post_logout_redirect_uris": ["https://notes.example/"],
+        "scope": SCOPE
+    });
+    world.register("OIC", oic).await;
+    world.python("pyoidc.py").await;
 }
 
-impl World {
-    async fn new() -> World {
-        let db = Database::new().await;
-        let gateway = Gateway::start(&db).await;
-        let post = json!({
-            "client_name": "A client with its secret in the body",
-            "token_endpoint_auth_method": "client_secret_post",
-            "grant_types": ["authorization_code", "refresh_token"],
-            "redirect_uris": ["https://notes.example/callback"],
-            "scope": "openid profile email address phone offline_access"
-        });
-        let form_port = free_port();
-        let redirect_uri = format!("http://127.0.0.1:{form_port}/callback");
-        let form = client(&db, json!({"client_name": "A client of forms", "redirect_uris": [redirect_uri]})).await;
-        World {
-            form,
-            form_port,
-            gateway,
-            alice: user(&db, "alice").await,
-            web: web_client(&db).await,
-            post: client(&db, post).await,
-            public: public_client(&db).await,
-            service: service_client(&db).await,
-            hybrid: crate::response_types::hybrid_client(&db).await,
-        }
-    }
-
-    async fn run(&self, mut program: Command) {
-        program
-            .env("ISSUER", &self.gateway.issuer)
-            .env("PERSON_NAME", &self.alice.username)
-            .env("PERSON_PASSWORD", &self.alice.password)
-            .env("PERSON_SUB", self.alice.id.to_string())
-            .env("WEB_ID", &self.web.id)
-            .env("WEB_SECRET", self.web.secret.as_ref().unwrap())
-            .env("WEB_REDIRECT", self.web.redirect_uri())
-            .env("POST_ID", &self.post.id)
-            .env("POST_SECRET", self.post.secret.as_ref().unwrap())
-            .env("PUBLIC_ID", &self.public.id)
-            .env("PUBLIC_REDIRECT", self.public.redirect_uri())
-            .env("FORM_ID", &self.form.id)
-            .env("FORM_PORT", self.form_port.to_string())
-            .env("HYBRID_ID", &self.hybrid.id)
-            .env("HYBRID_SECRET", self.hybrid.secret.as_ref().unwrap())
-            .env("SERVICE_ID", &self.service.id)
-            .env("SERVICE_SECRET", self.service.secret.as_ref().unwrap());
-        run(program).await;
-    }
+#[tokio::test]
+async fn mod_auth_openidc_of_debian() {
+    let mut world = World::new().await;
+    let site = format!("http://localhost:{}", world.port("APACHE"));
+    let apache = json!({
+        "client_name": "Pages behind Apache",
+        "grant_types": ["authorization_code", "refresh_token"],
+        "redirect_uris": [format!("{site}/protected/callback")],
+        "post_logout_redirect_uris": [format!("{site}/public/")],
+        "scope": SCOPE
+    });
+    world.register("APACHE", apache).await;
+    world.node("mod_auth_openidc.mjs").await;
 }
 
-/// Runs a program of tests/clients; its output is part of the failure.
-pub async fn run(mut program: Command) {
-    let output = program.current_dir(clients()).stdin(Stdio::null()).kill_on_drop(true).output().await.unwrap();
-    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
-    assert!(output.status.success(), "{program:?} failed:\n{text}");
-    // For those who look with --nocapture.
-    println!("{text}");
-}
-
-/// The folder of the clients.
-pub fn clients() -> PathBuf {
-    checkout().join("tests/clients")
+#[tokio::test]
+async fn mod_oauth2_of_debian() {
+    let mut world = World::new().await;
+    world.introduce("WEB", &web_client(&world.db).await);
+    world.introduce("SERVICE", &service_client(&world.db).await);
+    world.port("APACHE");
+    world.node("mod_oauth2.mjs").await;
 }

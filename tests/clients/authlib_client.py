@@ -1,44 +1,17 @@
 """PyPI authlib: the application class that its Flask and Django integrations share, and its OAuth2Session."""
 
-import html
 import os
-import re
-from urllib.parse import parse_qsl, urljoin, urlsplit
 
-import requests
 from authlib.integrations.base_client import BaseApp, OAuth2Mixin, OAuthError, OpenIDMixin
 from authlib.integrations.requests_client import OAuth2Session
+
+from person import Person, parameters
 
 E = os.environ
 
 
 class App(OAuth2Mixin, OpenIDMixin, BaseApp):
     client_cls = OAuth2Session
-
-
-def person_visits(url):
-    """Signs in and allows, without script; answers the parameters of the redirect to the client."""
-    browser = requests.Session()
-    answers = {"username": E["PERSON_NAME"], "password": E["PERSON_PASSWORD"]}
-    response = browser.get(url, allow_redirects=False)
-    for _ in range(12):
-        location = response.headers.get("Location")
-        if location:
-            following = urljoin(response.url, location)
-            if urlsplit(following).netloc != urlsplit(E["ISSUER"]).netloc:
-                return dict(parse_qsl(urlsplit(following).query))
-            response = browser.get(following, allow_redirects=False)
-            continue
-        button = next((b for b in ("sign-in", "allow") if f'id="{b}"' in response.text), None)
-        assert button, f"nothing to press on {response.url} ({response.status_code}):\n{response.text}"
-        form = next(f for f in re.findall(r"<form.*?</form>", response.text, re.S) if f'id="{button}"' in f)
-        fields = {button: "yes"}
-        for tag in re.findall(r"<input[^>]*>", form):
-            attributes = {name: html.unescape(value) for name, value in re.findall(r'([a-z_-]+)="([^"]*)"', tag)}
-            fields[attributes["name"]] = answers.get(attributes["name"], attributes.get("value", ""))
-        action = html.unescape(re.search(r'action="([^"]*)"', form).group(1))
-        response = browser.post(urljoin(response.url, action), data=fields, allow_redirects=False)
-    raise AssertionError("the pages go round in circles")
 
 
 def session(client_id, secret, **more):
@@ -64,7 +37,7 @@ app = App(
 
 # Code, PKCE, nonce, state; the ID token is verified with the published keys.
 request = app.create_authorization_url(E["WEB_REDIRECT"])
-answer = person_visits(request["url"])
+answer = parameters(Person().visits(request["url"]))
 assert answer["state"] == request["state"] and answer["iss"] == E["ISSUER"], answer
 code = {"code": answer["code"], "code_verifier": request["code_verifier"]}
 token = app.fetch_access_token(E["WEB_REDIRECT"], **code)
