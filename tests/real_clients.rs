@@ -38,6 +38,7 @@ async fn openid_client_of_npm_with_keys() {
         "client_name": "A client with keys",
         "token_endpoint_auth_method": "private_key_jwt",
         "jwks": {"keys": [signing["public"], opening["public"]]},
+        "require_signed_request_object": true,
         "id_token_signed_response_alg": "ES256",
         "id_token_encrypted_response_alg": "RSA-OAEP-256",
         "id_token_encrypted_response_enc": "A256GCM",
@@ -78,9 +79,10 @@ async fn oidc_client_ts_of_npm_in_chromium() {
     let spa = json!({
         "client_name": "Notes in one page",
         "token_endpoint_auth_method": "none",
+        "grant_types": ["authorization_code", "refresh_token"],
         "redirect_uris": [format!("{app}/callback")],
         "post_logout_redirect_uris": [format!("{app}/")],
-        "scope": "openid profile email"
+        "scope": SCOPE
     });
     world.register("SPA", spa).await;
     world.node("oidc-client-ts.mjs").await;

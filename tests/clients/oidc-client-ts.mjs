@@ -76,6 +76,18 @@ test('sign-in by popup: already signed in, it opens and closes', async () => {
   assert.equal(page.context().pages().length, 1)
 })
 
+test('renewal by refresh token, where third-party cookies do not pass', async () => {
+  const allowed = browser.context.waitForEvent('page').then((popup) => popup.click('#allow'))
+  const [before, after] = await page.evaluate(async () => {
+    const offline = new oidc.UserManager({ ...manager.settings, scope: 'openid profile offline_access', monitorSession: false })
+    return [await offline.signinPopup(), await offline.signinSilent()]
+  })
+  await allowed
+  assert.equal(after.profile.sub, PERSON_SUB)
+  assert.notEqual(after.access_token, before.access_token)
+  assert.notEqual(after.refresh_token, before.refresh_token)
+})
+
 test('sign-out by redirect ends the session here and at the provider, and comes back', async () => {
   await page.evaluate(() => { manager.signoutRedirect() })
   await page.waitForURL(`${app}/`)
