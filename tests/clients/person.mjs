@@ -77,7 +77,7 @@ export class Person {
 // Without fetch, which calls itself a script: some clients send nobody to sign in then.
 const send = (url, form, headers) => new Promise((resolve, reject) => {
   const { request } = url.protocol === 'https:' ? https : http
-  request(url, { method: form ? 'POST' : 'GET', headers }, async (response) => {
+  request(url, { method: form ? 'POST' : 'GET', headers, agent: false }, async (response) => {
     const received = new Headers()
     for (let i = 0; i < response.rawHeaders.length; i += 2) received.append(response.rawHeaders[i], response.rawHeaders[i + 1])
     resolve({ url, status: response.statusCode, headers: received, body: (await response.setEncoding('utf8').toArray()).join('') })
