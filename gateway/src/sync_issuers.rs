@@ -16,7 +16,7 @@ use crate::{
     failure::Failure,
     web::{
         database::connect::{Limits, Target},
-        fetch::{Fetcher, Reach},
+        fetch::{self, Fetcher, Reach},
     },
 };
 
@@ -164,15 +164,7 @@ async fn key_set(fetcher: &Fetcher, issuer: &str) -> Result<Value, Failure> {
 
 /// http is for issuers on this machine, which are named by an administrator and by nobody else.
 fn reach(issuer: &str) -> Reach {
-    let loopback = url::Url::parse(issuer).is_ok_and(|url| {
-        url.scheme() == "http"
-            && match url.host() {
-                Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-                Some(url::Host::Ipv4(address)) => address.is_loopback(),
-                Some(url::Host::Ipv6(address)) => address.is_loopback(),
-                None => false,
-            }
-    });
+    let loopback = url::Url::parse(issuer).is_ok_and(|url| url.scheme() == "http" && fetch::on_loopback(&url));
     if loopback { Reach::Loopback } else { Reach::Internet }
 }
 

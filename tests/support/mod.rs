@@ -19,6 +19,7 @@ mod gateway;
 mod html;
 mod people;
 mod pooler;
+mod stranger;
 
 pub use browser::{Browser, Page};
 pub use cluster::{Cluster, checkout, free_port};
@@ -28,3 +29,4 @@ pub use gateway::Gateway;
 pub use html::{Form, attribute_of, element};
 pub use people::{Client, User, client, full_profile, public_client, service_client, user, web_client};
 pub use pooler::Pooler;
+pub use stranger::{Says, Stranger};

@@ -1,61 +1,32 @@
 //! Issuers that misbehave: each keeps its old keys, none stops the others.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
 
 use super::{once, text, trust};
 use crate::issuers::{API, Foreign};
 use crate::jwt::{authenticate, sqlstate};
-use crate::support::Database;
+use crate::support::{Database, Says, Stranger};
 
-/// Serves these answers by path, each with everything from the status line on; a path it does not know never answers.
-async fn serve(answers: impl FnOnce(&str) -> HashMap<String, String>) -> String {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let issuer = format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port());
-    let answers = Arc::new(answers(&issuer));
-    tokio::spawn(async move {
-        loop {
-            let (mut socket, _) = listener.accept().await.unwrap();
-            let answers = Arc::clone(&answers);
-            tokio::spawn(async move {
-                let mut head = vec![0; 4096];
-                let length = socket.read(&mut head).await.unwrap_or(0);
-                let head = String::from_utf8_lossy(&head[..length]).into_owned();
-                let path = head.split(' ').nth(1).unwrap_or_default();
-                match answers.get(path) {
-                    // An error means that the other side has heard enough.
-                    Some(answer) => drop(socket.write_all(answer.as_bytes()).await),
-                    None => std::future::pending().await,
-                }
-            });
-        }
-    });
-    issuer
+/// Serves these answers by path, as the issuer whose identifier they are told.
+async fn serve(answers: impl FnOnce(&str) -> Vec<(String, Says)>) -> String {
+    let stranger = Stranger::new().await;
+    for (path, says) in answers(&stranger.origin) {
+        stranger.says(&path, says);
+    }
+    stranger.origin
 }
 
-fn ok(content_type: &str, body: impl AsRef<str>) -> String {
-    let body = body.as_ref();
-    format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-        body.len()
-    )
-}
-
-fn metadata(issuer: &str, jwks_uri: &str) -> String {
-    ok("application/json", json!({ "issuer": issuer, "jwks_uri": jwks_uri }).to_string())
+fn metadata(issuer: &str, jwks_uri: &str) -> Says {
+    Says::ok("application/json", json!({ "issuer": issuer, "jwks_uri": jwks_uri }).to_string())
 }
 
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 
 /// An issuer whose discovery document is good and whose keys are this answer.
-async fn with_keys(answer: String) -> String {
+async fn with_keys(answer: Says) -> String {
     serve(|issuer| {
         let discovery = metadata(issuer, &format!("{issuer}/keys"));
-        HashMap::from([(DISCOVERY.to_owned(), discovery), ("/keys".to_owned(), answer)])
+        vec![(DISCOVERY.to_owned(), discovery), ("/keys".to_owned(), answer)]
     })
     .await
 }
@@ -65,54 +36,47 @@ async fn an_issuer_that_misbehaves_keeps_its_keys_and_stops_no_other() {
     let db = Database::new().await;
     let (app, old, new) = (db.app().await, Foreign::new("ES256"), Foreign::new("EdDSA"));
     let keys = |jwk: &Value| json!({ "keys": [jwk] }).to_string();
-    let good = with_keys(ok("application/jwk-set+json; charset=utf-8", keys(&new.jwk))).await;
+    let good = with_keys(Says::ok("application/jwk-set+json; charset=utf-8", keys(&new.jwk))).await;
     let mut private = new.jwk.clone();
     private["d"] = json!("AAAA");
-    let redirect =
-        format!("HTTP/1.1 302 Found\r\nlocation: {good}/keys\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
     let endless = format!(
         "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n{}",
         " ".repeat(300_000)
     );
     let bad = [
-        ("status 302", with_keys(redirect).await),
-        ("longer than 262144 bytes", with_keys(endless).await),
-        ("status 500", with_keys("HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n".into()).await),
-        ("Content-Type", with_keys(ok("text/html", keys(&new.jwk))).await),
-        ("is not JSON", with_keys(ok("application/json", "{")).await),
-        ("private or symmetric", with_keys(ok("application/json", keys(&private))).await),
-        ("no sound signing key", with_keys(ok("application/json", "{\"keys\": []}")).await),
-        ("did not answer in time", serve(|_| HashMap::new()).await),
+        ("status 302", with_keys(Says::redirect(&format!("{good}/keys"))).await),
+        ("longer than 262144 bytes", with_keys(Says::Answer(endless)).await),
+        ("status 500", with_keys(Says::Answer("HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n".into())).await),
+        ("Content-Type", with_keys(Says::ok("text/html", keys(&new.jwk))).await),
+        ("is not JSON", with_keys(Says::ok("application/json", "{")).await),
+        ("private or symmetric", with_keys(Says::ok("application/json", keys(&private))).await),
+        ("no sound signing key", with_keys(Says::ok("application/json", "{\"keys\": []}")).await),
+        ("did not answer in time", serve(|_| Vec::new()).await),
         (
             "that of another issuer",
-            serve(|_| {
-                HashMap::from([(DISCOVERY.to_owned(), metadata("https://elsewhere.example", &format!("{good}/keys")))])
-            })
-            .await,
+            serve(|_| vec![(DISCOVERY.to_owned(), metadata("https://elsewhere.example", &format!("{good}/keys")))])
+                .await,
         ),
         (
             // Byte for byte: a slash is another issuer.
             "that of another issuer",
-            serve(|issuer| {
-                HashMap::from([(DISCOVERY.to_owned(), metadata(&format!("{issuer}/"), &format!("{good}/keys")))])
-            })
-            .await,
+            serve(|issuer| vec![(DISCOVERY.to_owned(), metadata(&format!("{issuer}/"), &format!("{good}/keys")))])
+                .await,
         ),
         (
             "names no jwks_uri",
             serve(|issuer| {
-                HashMap::from([(DISCOVERY.to_owned(), ok("application/json", json!({ "issuer": issuer }).to_string()))])
+                vec![(DISCOVERY.to_owned(), Says::ok("application/json", json!({ "issuer": issuer }).to_string()))]
             })
             .await,
         ),
         (
             "private or special",
-            serve(|issuer| HashMap::from([(DISCOVERY.to_owned(), metadata(issuer, "http://169.254.169.254/keys"))]))
-                .await,
+            serve(|issuer| vec![(DISCOVERY.to_owned(), metadata(issuer, "http://169.254.169.254/keys"))]).await,
         ),
         (
             "only https is fetched",
-            serve(|issuer| HashMap::from([(DISCOVERY.to_owned(), metadata(issuer, "file:///etc/passwd"))])).await,
+            serve(|issuer| vec![(DISCOVERY.to_owned(), metadata(issuer, "file:///etc/passwd"))]).await,
         ),
     ];
     let admin = db.admin().await;
@@ -138,13 +102,13 @@ async fn an_issuer_that_ends_in_a_slash_is_found_without_doubling_it() {
     let db = Database::new().await;
     let key = Foreign::new("ES256");
     let server = serve(|issuer| {
-        HashMap::from([
+        vec![
             (
                 format!("/realms/acme{DISCOVERY}"),
                 metadata(&format!("{issuer}/realms/acme/"), &format!("{issuer}/keys")),
             ),
-            ("/keys".to_owned(), ok("application/json", key.jwks().to_string())),
-        ])
+            ("/keys".to_owned(), Says::ok("application/json", key.jwks().to_string())),
+        ]
     })
     .await;
     let issuer = format!("{server}/realms/acme/");

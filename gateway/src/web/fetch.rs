@@ -1,30 +1,24 @@
-//! Documents of other parties, fetched from addresses that other parties name: metadata and keys of issuers, later what clients
-//! register. Nobody may send this machine to places that only it can reach.
+//! Documents of other parties, fetched from addresses that other parties name: metadata and keys of issuers, keys and requests of
+//! clients. Nobody may send this machine to places that only it can reach.
 //!
-//! https; http for loopback, and only where an administrator named a loopback issuer. The URL is looked at after normalisation, since
+//! https; http for loopback, and only where an administrator named it. The URL is looked at after normalisation, since
 //! addresses are spelled in many ways and never reach a resolver (`127.1`, `0x7f.1`, `2130706433`, `[::ffff:127.0.0.1]`), and the
 //! addresses of a name once more where it is resolved, for the very connection. No redirects, no proxy, no cookies, no kept
-//! connections; a limit on time and on bytes; JSON only.
+//! connections; a limit on time and on bytes.
 
 mod address;
+mod resolver;
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    path::Path,
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};
 
-use reqwest::{
-    Certificate, Client, Response,
-    dns::{Addrs, Name, Resolve, Resolving},
-    header, redirect,
-};
+use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode, header, redirect};
 use serde_json::Value;
 use url::{Host, Url};
 
 pub use address::Allowed;
+pub use resolver::Lookup;
 
+use self::resolver::{Guard, Rule};
 use crate::{
     config,
     failure::{Failure, chain},
@@ -33,10 +27,12 @@ use crate::{
 /// Whether the document may lie on this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// Addresses of the Internet, and those of the setting `fetch.allow`.
+    /// Addresses of the Internet, and those of the setting `fetch.allow`, over https.
     Internet,
-    /// Loopback, over http: for an issuer on loopback, whom only an administrator can have named.
+    /// Loopback, over http too: for an issuer on loopback, whom only an administrator can have named.
     Loopback,
+    /// What a client has named: as the Internet, and http on loopback where `fetch.allow` names that.
+    Client,
 }
 
 /// Fetches; cheap to clone.
@@ -44,6 +40,7 @@ pub enum Reach {
 pub struct Fetcher {
     internet: Client,
     loopback: Client,
+    allowed_loopback: Client,
     allowed: Arc<[Allowed]>,
     limit: usize,
 }
@@ -54,11 +51,16 @@ impl Fetcher {
     /// # Errors
     /// When the certificate authorities cannot be read.
     pub fn new(settings: &config::Fetch) -> Result<Self, Failure> {
+        Self::resolving(settings, &resolver::system())
+    }
+
+    /// The same, with names resolved in this way.
+    fn resolving(settings: &config::Fetch, lookup: &Lookup) -> Result<Self, Failure> {
         let allowed: Arc<[Allowed]> = settings.allow.clone().into();
         let authorities = settings.ca.as_deref().map_or_else(|| Ok(Vec::new()), authorities)?;
-        let client = |reach| {
+        let client = |rule| {
             Client::builder()
-                .dns_resolver(Arc::new(Guard { reach, allowed: Arc::clone(&allowed) }))
+                .dns_resolver(Arc::new(Guard { rule, allowed: Arc::clone(&allowed), lookup: Arc::clone(lookup) }))
                 .tls_certs_merge(authorities.iter().cloned())
                 .redirect(redirect::Policy::none())
                 .no_proxy()
@@ -71,8 +73,9 @@ impl Fetcher {
                 .map_err(|error| Failure::new(chain(&error)).during("fetch"))
         };
         Ok(Self {
-            internet: client(Reach::Internet)?,
-            loopback: client(Reach::Loopback)?,
+            internet: client(Rule::Internet)?,
+            loopback: client(Rule::Loopback)?,
+            allowed_loopback: client(Rule::AllowedLoopback)?,
             allowed,
             limit: settings.limit,
         })
@@ -83,88 +86,107 @@ impl Fetcher {
     /// # Errors
     /// When it may not be fetched, cannot be fetched, is too large or is no JSON. Messages name the URL without its query.
     pub async fn json(&self, url: &str, reach: Reach) -> Result<Value, Failure> {
-        let url = Url::parse(url).map_err(|error| Failure::new(format!("the address is no URL: {error}")))?;
-        self.permit(&url, reach).map_err(|why| {
-            Failure::new(why).during(shown(&url)).hint("settings fetch.allow and fetch.ca are for private networks")
-        })?;
-        self.read(url.clone(), reach).await.map_err(|why| Failure::new(why).during(shown(&url)))
+        let (url, response) =
+            self.send(url, reach, |client, url| client.get(url).header(header::ACCEPT, "application/json")).await?;
+        let read = async {
+            found(&response)?;
+            if !is_json(&response) {
+                return Err("answered with something that is not JSON (Content-Type)".to_owned());
+            }
+            let body = whole(response, self.limit).await?;
+            serde_json::from_slice(&body).map_err(|error| format!("is not JSON: {error}"))
+        };
+        read.await.map_err(|why| Failure::new(why).during(shown(&url)))
     }
 
-    /// What can be said before anything is resolved.
-    fn permit(&self, url: &Url, reach: Reach) -> Result<(), String> {
-        match (url.scheme(), reach) {
-            ("https", Reach::Internet) | ("https" | "http", Reach::Loopback) => {}
+    /// The text at this URL, of whatever type it is said to be: its reader knows what it has to be.
+    ///
+    /// # Errors
+    /// As [`Self::json`]; when it is longer than `limit` bytes, or no text.
+    pub async fn text(&self, url: &str, reach: Reach, accept: &'static str, limit: usize) -> Result<String, Failure> {
+        let (url, response) =
+            self.send(url, reach, |client, url| client.get(url).header(header::ACCEPT, accept)).await?;
+        let read = async {
+            found(&response)?;
+            let body = whole(response, limit.min(self.limit)).await?;
+            // PostgreSQL knows no U+0000.
+            let text = String::from_utf8(body).ok().filter(|text| !text.contains('\0'));
+            text.ok_or_else(|| "is no text in UTF-8".to_owned())
+        };
+        read.await.map_err(|why| Failure::new(why).during(shown(&url)))
+    }
+
+    /// The answer, of whatever status, to the request that is built here; permitted first, on a connection that is looked at.
+    async fn send(
+        &self,
+        url: &str,
+        reach: Reach,
+        build: impl FnOnce(&Client, Url) -> RequestBuilder,
+    ) -> Result<(Url, Response), Failure> {
+        let mut url = Url::parse(url).map_err(|error| Failure::new(format!("the address is no URL: {error}")))?;
+        url.set_fragment(None);
+        let client = self.permit(&url, reach).map_err(|why| {
+            Failure::new(why).during(shown(&url)).hint("settings fetch.allow and fetch.ca are for private networks")
+        })?;
+        let response = build(client, url.clone()).send().await;
+        let response = response.map_err(|error| Failure::new(reason(error)).during(shown(&url)))?;
+        Ok((url, response))
+    }
+
+    /// What can be said before anything is resolved: who may connect there, if anybody may.
+    fn permit(&self, url: &Url, reach: Reach) -> Result<&Client, String> {
+        let (client, rule) = match (url.scheme(), reach) {
+            ("https", Reach::Internet | Reach::Client) => (&self.internet, Rule::Internet),
+            ("https" | "http", Reach::Loopback) => (&self.loopback, Rule::Loopback),
+            ("http", Reach::Client) if on_loopback(url) => (&self.allowed_loopback, Rule::AllowedLoopback),
+            ("http", Reach::Client) => return Err("only https is fetched".to_owned()),
             _ => return Err("only https is fetched, http from loopback issuers".to_owned()),
-        }
+        };
         if !url.username().is_empty() || url.password().is_some() {
             return Err("the address holds a user name or a password".to_owned());
         }
         let address = match url.host() {
             // Resolved and looked at by the guard.
-            Some(Host::Domain(_)) => return Ok(()),
+            Some(Host::Domain(_)) => return Ok(client),
             Some(Host::Ipv4(address)) => IpAddr::V4(address),
             Some(Host::Ipv6(address)) => IpAddr::V6(address),
             None => return Err("the address has no host".to_owned()),
         };
-        if reachable(reach, &self.allowed, None, address) { Ok(()) } else { Err(refusal(address)) }
-    }
-
-    async fn read(&self, url: Url, reach: Reach) -> Result<Value, String> {
-        let client = if reach == Reach::Loopback { &self.loopback } else { &self.internet };
-        let request = client.get(url).header(header::ACCEPT, "application/json");
-        let mut response = request.send().await.map_err(reason)?;
-        if response.status() != reqwest::StatusCode::OK {
-            return Err(format!("answered with status {}, not 200", response.status().as_u16()));
-        }
-        if !is_json(&response) {
-            return Err("answered with something that is not JSON (Content-Type)".to_owned());
-        }
-        let mut body = Vec::new();
-        // A length that is announced is not believed: what counts is what arrives.
-        while let Some(chunk) = response.chunk().await.map_err(reason)? {
-            if body.len() + chunk.len() > self.limit {
-                return Err(format!("is longer than {} bytes", self.limit));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        serde_json::from_slice(&body).map_err(|error| format!("is not JSON: {error}"))
-    }
-}
-
-/// A resolver that knows no address that may not be reached. Who connects gets what was looked at, so no second answer of a name
-/// server can differ from the first.
-struct Guard {
-    reach: Reach,
-    allowed: Arc<[Allowed]>,
-}
-
-impl Resolve for Guard {
-    fn resolve(&self, name: Name) -> Resolving {
-        let (reach, allowed) = (self.reach, Arc::clone(&self.allowed));
-        Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let all = found.len();
-            let good: Vec<SocketAddr> =
-                found.into_iter().filter(|found| reachable(reach, &allowed, Some(name.as_str()), found.ip())).collect();
-            if good.is_empty() && all > 0 {
-                return Err(format!("{} has only addresses that may not be reached", name.as_str()).into());
-            }
-            Ok(Box::new(good.into_iter()) as Addrs)
-        })
-    }
-}
-
-fn reachable(reach: Reach, allowed: &[Allowed], name: Option<&str>, address: IpAddr) -> bool {
-    match reach {
-        Reach::Loopback => address::is_loopback(address),
-        Reach::Internet => {
-            address::is_global(address) || allowed.iter().any(|allowed| allowed.covers(name, address::plain(address)))
+        if rule.permits(&self.allowed, None, address) {
+            Ok(client)
+        } else {
+            Err(format!("{address} is an address of a private or special network"))
         }
     }
 }
 
-fn refusal(address: IpAddr) -> String {
-    format!("{address} is an address of a private or special network")
+/// Whether this URL says of itself that it is on this machine.
+pub fn on_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+fn found(response: &Response) -> Result<(), String> {
+    match response.status() {
+        StatusCode::OK => Ok(()),
+        status => Err(format!("answered with status {}, not 200", status.as_u16())),
+    }
+}
+
+/// A length that is announced is not believed: what counts is what arrives.
+async fn whole(mut response: Response, limit: usize) -> Result<Vec<u8>, String> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(reason)? {
+        if body.len() + chunk.len() > limit {
+            return Err(format!("is longer than {limit} bytes"));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
 }
 
 fn is_json(response: &Response) -> bool {
@@ -197,3 +219,6 @@ fn shown(url: &Url) -> String {
     let _ = shown.set_password(None);
     shown.into()
 }
+
+#[cfg(test)]
+mod tests;
