@@ -160,7 +160,7 @@ async fn an_object_that_was_posted_is_read_when_it_comes_back_and_keys_are_asked
     let distant = json!({"redirect_uris": ["https://a.example/cb"], "jwks_uri": "https://a.example/jwks"});
     let distant = client(&db, distant).await;
     let asked = with(request(&distant), json!({"request": key.sign(json!({}), object)}));
-    let need = ("need".to_owned(), json!({"client_id": distant.id, "jwks_uri": "https://a.example/jwks"}));
+    let need = ("need".to_owned(), json!({"kind": "jwks", "url": "https://a.example/jwks", "client_id": distant.id}));
     assert_eq!(authorize(&sql, &asked, Some(&cookie)).await, need);
     let (_, deferred) = call(&sql, "authorization_defer", &[&asked]).await;
     let resume = deferred["resume"].as_str().unwrap();

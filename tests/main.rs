@@ -59,6 +59,7 @@ mod opaque;
 mod openidconnect;
 mod operations;
 mod outages;
+mod outbound;
 mod overload;
 mod pages;
 mod pages_account;

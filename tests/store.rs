@@ -83,8 +83,11 @@ pub const PROTOCOL: [(&str, &str); 31] = [
     ("account_session_end", "session cookie; the id only selects among the person's own"),
     ("account_sessions_end_others", "session cookie"),
     ("authorization_defer", "none: it seals a request and decides nothing"),
-    ("authorization_request", "session cookie"),
-    ("authorization_resume", "sealed request, browser cookie, session cookie"),
+    ("authorization_request", "session cookie; documents of the client are a declared exception"),
+    (
+        "authorization_resume",
+        "sealed request, browser cookie, session cookie; documents of the client are a declared exception",
+    ),
     ("build", "none: public"),
     ("client_keys_store", "none: what a client published at its registered jwks_uri is a declared exception"),
     ("configured_issuer", "none: public"),

@@ -10,11 +10,11 @@ use axum::routing::get;
 use tokio_postgres::types::{Json, ToSql};
 
 use crate::web::cookies::Cookies;
-use crate::web::database::{Call, Pool};
+use crate::web::database::{Answer, Call, Pool, Unavailable};
+use crate::web::documents::Errand;
 use crate::web::form::{Form, Malformed, Parameters};
-use crate::web::outcome::{Outcome, Reply};
 use crate::web::state::AppState;
-use crate::web::{client_keys, outcome, refusal};
+use crate::web::{outcome, refusal};
 
 /// The endpoints of this feature. No CORS: a person's browser comes here as a whole, with its cookies.
 pub fn routes() -> Router<AppState> {
@@ -26,12 +26,16 @@ pub fn routes() -> Router<AppState> {
 pub static CALLS: &[&Call] = &[&REQUEST, &RESUME, &DEFER];
 
 /// Durable: it may issue a code.
-static REQUEST: Call =
-    Call { pool: Pool::Writes, sql: "select outcome, detail, answer from identity.authorization_request($1, $2, $3)" };
+static REQUEST: Call = Call {
+    pool: Pool::Writes,
+    sql: "select outcome, detail, answer from identity.authorization_request($1, $2, $3, $4)",
+};
 
 /// The same for a request that was sealed before.
-static RESUME: Call =
-    Call { pool: Pool::Writes, sql: "select outcome, detail, answer from identity.authorization_resume($1, $2, $3)" };
+static RESUME: Call = Call {
+    pool: Pool::Writes,
+    sql: "select outcome, detail, answer from identity.authorization_resume($1, $2, $3, $4)",
+};
 
 /// Only seals.
 static DEFER: Call =
@@ -45,8 +49,8 @@ async fn authorize(State(state): State<AppState>, mut cookies: Cookies, parts: P
     let browser = cookies.browser_or_new().map(str::to_owned);
     let session = cookies.session();
     let response = match resumed(&parameters) {
-        Some(resume) => call(&state, &RESUME, &[&resume, &session, &browser]).await,
-        None => call(&state, &REQUEST, &[&Json(&parameters), &session, &browser]).await,
+        Some(resume) => go_on(&state, &RESUME, &[&resume, &session, &browser]).await,
+        None => go_on(&state, &REQUEST, &[&Json(&parameters), &session, &browser]).await,
     };
     cookies.onto(response)
 }
@@ -56,7 +60,7 @@ async fn authorize(State(state): State<AppState>, mut cookies: Cookies, parts: P
 /// is not signed in: whatever is posted comes back as a GET, with the request sealed in it.
 async fn defer(State(state): State<AppState>, form: Result<Form, Malformed>) -> Response {
     match form {
-        Ok(Form(parameters)) => call(&state, &DEFER, &[&Json(&parameters)]).await,
+        Ok(Form(parameters)) => answer(&state, state.db.call(&DEFER, &[&Json(&parameters)]).await),
         Err(malformed) => outcome::malformed_page(&state, malformed),
     }
 }
@@ -68,16 +72,21 @@ fn resumed(parameters: &Parameters) -> Option<&str> {
     parameters.many("client_id").next().is_none().then_some(resume)
 }
 
-async fn call(state: &AppState, call: &'static Call, parameters: &[&(dyn ToSql + Sync)]) -> Response {
-    let mut answer = state.db.call(call, parameters).await;
-    // A request object is signed with a key of the client's that is not here yet.
-    if let Ok(first) = &answer
-        && first.outcome == Outcome::Need.label()
-        && client_keys::brought(state, &Reply { outcome: Outcome::Need, body: first.body.get().to_owned() }).await
-    {
-        answer = state.db.call(call, parameters).await;
+/// A call that may have to know documents of the client first: its request, its keys.
+async fn go_on(state: &AppState, call: &'static Call, parameters: &[&(dyn ToSql + Sync)]) -> Response {
+    let mut errand = Errand::new(state);
+    loop {
+        let handed = Json(errand.handed());
+        let last: [&(dyn ToSql + Sync); 1] = [&handed];
+        let answered = state.db.call(call, &[parameters, &last].concat()).await;
+        if !errand.brought(&answered).await {
+            return answer(state, answered);
+        }
     }
-    match answer {
+}
+
+fn answer(state: &AppState, answered: Result<Answer, Unavailable>) -> Response {
+    match answered {
         Ok(answer) => outcome::authorization(state, &answer.outcome, &answer.body),
         Err(error) => outcome::unavailable_page(state, &error),
     }

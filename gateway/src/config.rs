@@ -41,8 +41,7 @@ pub struct Settings {
     /// Read by `sync-issuers` only.
     #[arg(skip)]
     pub sync: SyncIssuers,
-    /// Read by `sync-issuers` only.
-    #[arg(skip)]
+    #[command(flatten)]
     pub fetch: Fetch,
     #[command(flatten)]
     pub limits: Limits,

@@ -16,6 +16,7 @@ use crate::{
     maintenance, metrics,
     web::{
         database::{Database, connect::Target},
+        fetch::Fetcher,
         issuer::Issuer,
         router,
         server::{self, Phase},
@@ -37,7 +38,8 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     let workers = Workers::start()?;
     let runtimes = workers.runtimes();
     let db = Database::new(target.clone(), &settings.database, runtimes.len(), router::calls())?;
-    let state = AppState::new(db.clone(), issuer.clone(), Arc::clone(&settings));
+    let fetcher = Fetcher::new(&settings.fetch)?;
+    let state = AppState::new(db.clone(), issuer.clone(), Arc::clone(&settings), fetcher);
     if let (Some(address), Some(recorder)) = (settings.metrics.listen, recorder) {
         let listener = server::bind("metrics.listen", address)?;
         tokio::spawn(std::future::IntoFuture::into_future(axum::serve(

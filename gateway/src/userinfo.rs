@@ -7,8 +7,8 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-use crate::web::client_keys;
 use crate::web::database::{Call, Pool};
+use crate::web::documents::{self, Errand};
 use crate::web::form::{self, Form};
 use crate::web::outcome::{Outcome, Refusal, Reply};
 use crate::web::state::AppState;
@@ -26,12 +26,12 @@ static CALL: Call = Call { pool: Pool::Reads, sql: "select outcome, detail, answ
 async fn userinfo(State(state): State<AppState>, request: Request) -> Response {
     let reply = match token(request).await {
         Ok(Some(token)) => {
-            let reply = state.db.call(&CALL, &[&token]).await.into();
-            if client_keys::brought(&state, &reply).await {
-                client_keys::settled(state.db.call(&CALL, &[&token]).await.into())
-            } else {
-                client_keys::settled(reply)
+            let mut errand = Errand::new(&state);
+            let mut reply = state.db.call(&CALL, &[&token]).await.into();
+            while errand.brought(&reply).await {
+                reply = state.db.call(&CALL, &[&token]).await.into();
             }
+            documents::settled(reply)
         }
         Ok(None) => return nobody(&state),
         Err(refusal) => refusal,

@@ -197,7 +197,7 @@ const JWKS: &str =
 
 type Place = (&'static str, &'static str);
 
-const PLAIN: [(Place, &str); 75] = [
+const PLAIN: [(Place, &str); 76] = [
     (("protect", "organization"), "null"),
     (("protect", "scope_read"), "null"),
     (("protect", "scope_write"), "null"),
@@ -217,6 +217,7 @@ const PLAIN: [(Place, &str); 75] = [
     (("*", "jwks_uri"), "'https://a.example/jwks'"),
     (("*", "document"), "'{\"keys\": []}'"),
     (("*", "failure"), "null"),
+    (("*", "documents"), "null"),
     (("*", "resource"), "'{}'::text[]"),
     (("*", "scope"), "'openid'"),
     (("token_client_credentials", "scope"), "null"),

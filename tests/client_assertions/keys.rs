@@ -41,7 +41,7 @@ async fn a_new_key_is_asked_for_and_then_known() {
         let kid = key.jwk["kid"].clone();
         key.sign(json!({ "kid": kid }), assertion_claims(&db, &app, json!({})))
     };
-    let need = ("need".to_owned(), json!({ "client_id": app.id, "jwks_uri": JWKS_URI }));
+    let need = ("need".to_owned(), json!({ "kind": "jwks", "url": JWKS_URI, "client_id": app.id }));
     let first = signed(&old);
     assert_eq!(token_for(&sql, None, &first).await, need);
     // Asking spends nothing: the same request is made again.

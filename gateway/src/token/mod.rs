@@ -11,8 +11,8 @@ use axum::response::Response;
 use axum::routing::post;
 
 use crate::web::client_credentials::{self as credentials, ClientCredentials};
-use crate::web::client_keys;
 use crate::web::database::Call;
+use crate::web::documents::Errand;
 use crate::web::form::{Form, Parameters};
 use crate::web::outcome::{Outcome, Reply};
 use crate::web::state::AppState;
@@ -30,8 +30,9 @@ pub static CALLS: &[&Call] =
 pub const GRANT_TYPES: [&str; 3] = ["authorization_code", "refresh_token", "client_credentials"];
 
 async fn token(State(state): State<AppState>, headers: HeaderMap, Form(form): Form) -> Response {
+    let mut errand = Errand::new(&state);
     let mut reply = answer(&state, &headers, &form).await.unwrap_or_else(|refusal| refusal);
-    if client_keys::brought(&state, &reply).await {
+    while errand.brought(&reply).await {
         reply = answer(&state, &headers, &form).await.unwrap_or_else(|refusal| refusal);
     }
     credentials::respond(&state, &headers, reply)

@@ -9,8 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::client_keys;
 use super::database::Call;
+use super::documents::{self, Errand};
 use super::form::{Malformed, Parameters};
 use super::outcome::{Outcome, Reply};
 use super::state::AppState;
@@ -158,8 +158,9 @@ pub async fn about_token(state: &AppState, headers: &HeaderMap, form: &Parameter
         let (call, method) = (client.call(calls), client.method().name());
         Ok(state.db.call(call, &[&client.id(), &client.secret(), &method, &token, &hint]).await.into())
     };
+    let mut errand = Errand::new(state);
     let mut reply = ask().await.unwrap_or_else(|refusal: Reply| refusal);
-    if client_keys::brought(state, &reply).await {
+    while errand.brought(&reply).await {
         reply = ask().await.unwrap_or_else(|refusal: Reply| refusal);
     }
     respond(state, headers, reply)
@@ -169,7 +170,7 @@ pub async fn about_token(state: &AppState, headers: &HeaderMap, form: &Parameter
 /// header field", a refusal carries a challenge of the same scheme; without that attempt a browser would only show its
 /// password window to somebody who has no such password.
 pub fn respond(state: &AppState, headers: &HeaderMap, reply: Reply) -> Response {
-    let reply = client_keys::settled(reply);
+    let reply = documents::settled(reply);
     let challenge = reply.outcome == Outcome::InvalidClient && headers.contains_key(header::AUTHORIZATION);
     let mut response = reply.into_response();
     if challenge && let Ok(challenge) = HeaderValue::try_from(format!("Basic realm=\"{}\"", state.issuer)) {

@@ -4,7 +4,8 @@
 //! a flood from many addresses fills no table, and nobody can aim at the bucket of somebody else.
 
 use std::{
-    hash::{BuildHasher, RandomState},
+    hash::{BuildHasher, Hash, RandomState},
+    marker::PhantomData,
     net::{IpAddr, Ipv6Addr},
     num::NonZeroU32,
     sync::{Mutex, PoisonError},
@@ -32,9 +33,12 @@ use super::{
 };
 use crate::config;
 
+/// A limit of each key.
+pub(super) type Limiter<K> = RateLimiter<K, Buckets<K>, QuantaClock, NoOpMiddleware<<QuantaClock as Clock>::Instant>>;
+
 /// The limit of each source.
 pub struct SourceLimits {
-    limiter: Option<RateLimiter<IpAddr, Buckets, QuantaClock, NoOpMiddleware<<QuantaClock as Clock>::Instant>>>,
+    limiter: Option<Limiter<IpAddr>>,
     clock: QuantaClock,
     refused: Mutex<Refused>,
 }
@@ -51,7 +55,7 @@ impl SourceLimits {
         let clock = QuantaClock::default();
         let limiter = NonZeroU32::new(settings.per_second).map(|rate| {
             let burst = NonZeroU32::new(settings.burst).unwrap_or(NonZeroU32::MIN);
-            RateLimiter::new(Quota::per_second(rate).allow_burst(burst), Buckets::new(), clock.clone())
+            RateLimiter::new(Quota::per_second(rate).allow_burst(burst), Buckets::new(BUCKETS), clock.clone())
         });
         Self { limiter, clock, refused: Mutex::new(Refused { count: 0, since: Instant::now() }) }
     }
@@ -94,25 +98,29 @@ pub(super) fn network(source: IpAddr) -> IpAddr {
     }
 }
 
-struct Buckets {
+/// What is known of each key, in so many buckets.
+pub(super) struct Buckets<K> {
     buckets: Box<[InMemoryState]>,
     hasher: RandomState,
+    keys: PhantomData<fn(K)>,
 }
 
-impl Buckets {
-    fn new() -> Self {
-        Self { buckets: (0..BUCKETS).map(|_| InMemoryState::default()).collect(), hasher: RandomState::new() }
+impl<K> Buckets<K> {
+    /// So many, empty.
+    pub(super) fn new(number: usize) -> Self {
+        let buckets = (0..number.max(1)).map(|_| InMemoryState::default()).collect();
+        Self { buckets, hasher: RandomState::new(), keys: PhantomData }
     }
 }
 
-impl StateStore for Buckets {
-    type Key = IpAddr;
+impl<K: Clone + Eq + Hash> StateStore for Buckets<K> {
+    type Key = K;
 
-    fn measure_and_replace<T, F, E>(&self, key: &IpAddr, measure: F) -> Result<T, E>
+    fn measure_and_replace<T, F, E>(&self, key: &K, measure: F) -> Result<T, E>
     where
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
-        let index = self.hasher.hash_one(key) as usize % BUCKETS;
+        let index = self.hasher.hash_one(key) as usize % self.buckets.len();
         match self.buckets.get(index) {
             Some(bucket) => bucket.measure_and_replace(&NotKeyed::NonKey, measure),
             // Cannot be: the index is below their number.

@@ -2,12 +2,12 @@
 
 pub mod cache;
 pub mod client_credentials;
-pub mod client_keys;
 mod connection;
 pub mod cookies;
 mod cors;
 pub mod csrf;
 pub mod database;
+pub mod documents;
 mod door;
 pub mod fetch;
 pub mod form;

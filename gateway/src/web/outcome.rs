@@ -61,7 +61,7 @@ outcomes! {
     Confirm = "confirm" => OK;
     /// Done; the answer is a token (OpenID Connect Core §5.3.2).
     Jwt = "jwt" => OK;
-    /// The document of another party is needed first (`web/client_keys.rs`).
+    /// The document of another party is needed first (`web/documents.rs`).
     Need = "need" => SERVICE_UNAVAILABLE;
     /// The session has begun.
     SignedIn = "signed_in" => SEE_OTHER;
@@ -233,10 +233,6 @@ pub fn authorization(state: &AppState, outcome: &str, answer: &RawValue) -> Resp
         Some(Outcome::Consent) => resume(state, "/consent", answer),
         Some(Outcome::Deferred) => resume(state, "/authorize", answer),
         Some(Outcome::ErrorPage) => error_page(state, answer),
-        Some(Outcome::Need) => {
-            let description = "the keys of the client cannot be fetched";
-            page::error(state, StatusCode::BAD_REQUEST, "invalid_request_object", description)
-        }
         _ => unavailable_page(state, &unknown(outcome)),
     }
 }

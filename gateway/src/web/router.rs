@@ -2,7 +2,7 @@
 
 use axum::{Router, response::Redirect, routing::get};
 
-use super::{database::Call, door::Door, page, state::AppState};
+use super::{database::Call, documents, door::Door, page, state::AppState};
 use crate::{
     account, assets, authorize, consent, health, introspect, jwks, login, logout, maintenance, revoke, select_account,
     token, userinfo, well_known,
@@ -56,6 +56,7 @@ pub fn calls() -> Vec<&'static Call> {
         well_known::CALLS,
         health::CALLS,
         maintenance::CALLS,
+        documents::CALLS,
     ]
     .concat()
 }

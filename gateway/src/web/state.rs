@@ -2,7 +2,9 @@
 
 use std::{ops::Deref, sync::Arc};
 
-use super::{cache::Cached, database::Database, issuer::Issuer, limits::SourceLimits};
+use super::{
+    cache::Cached, database::Database, documents::Documents, fetch::Fetcher, issuer::Issuer, limits::SourceLimits,
+};
 use crate::{config::Settings, jwks, well_known};
 
 /// Cheap to clone.
@@ -23,15 +25,20 @@ pub struct Parts {
     pub jwks: Cached,
     /// How much each source may ask for.
     pub limits: SourceLimits,
+    /// What leaves this machine to read other parties' documents.
+    pub fetcher: Fetcher,
+    /// Those documents, on their way here.
+    pub documents: Documents,
 }
 
 impl AppState {
     /// For `serve`.
-    pub fn new(db: Database, issuer: Issuer, settings: Arc<Settings>) -> Self {
+    pub fn new(db: Database, issuer: Issuer, settings: Arc<Settings>, fetcher: Fetcher) -> Self {
         let limits = SourceLimits::new(&settings.limits);
         let metadata = Cached::new(&well_known::READ, well_known::document);
         let jwks = Cached::new(&jwks::READ, jwks::document);
-        Self(Arc::new(Parts { db, issuer, settings, metadata, jwks, limits }))
+        let documents = Documents::default();
+        Self(Arc::new(Parts { db, issuer, settings, metadata, jwks, limits, fetcher, documents }))
     }
 }
 

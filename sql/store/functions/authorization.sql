@@ -9,13 +9,16 @@
 --      └──────▶ redirect (code, tokens)
 -- Until then the request travels sealed (resume.sql): nothing is written for it. What is answered: authorization_response.sql.
 
-create or replace function identity.authorization_request(parameters json, session_cookie text, browser_cookie text)
+create or replace function identity.authorization_request(
+  parameters json, session_cookie text, browser_cookie text, documents json default null
+)
 returns table (outcome text, detail text, answer json)
 language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   request jsonb := identity_store.authorization_begun(
-    identity_store.authorization_received(authorization_request.parameters), authorization_request.browser_cookie);
+    identity_store.authorization_received(authorization_request.parameters), authorization_request.browser_cookie,
+    identity_store.documents_read(authorization_request.documents));
 begin
   if request ? 'need' then
     return query select 'need', null::text, (request -> 'need')::json;
@@ -27,11 +30,11 @@ begin
     identity_store.authorization_session(authorization_request.session_cookie, request), authorization_request.browser_cookie);
 end
 $$;
-comment on function identity.authorization_request(json, text, text) is
-  'An authorization request as it arrived ({"name": ["value", …]}). Evidence for the person: the session cookie. '
-  'Outcomes: error_page {error, error_description}; redirect {redirect_uri, response_mode, parameters}; sign_in {resume}; select_account {resume}; consent {resume}; need {client_id, jwks_uri}: the keys of the client are fetched and the call is made again.';
-revoke all on function identity.authorization_request(json, text, text) from public;
-grant execute on function identity.authorization_request(json, text, text) to identity_gateway;
+comment on function identity.authorization_request(json, text, text, json) is
+  'An authorization request as it arrived ({"name": ["value", …]}), with the documents that it needed ({url: text or null}). Evidence for the person: the session cookie. '
+  'Outcomes: error_page {error, error_description}; redirect {redirect_uri, response_mode, parameters}; sign_in {resume}; select_account {resume}; consent {resume}; need {kind, url, client_id}: the document is fetched and the call is made again.';
+revoke all on function identity.authorization_request(json, text, text, json) from public;
+grant execute on function identity.authorization_request(json, text, text, json) to identity_gateway;
 
 -- A POST from another site arrives without Lax cookies. Nothing is checked and nobody is bound yet: resuming it is
 -- the same as following a link with these parameters.
@@ -56,7 +59,9 @@ comment on function identity.authorization_defer(json) is
 revoke all on function identity.authorization_defer(json) from public;
 grant execute on function identity.authorization_defer(json) to identity_gateway;
 
-create or replace function identity.authorization_resume(resume text, session_cookie text, browser_cookie text)
+create or replace function identity.authorization_resume(
+  resume text, session_cookie text, browser_cookie text, documents json default null
+)
 returns table (outcome text, detail text, answer json)
 language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -64,7 +69,8 @@ declare
   request jsonb := coalesce(
     identity_store.resume_open(authorization_resume.resume, authorization_resume.browser_cookie),
     identity_store.authorization_begun(
-      identity.state_open('authorization_deferred', authorization_resume.resume), authorization_resume.browser_cookie));
+      identity.state_open('authorization_deferred', authorization_resume.resume), authorization_resume.browser_cookie,
+      identity_store.documents_read(authorization_resume.documents)));
 begin
   perform set_config('synchronous_commit', 'off', true);
   if request is null then
@@ -78,10 +84,10 @@ begin
     identity_store.authorization_session(authorization_resume.session_cookie, request), authorization_resume.browser_cookie);
 end
 $$;
-comment on function identity.authorization_resume(text, text, text) is
-  'Goes on with a sealed request. Outcomes as authorization_request; error_page too when resume is malformed, expired or of another browser.';
-revoke all on function identity.authorization_resume(text, text, text) from public;
-grant execute on function identity.authorization_resume(text, text, text) to identity_gateway;
+comment on function identity.authorization_resume(text, text, text, json) is
+  'Goes on with a sealed request; documents as in authorization_request. Outcomes as authorization_request; error_page too when resume is malformed, expired or of another browser.';
+revoke all on function identity.authorization_resume(text, text, text, json) from public;
+grant execute on function identity.authorization_resume(text, text, text, json) to identity_gateway;
 
 create or replace function identity_store.authorization_continue(
   request jsonb, session identity_store.sessions, browser_cookie text
@@ -113,16 +119,31 @@ comment on function identity_store.authorization_continue(jsonb, identity_store.
   'Takes a pending authorization as far as it goes with this session. Outcomes as authorization_request.';
 revoke all on function identity_store.authorization_continue(jsonb, identity_store.sessions, text) from public;
 
-create or replace function identity_store.authorization_begun(received jsonb, browser_cookie text)
+create or replace function identity_store.authorization_begun(received jsonb, browser_cookie text, documents jsonb)
 returns jsonb
 language plpgsql volatile parallel unsafe
 as $$
+declare
+  request constant jsonb := identity_store.authorization_unwrapped(received, documents);
+  client identity_store.clients;
 begin
-  return identity_store.authorization_unwrapped(received) || jsonb_build_object(
+  if request -> 'parameters' ->> 'response_type' ~ '\mid_token\M' and not request ?| array['need', 'refused'] then
+    -- An ID token from here is encrypted to keys that are known when the person is asked, and still when they have answered.
+    select c.* into client from identity_store.clients c
+    where c.id = request -> 'parameters' ->> 'client_id' and c.id_token_encrypted_response_alg is not null
+      and identity_store.recipient_due(c) and not documents ? c.jwks_uri
+      and (identity_store.recipient(c, c.id_token_encrypted_response_alg, '') is null or not exists (
+        select from identity_store.client_key_sets k
+        where k.client_id = c.id and k.jwks_uri = c.jwks_uri and k.fetched_at > statement_timestamp() - interval '50 minutes'));
+    if found then
+      return request || jsonb_build_object('need', (select n.answer from identity_store.need_client_keys(client) n));
+    end if;
+  end if;
+  return request || jsonb_build_object(
     'browser', identity_store.browser_hash(authorization_begun.browser_cookie),
     'started_at', extract(epoch from statement_timestamp()));
 end
 $$;
-comment on function identity_store.authorization_begun(jsonb, text) is
-  'A received request that begins now, in this browser, unwrapped: the state that resume.sql seals.';
-revoke all on function identity_store.authorization_begun(jsonb, text) from public;
+comment on function identity_store.authorization_begun(jsonb, text, jsonb) is
+  'A received request that begins now, in this browser, unwrapped with these documents: the state that resume.sql seals; or with "need", as authorization_unwrapped. NULL for NULL.';
+revoke all on function identity_store.authorization_begun(jsonb, text, jsonb) from public;

@@ -34,7 +34,7 @@ comment on function identity_store.authorization_received(json) is
   'The request inside {"name": ["value", …]}: {"parameters": those we know with a value, response_type and claims in our spelling (claims false: malformed), "repeated": names given more than once, or null}. Raises ID005 when it is no such object.';
 revoke all on function identity_store.authorization_received(json) from public;
 
-create or replace function identity_store.authorization_unwrapped(request jsonb)
+create or replace function identity_store.authorization_unwrapped(request jsonb, documents jsonb)
 returns jsonb
 language plpgsql volatile parallel unsafe
 as $$
@@ -57,7 +57,7 @@ begin
   end if;
 
   read := identity_store.request_object_read(client, p ->> 'request');
-  if read.keys_due then
+  if read.keys_due and not documents ? client.jwks_uri then
     return request || jsonb_build_object('need', (select n.answer from identity_store.need_client_keys(client) n));
   elsif read.error is not null then
     return (request #- '{parameters,request}') || jsonb_build_object('refused', jsonb_build_object(
@@ -78,9 +78,9 @@ begin
     'parameters', (inner_request -> 'parameters') || jsonb_build_object('client_id', client.id), 'repeated', null);
 end
 $$;
-comment on function identity_store.authorization_unwrapped(jsonb) is
+comment on function identity_store.authorization_unwrapped(jsonb, jsonb) is
   'A received request with the parameters of its request object in place of request; or the same with "refused" {error, description, detail}, or with "need", the answer of the outcome of that name. Raises ID001, ID003.';
-revoke all on function identity_store.authorization_unwrapped(jsonb) from public;
+revoke all on function identity_store.authorization_unwrapped(jsonb, jsonb) from public;
 
 create or replace function identity_store.request_object_parameters(claims jsonb)
 returns json

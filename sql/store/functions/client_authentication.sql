@@ -109,5 +109,5 @@ begin
 end
 $$;
 comment on function identity_store.refuse_client(text, text, text, text) is
-  'The invalid_client answer (RFC 6749 §5.2): the same for an unknown client, a wrong method and a wrong secret; detail says which. Or need {client_id, jwks_uri}, when an assertion names a key that we do not know yet.';
+  'The invalid_client answer (RFC 6749 §5.2): the same for an unknown client, a wrong method and a wrong secret; detail says which. Or need {kind, url, client_id}, when an assertion names a key that we do not know yet.';
 revoke all on function identity_store.refuse_client(text, text, text, text) from public;

@@ -48,10 +48,10 @@ create or replace function identity_store.need_client_keys(client identity_store
 returns table (outcome text, detail text, answer json)
 language sql immutable parallel safe
 as $$
-  select 'need', null::text, json_build_object('client_id', client.id, 'jwks_uri', client.jwks_uri)
+  select 'need', null::text, json_build_object('kind', 'jwks', 'url', client.jwks_uri, 'client_id', client.id)
 $$;
 comment on function identity_store.need_client_keys(identity_store.clients) is
-  'The one row of outcome need {client_id, jwks_uri}: fetch that, give it to client_keys_store, and call again.';
+  'The one row of outcome need {kind, url, client_id} for the keys of a client: fetch that, give it to client_keys_store, and call again.';
 revoke all on function identity_store.need_client_keys(identity_store.clients) from public;
 
 create or replace function identity_store.recipient(client identity_store.clients, alg text, enc text)
@@ -93,7 +93,7 @@ begin
 end
 $$;
 comment on function identity_store.refuse_recipient(identity_store.clients) is
-  'What a client is told that registered for encrypted answers and has no key for them: need {client_id, jwks_uri} while its keys may be fetched, else invalid_client_metadata.';
+  'What a client is told that registered for encrypted answers and has no key for them: need {kind, url, client_id} while its keys may be fetched, else invalid_client_metadata.';
 revoke all on function identity_store.refuse_recipient(identity_store.clients) from public;
 
 create or replace function identity.client_keys_store(client_id text, jwks_uri text, document text, failure text)

@@ -41,7 +41,7 @@ end
 $$;
 comment on function identity.userinfo_read(text) is
   'The claims about the person that the scopes of an access token and the claims parameter of its request allow. Evidence: the token. '
-  'Outcomes: ok {sub, …}, or jwt "…" for a client that registered for signed or encrypted userinfo; need {client_id, jwks_uri}; '
+  'Outcomes: ok {sub, …}, or jwt "…" for a client that registered for signed or encrypted userinfo; need {kind, url, client_id}; '
   'invalid_token, insufficient_scope, invalid_client_metadata {error, error_description}.';
 revoke all on function identity.userinfo_read(text) from public;
 grant execute on function identity.userinfo_read(text) to identity_gateway;
