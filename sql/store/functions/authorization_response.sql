@@ -37,7 +37,8 @@ declare
   words text[] := string_to_array(p ->> 'response_type', ' ');
   granted identity_store.grants := identity_store.grant_issue(request, client, session, scope, resources, claims);
   code text := case when 'code' = any (words) then identity_store.code_issue(request, client, granted) end;
-  alg text := client.id_token_signed_response_alg;
+  -- Without an ID token there is nothing to bind, and one that is not signed, which only the token endpoint gives, has no hash.
+  alg text := case when 'id_token' = any (words) then client.id_token_signed_response_alg end;
   answer json;
 begin
   if words = array['code'] then

@@ -42,7 +42,7 @@ as $$
     ('default_max_age', 'seconds', '{0,2147483647}', null),
     ('require_auth_time', 'boolean', null, null),
     ('default_acr_values', 'texts', null, null),
-    ('initiate_login_uri', 'page', null, null),
+    ('initiate_login_uri', 'https', null, null),
     ('first_party', 'boolean', null, 'false'),
     ('introspect_any', 'boolean', null, 'false'),
     ('refresh_token', 'choice', '{offline_access,always}', '"offline_access"'),
@@ -156,6 +156,8 @@ as $$
     when kind = 'scope' then value #>> '{}' ~ '^[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*$'
     when kind = 'page' then value #>> '{}' ~ '^(https://[^/?#@]+|http://(127\.0\.0\.1|\[::1\]|localhost)(:[0-9]{1,5})?)([/?#]|$)'
       and value #>> '{}' ~ '^[\x21-\x7e]+$'
+    -- OpenID Connect Core §4: the Login Initiation Endpoint MUST use the https scheme.
+    when kind = 'https' then value #>> '{}' ~ '^https://[^/?#@]+([/?#]|$)' and value #>> '{}' ~ '^[\x21-\x7e]+$'
     else value #>> '{}' !~ '[[:cntrl:]]'
   end, false)
 $$;
@@ -176,6 +178,7 @@ as $$
     when 'jwks' then 'must be a JSON Web Key Set of public keys'
     when 'scope' then 'must be scope names separated by one space each'
     when 'page' then 'must be an https URL (http on loopback)'
+    when 'https' then 'must be an https URL'
     else 'must be a string of 1 to 2000 characters without control characters'
   end
 $$;
