@@ -21,6 +21,7 @@ mod clients;
 mod clients_resources;
 mod clock;
 mod configuration;
+mod conformance;
 mod crash;
 mod database_hosts;
 mod demo;

@@ -1,0 +1,94 @@
+//! What is published, and what is registered.
+
+use serde_json::{Value, json};
+
+use super::Suite;
+use crate::http::header;
+use crate::support::client;
+
+/// `oidcc-discovery-endpoint-verification`: each condition of the plan Config, and those of Dynamic that no registration is needed for.
+#[tokio::test]
+async fn the_discovery_document_has_all_that_the_plans_ask_of_it() {
+    let suite = Suite::new().await;
+    let page = suite.browser.get(suite.gateway.url("/.well-known/openid-configuration")).await;
+    assert_eq!((page.status.as_u16(), header(&page, "content-type")), (200, Some("application/json")));
+    let document = page.json();
+    let list = |name: &str| -> Vec<&str> {
+        let values = document[name].as_array().unwrap_or_else(|| panic!("{name}: {}", document[name]));
+        values.iter().map(|value| value.as_str().unwrap()).collect()
+    };
+    for (name, values) in [
+        ("response_types_supported", &["code", "id_token", "id_token token"][..]),
+        ("grant_types_supported", &["authorization_code", "implicit", "refresh_token"]),
+        ("subject_types_supported", &["public", "pairwise"]),
+        ("id_token_signing_alg_values_supported", &["RS256", "none"]),
+        ("userinfo_signing_alg_values_supported", &["RS256"]),
+        ("request_object_signing_alg_values_supported", &["none", "RS256"]),
+        ("token_endpoint_auth_methods_supported", &["client_secret_basic", "client_secret_post"]),
+        ("scopes_supported", &["openid", "profile", "email", "address", "phone", "offline_access"]),
+        ("claims_supported", &["sub", "name", "email", "auth_time", "acr"]),
+        ("acr_values_supported", &["1"]),
+        ("code_challenge_methods_supported", &["S256"]),
+        ("ui_locales_supported", &["en"]),
+    ] {
+        let found = list(name);
+        assert!(values.iter().all(|value| found.contains(value)), "{name}: {found:?}");
+    }
+    assert_eq!(document["issuer"], suite.gateway.issuer);
+    for name in
+        ["claims_parameter_supported", "request_parameter_supported", "authorization_response_iss_parameter_supported"]
+    {
+        assert_eq!(document[name], true, "{name}");
+    }
+    // `CheckDiscEndpointAllEndpointsAreHttps`: as the issuer, which has to be https where it is not on this machine.
+    for (name, value) in document.as_object().unwrap() {
+        if name.ends_with("_endpoint") || name.ends_with("_uri") {
+            assert!(value.as_str().unwrap().starts_with(&suite.gateway.issuer), "{name}: {value}");
+        }
+    }
+}
+
+/// `CheckForKeyIdInServerJWKs`, `CheckDistinctKeyIdValueInServerJWKs`, `ValidateServerJWKs`,
+/// `EnsureServerJwksDoesNotContainPrivateOrSymmetricKeys`.
+#[tokio::test]
+async fn the_published_keys_are_whole_public_and_told_apart() {
+    let suite = Suite::new().await;
+    let mut kids: Vec<&str> = suite.keys.iter().map(|key| key["kid"].as_str().unwrap()).collect();
+    kids.sort_unstable();
+    kids.dedup();
+    assert_eq!(kids.len(), suite.keys.len());
+    for key in &suite.keys {
+        let (needed, size): (&[&str], _) = match key["kty"].as_str().unwrap() {
+            "RSA" => (&["e", "n"], 342),
+            "EC" => (&["x", "y", "crv"], 43),
+            "OKP" => (&["x", "crv"], 43),
+            other => panic!("{other}"),
+        };
+        for name in needed {
+            let value = key[*name].as_str().unwrap();
+            assert!(value.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)), "{name}: {value}");
+        }
+        assert!(needed.iter().any(|name| key[*name].as_str().unwrap().len() == size), "{key}");
+        assert!(["d", "p", "q", "dp", "dq", "qi", "k"].iter().all(|name| key.get(*name).is_none()), "{key}");
+    }
+}
+
+/// `oidcc-3rd_party-init-login`, `oidcc-3rd_party-init-login-nohttps`; OpenID Connect Core §4: "MUST use the https scheme".
+#[tokio::test]
+async fn initiate_login_uri_is_https() {
+    let suite = Suite::new().await;
+    let with = |address: &str| json!({"redirect_uris": ["https://a.example/cb"], "initiate_login_uri": address});
+    let app = client(&suite.db, with("https://a.example/login")).await;
+    assert_eq!(app.metadata["initiate_login_uri"], "https://a.example/login");
+    for address in ["http://a.example/login", "http://localhost/login", "http://127.0.0.1:8080/login", "javascript:x"] {
+        let metadata: Value = with(address);
+        let admin = suite.db.admin().await;
+        let error = admin.query_one("select identity.client_create($1)", &[&metadata]).await.unwrap_err();
+        let error = error.as_db_error().unwrap();
+        assert_eq!(
+            (error.code().code(), error.message()),
+            ("ID005", "initiate_login_uri: must be an https URL"),
+            "{address}"
+        );
+    }
+}
