@@ -55,6 +55,7 @@ mod maintenance;
 mod make_run;
 mod master_key;
 mod migrate;
+mod must_not;
 mod notes;
 mod opaque;
 mod openidconnect;
