@@ -1,12 +1,14 @@
 //! What nobody honest sends: to every function that a role of ours executes (bad_input/sql.rs), to every endpoint
-//! (bad_input/http.rs, bodies.rs), and what is left of a person or a proof whose time is over (bad_input/lives.rs).
+//! (bad_input/http.rs, forms.rs, bodies.rs, tokens.rs), and what is left of a person or a proof whose time is over (bad_input/lives.rs).
 
 mod bodies;
+mod forms;
 mod http;
 mod lives;
 mod mangled;
 mod sql;
 mod stage;
+mod tokens;
 mod values;
 
 use tokio_postgres::Client;

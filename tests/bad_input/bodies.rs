@@ -8,12 +8,13 @@ use super::stage::{Stage, stranger};
 use crate::operations::{dial, read_all};
 
 /// Endpoints that read a form, with what they say to a body that is none: an error for a client, a page for a person.
-const FORMS: [&str; 12] = [
+const FORMS: [&str; 13] = [
     "/token",
     "/introspect",
     "/revoke",
     "/authorize",
     "/login",
+    "/select-account",
     "/consent",
     "/logout",
     "/logout/confirm",
@@ -59,6 +60,7 @@ async fn a_method_that_an_address_does_not_take_is_told_which_ones_it_does() {
     for (path, allow) in [
         ("/authorize", "GET,HEAD,POST"),
         ("/login", "GET,HEAD,POST"),
+        ("/select-account", "GET,HEAD,POST"),
         ("/consent", "GET,HEAD,POST"),
         ("/logout", "GET,HEAD,POST"),
         ("/password", "GET,HEAD,POST"),
@@ -73,6 +75,7 @@ async fn a_method_that_an_address_does_not_take_is_told_which_ones_it_does() {
         ("/revoke", "POST"),
         ("/userinfo", "GET,HEAD,POST"),
         ("/jwks.json", "GET,HEAD"),
+        ("/openapi.json", "GET,HEAD"),
         ("/.well-known/openid-configuration", "GET,HEAD"),
     ] {
         for method in ["PUT", "DELETE", "PATCH", "QUERY"] {

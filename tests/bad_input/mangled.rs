@@ -1,4 +1,4 @@
-//! A request of a client that was never written: each parameter in turn missing, empty, twice, huge, or not text.
+//! A request of a client that was never written: each parameter in turn missing, empty, twice, large, deep, or not text.
 
 use std::io::Write;
 
@@ -27,8 +27,13 @@ pub enum Mangling {
     Nul,
     LineBreak,
     Junk,
+    /// 100 kB.
+    Large,
+    /// 10,000 deep.
+    Nested,
 }
 
+/// Those of the tables.
 pub const MANGLINGS: [Mangling; 8] = [
     Mangling::Absent,
     Mangling::Empty,
@@ -40,12 +45,22 @@ pub const MANGLINGS: [Mangling; 8] = [
     Mangling::Junk,
 ];
 
+/// Those that are refused in one way or another, and only have to do no harm.
+pub const HEAVY: [Mangling; 2] = [Mangling::Large, Mangling::Nested];
+
 /// A header of its own, if the line break before it were one.
 const SMUGGLED: &str = "%0D%0ASet-Cookie:%20smuggled=yes";
 /// `{["<script>';--` and something outside of the basic plane.
 const JUNK: &str = "%7B%5B%22%3Cscript%3E%27%3B--%F0%9F%98%80";
 /// Bytes.
 const HUGE: usize = 1024 * 1024;
+/// Bytes.
+const LARGE: usize = 100 * 1000;
+
+/// JSON that a reader without a limit falls over.
+pub fn nested() -> String {
+    format!("{}{}", "[".repeat(10_000), "]".repeat(10_000))
+}
 
 impl Endpoint {
     /// The parameters with this one mangled.
@@ -63,6 +78,8 @@ impl Endpoint {
                 Mangling::Nul => pairs.push(format!("{name}={value}%00")),
                 Mangling::LineBreak => pairs.push(format!("{name}={value}{SMUGGLED}")),
                 Mangling::Junk => pairs.push(format!("{name}={JUNK}")),
+                Mangling::Large => pairs.push(format!("{name}={value}{}", "x".repeat(LARGE))),
+                Mangling::Nested => pairs.push(format!("{name}={}", nested())),
             }
         }
         pairs.join("&")
@@ -129,7 +146,7 @@ impl Answer {
 
     /// The id of what is on the page to press or to read.
     fn page(&self) -> String {
-        let buttons = ["sign-in", "allow", "logout-yes", "logged-out", "change-password"];
+        let buttons = ["sign-in", "allow", "account-1", "logout-yes", "logged-out", "change-password"];
         let tag =
             self.body.split('<').find(|tag| buttons.iter().any(|id| attribute_of(tag, "id").as_deref() == Some(id)));
         tag.and_then(|tag| attribute_of(tag, "id")).unwrap_or_default()

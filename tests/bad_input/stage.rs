@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::digest;
-use super::mangled::{Endpoint, MANGLINGS};
+use super::mangled::{Endpoint, HEAVY, MANGLINGS};
 use crate::pages::set_cookies;
 use crate::support::{Browser, Client, Database, Flow, Gateway, Page, Tokens, User, client, user};
 
@@ -78,7 +78,7 @@ impl Stage {
         let mut wrong = Vec::new();
         for (parameter, expected) in table {
             let mut found = Vec::new();
-            for mangling in MANGLINGS {
+            for mangling in MANGLINGS.into_iter().chain(HEAVY) {
                 // Each guess at a password is the first.
                 superuser.batch_execute("delete from identity_store.sign_in_buckets").await.unwrap();
                 let before = digest(&superuser).await;
@@ -90,7 +90,9 @@ impl Stage {
                 if !cell.starts_with("200") && !["303 client", "422 sign-in"].contains(&cell.as_str()) {
                     assert_eq!(digest(&superuser).await, before, "{context} was refused ({cell}) and wrote");
                 }
-                found.push(cell);
+                if !HEAVY.contains(&mangling) {
+                    found.push(cell);
+                }
             }
             let [missing, twice, line_break, junk] = *expected;
             // What cannot be read is refused before anything is looked at.
