@@ -58,6 +58,7 @@ mod migrate;
 mod must_not;
 mod notes;
 mod opaque;
+mod openapi;
 mod openidconnect;
 mod operations;
 mod outages;

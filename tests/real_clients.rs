@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::encrypted::Jose;
 use crate::support::{public_client, service_client, web_client};
-pub use world::{World, clients, run};
+pub use world::{World, clients, run, run_in};
 
 const SCOPE: &str = "openid profile email address phone roles offline_access";
 

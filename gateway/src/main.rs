@@ -18,6 +18,7 @@ mod logout;
 mod maintenance;
 mod metrics;
 mod migrate;
+mod openapi;
 mod revoke;
 mod select_account;
 mod serve;

@@ -1,6 +1,6 @@
 //! What a program of tests/clients meets: a gateway, a person, and clients of its own, told to it by its environment.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use serde_json::Value;
@@ -102,8 +102,13 @@ impl World {
 }
 
 /// Runs a program of tests/clients; its output is part of the failure.
-pub async fn run(mut program: Command) {
-    let output = program.current_dir(clients()).stdin(Stdio::null()).kill_on_drop(true).output().await.unwrap();
+pub async fn run(program: Command) {
+    run_in(&clients(), program).await;
+}
+
+/// The same in another folder, for a program that leaves something there.
+pub async fn run_in(folder: &Path, mut program: Command) {
+    let output = program.current_dir(folder).stdin(Stdio::null()).kill_on_drop(true).output().await.unwrap();
     let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
     assert!(output.status.success(), "{program:?} failed:\n{text}");
     // For those who look with --nocapture.

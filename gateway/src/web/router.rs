@@ -4,8 +4,8 @@ use axum::{Router, response::Redirect, routing::get};
 
 use super::{database::Call, documents, door::Door, page, state::AppState};
 use crate::{
-    account, assets, authorize, consent, health, introspect, jwks, login, logout, maintenance, revoke, select_account,
-    token, userinfo, well_known,
+    account, assets, authorize, consent, health, introspect, jwks, login, logout, maintenance, openapi, revoke,
+    select_account, token, userinfo, well_known,
 };
 
 /// Every endpoint. All are below the issuer's path, except the well-known documents, which RFC 8414 §3 puts before it.
@@ -20,8 +20,12 @@ pub fn router(state: AppState) -> Router {
         .merge(assets::routes())
         // A resource server asks, not an application in a browser.
         .merge(introspect::routes());
-    let open =
-        Router::new().merge(token::routes()).merge(userinfo::routes()).merge(revoke::routes()).merge(jwks::routes());
+    let open = Router::new()
+        .merge(token::routes())
+        .merge(userinfo::routes())
+        .merge(revoke::routes())
+        .merge(jwks::routes())
+        .merge(openapi::routes());
     let (pages, open) = match state.issuer.path() {
         "" => (pages, open),
         // People who type the address may end it with a slash.
