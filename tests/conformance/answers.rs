@@ -106,8 +106,9 @@ async fn userinfo_takes_the_token_in_every_way_it_may_come() {
     }
 }
 
-/// `oidcc-scope-profile`, `-email`, `-address`, `-phone`, `-all`, `oidcc-ensure-other-scope-order-succeeds`: every claim that the
-/// scope stands for, in its type, from userinfo, or in the ID token where there is no access token.
+/// `oidcc-scope-profile`, `oidcc-scope-email`, `oidcc-scope-address`, `oidcc-scope-phone`, `oidcc-scope-all`,
+/// `oidcc-ensure-other-scope-order-succeeds`: every claim that the scope stands for, in its type, from userinfo, or in the ID token
+/// where there is no access token.
 #[tokio::test]
 async fn every_scope_brings_all_its_claims_where_the_specification_puts_them() {
     let suite = Suite::new().await;

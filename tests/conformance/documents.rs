@@ -1,10 +1,12 @@
 //! What is published, and what is registered.
 
+use std::fs;
+
 use serde_json::{Value, json};
 
 use super::Suite;
 use crate::http::header;
-use crate::support::client;
+use crate::support::{checkout, client};
 
 /// `oidcc-discovery-endpoint-verification`: each condition of the plan Config, and those of Dynamic that no registration is needed for.
 #[tokio::test]
@@ -91,4 +93,59 @@ async fn initiate_login_uri_is_https() {
             "{address}"
         );
     }
+}
+
+/// The modules of the plans, as the suite names them. That of request_uri is in authorize_rules.rs: it is skipped where the
+/// metadata say that there is none.
+const MODULES: [&str; 42] = [
+    "oidcc-server",
+    "oidcc-response-type-missing",
+    "oidcc-idtoken-signature",
+    "oidcc-idtoken-unsigned",
+    "oidcc-userinfo-get",
+    "oidcc-userinfo-post-header",
+    "oidcc-userinfo-post-body",
+    "oidcc-ensure-request-without-nonce-succeeds-for-code-flow",
+    "oidcc-ensure-request-without-nonce-fails",
+    "oidcc-scope-profile",
+    "oidcc-scope-email",
+    "oidcc-scope-address",
+    "oidcc-scope-phone",
+    "oidcc-scope-all",
+    "oidcc-ensure-other-scope-order-succeeds",
+    "oidcc-display-page",
+    "oidcc-display-popup",
+    "oidcc-prompt-login",
+    "oidcc-prompt-none-not-logged-in",
+    "oidcc-prompt-none-logged-in",
+    "oidcc-max-age-1",
+    "oidcc-max-age-10000",
+    "oidcc-ensure-request-with-unknown-parameter-succeeds",
+    "oidcc-id-token-hint",
+    "oidcc-login-hint",
+    "oidcc-ui-locales",
+    "oidcc-claims-locales",
+    "oidcc-ensure-request-with-acr-values-succeeds",
+    "oidcc-codereuse",
+    "oidcc-codereuse-30seconds",
+    "oidcc-ensure-registered-redirect-uri",
+    "oidcc-ensure-post-request-succeeds",
+    "oidcc-server-client-secret-post",
+    "oidcc-unsigned-request-object-supported-correctly-or-rejected-as-unsupported",
+    "oidcc-claims-essential",
+    "oidcc-ensure-request-object-with-redirect-uri",
+    "oidcc-refresh-token",
+    "oidcc-ensure-request-with-valid-pkce-succeeds",
+    "oidcc-discovery-endpoint-verification",
+    "oidcc-3rd_party-init-login",
+    "oidcc-3rd_party-init-login-nohttps",
+    "oidcc-ensure-redirect-uri-in-authorization-request",
+];
+
+#[test]
+fn every_module_of_the_plans_is_named_by_a_test() {
+    let read = |name: &str| fs::read_to_string(checkout().join("tests/conformance").join(name)).unwrap();
+    let tests = ["answers.rs", "documents.rs", "person.rs", "requests.rs"].map(read).concat();
+    let without: Vec<&str> = MODULES.into_iter().filter(|name| !tests.contains(&format!("`{name}`"))).collect();
+    assert!(without.is_empty(), "{without:?}");
 }
