@@ -16,7 +16,7 @@ use crate::errors::{Code, Error};
 use crate::jwe::{self, Encryption, Envelope, Management, OurKey, Recipient};
 use crate::keys::thumbprint;
 use crate::master_key;
-use crate::memo::{Memo, digest};
+use crate::memo::Memo;
 use crate::native::sql_function;
 use crate::provider::rsa_public;
 use crate::rows::{Row, View};
@@ -25,7 +25,7 @@ use crate::rows::{Row, View};
 const PURPOSE: &str = "encryption";
 
 thread_local! {
-    static KEYS: Memo<OurKey> = Memo::new();
+    static KEYS: Memo<OurKey> = const { Memo::new() };
 }
 
 /// What a key of ours is for.
@@ -139,9 +139,8 @@ fn opened(row: &Row<'_>, management: Management) -> Result<Option<std::rc::Rc<Ou
     let kind = row.column::<&str>(c"algorithm")?.and_then(Kind::named).filter(|kind| kind.serves(management));
     let (Some(kind), Some(sealed)) = (kind, row.column::<&[u8]>(c"private_sealed")?) else { return Ok(None) };
     let kid: &str = row.column(c"kid")?.unwrap_or_default();
-    let name = digest(&[PURPOSE.as_bytes(), kid.as_bytes(), sealed]);
-    let key = KEYS.with(|keys| {
-        keys.get(name, || {
+    let (_, key) = KEYS.with(|keys| {
+        keys.get(&[PURPOSE.as_bytes(), kid.as_bytes(), sealed], || {
             let private = master_key::open(PURPOSE, kid.as_bytes(), sealed)?;
             kind.parse(&private).ok_or_else(|| Error::internal("an encryption key does not fit its algorithm"))
         })

@@ -9,7 +9,6 @@ mod properties;
 mod vectors;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use aws_lc_rs::rsa::PublicKeyComponents;
@@ -205,26 +204,37 @@ pub fn with_parsed<T>(
 ) -> Option<T> {
     /// More keys than a database has in use; when they are exceeded, all are parsed again.
     const MOST_KEYS: usize = 64;
-    let mut digest = Context::new(&SHA256);
-    digest.update(algorithm.name().as_bytes());
-    digest.update(&[0]);
-    digest.update(stored);
-    let digest = finish(digest);
     KEYS.with_borrow_mut(|keys| {
-        if !keys.contains_key(&digest) {
-            let key = PublicKey { digest, ..PublicKey::read(&read()?, algorithm)? };
-            if keys.len() >= MOST_KEYS {
-                keys.clear();
+        let known = keys.iter().position(|known| known.algorithm == algorithm && known.stored == stored);
+        let place = match known {
+            Some(place) => place,
+            None => {
+                let mut digest = Context::new(&SHA256);
+                digest.update(algorithm.name().as_bytes());
+                digest.update(&[0]);
+                digest.update(stored);
+                let key = PublicKey { digest: finish(digest), ..PublicKey::read(&read()?, algorithm)? };
+                if keys.len() >= MOST_KEYS {
+                    keys.clear();
+                }
+                keys.push(Known { algorithm, stored: stored.to_vec(), key });
+                keys.len() - 1
             }
-            keys.insert(digest, key);
-        }
-        keys.get(&digest).map(body)
+        };
+        keys.get(place).map(|known| body(&known.key))
     })
+}
+
+/// A key that was read, and what it was read from. Compared, not hashed: a database uses a handful.
+struct Known {
+    algorithm: Algorithm,
+    stored: Vec<u8>,
+    key: PublicKey,
 }
 
 thread_local! {
     // A backend is one thread.
-    static KEYS: RefCell<HashMap<[u8; 32], PublicKey>> = RefCell::new(HashMap::new());
+    static KEYS: RefCell<Vec<Known>> = const { RefCell::new(Vec::new()) };
     static MEMORY: RefCell<Memory> = const { RefCell::new(Memory { places: Vec::new() }) };
 }
 

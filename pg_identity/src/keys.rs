@@ -17,14 +17,14 @@ use zeroize::Zeroizing;
 
 use crate::errors::{Code, Error};
 use crate::master_key;
-use crate::memo::{Memo, digest};
+use crate::memo::Memo;
 use crate::native::sql_function;
 use crate::provider::SigningKey;
 
 const PURPOSE: &str = "signing";
 
 thread_local! {
-    static KEYS: Memo<SigningKey> = Memo::new();
+    static KEYS: Memo<SigningKey> = const { Memo::new() };
 }
 
 /// The algorithm of that JOSE name, among those we sign with.
@@ -69,9 +69,9 @@ pub fn remembered(handle: &[u8]) -> Option<Rc<SigningKey>> {
 /// Opens and remembers the key, and gives its digest in the shape that `jsonwebtoken` carries to the provider.
 fn handle(algorithm: Algorithm, kid: &str, sealed: &[u8]) -> Result<EncodingKey, Error> {
     // The algorithm is part of it, or an RS256 key could sign PS256.
-    let name = digest(&[kid.as_bytes(), &[algorithm as u8], sealed]);
-    KEYS.with(|keys| {
-        keys.get(name, || {
+    let parts = [kid.as_bytes(), &[algorithm as u8], sealed];
+    let (name, _) = KEYS.with(|keys| {
+        keys.get(&parts, || {
             let private = master_key::open(PURPOSE, kid.as_bytes(), sealed)?;
             SigningKey::parse(algorithm, &private)
                 .ok_or_else(|| Error::internal("a signing key does not fit its algorithm"))
@@ -183,8 +183,7 @@ mod tests {
             let jwk: jsonwebtoken::jwk::Jwk = serde_json::from_value(jwk).unwrap();
             let public = jsonwebtoken::DecodingKey::from_jwk(&jwk).unwrap();
             crate::provider::install();
-            let signer = digest(&[name.as_bytes()]);
-            KEYS.with(|keys| keys.get(signer, || Ok(key)).map(drop)).unwrap();
+            let (signer, _) = KEYS.with(|keys| keys.get(&[name.as_bytes()], || Ok(key))).unwrap();
             let handle = match algorithm.family() {
                 AlgorithmFamily::Rsa => EncodingKey::from_rsa_der(&signer),
                 _ => EncodingKey::from_ec_der(&signer),

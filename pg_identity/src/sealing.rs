@@ -17,7 +17,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
 use crate::errors::{Code, Error};
-use crate::memo::{Memo, digest};
+use crate::memo::Memo;
 use crate::native::sql_function;
 use crate::rows::{Row, View};
 use crate::{clock, master_key};
@@ -93,13 +93,13 @@ fn associated(purpose: &str, name: &[u8]) -> Vec<u8> {
 }
 
 thread_local! {
-    static DATABASE_KEYS: Memo<Secret> = Memo::new();
+    static DATABASE_KEYS: Memo<Secret> = const { Memo::new() };
 }
 
 /// A symmetric key of the database: id and sealed form of a row of `identity.sealed_keys`.
 pub fn database_key(id: &str, purpose: &str, sealed: &[u8]) -> Result<std::rc::Rc<Secret>, Error> {
-    DATABASE_KEYS.with(|keys| {
-        keys.get(digest(&[id.as_bytes(), purpose.as_bytes(), sealed]), || {
+    let (_, key) = DATABASE_KEYS.with(|keys| {
+        keys.get(&[id.as_bytes(), purpose.as_bytes(), sealed], || {
             let mut secret = Secret::default();
             let plain = master_key::open(purpose, id.as_bytes(), sealed)?;
             let exact = <&[u8; 32]>::try_from(plain.as_slice())
@@ -107,7 +107,8 @@ pub fn database_key(id: &str, purpose: &str, sealed: &[u8]) -> Result<std::rc::R
             secret.copy_from_slice(exact);
             Ok(secret)
         })
-    })
+    })?;
+    Ok(key)
 }
 
 /// The current key of a purpose, and its id.
