@@ -82,6 +82,7 @@ mod response_types;
 mod response_types_races;
 mod response_types_refused;
 mod revocation;
+mod rows;
 mod sealing;
 mod secrets;
 mod select_account;

@@ -53,10 +53,10 @@ async fn a_request_that_is_killed_timed_out_or_dropped_harms_none_of_a_thousand_
     superuser
         .batch_execute(
             "do $$ begin
-               execute replace(pg_get_functiondef('identity_store.user_claims(uuid, text[])'::regprocedure),
+               execute replace(pg_get_functiondef('identity_store.user_claims(uuid, text[], jsonb)'::regprocedure),
                  'user_claims', 'user_claims_read');
              end $$;
-             create or replace function identity_store.user_claims(user_id uuid, scopes text[]) returns jsonb
+             create or replace function identity_store.user_claims(user_id uuid, scopes text[], more jsonb default '{}') returns jsonb
              language plpgsql volatile as $$
              declare name text := (select u.username from identity_store.users u where u.id = user_claims.user_id);
              begin
@@ -64,7 +64,7 @@ async fn a_request_that_is_killed_timed_out_or_dropped_harms_none_of_a_thousand_
                elsif name = 'locked' then perform pg_advisory_xact_lock(4711);
                elsif name = 'dozing' then perform pg_sleep(0.3);
                end if;
-               return identity_store.user_claims_read($1, $2);
+               return identity_store.user_claims_read($1, $2, $3);
              end $$;
              select pg_advisory_lock(4711)",
         )

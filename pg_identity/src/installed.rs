@@ -11,6 +11,7 @@ const FILES: &[&str] = &[
     include_str!("../../sql/extension/errors.sql"),
     include_str!("../../sql/extension/configuration.sql"),
     include_str!("../../sql/extension/present.sql"),
+    include_str!("../../sql/extension/rows.sql"),
     include_str!("../../sql/extension/sealing.sql"),
     include_str!("../../sql/extension/passwords.sql"),
     include_str!("../../sql/extension/opaque.sql"),

@@ -1,4 +1,4 @@
-//! JSON as PostgreSQL keeps it: a `jsonb` put together from its parts.
+//! JSON as PostgreSQL keeps it: a `jsonb` put together from its parts, or from members of another.
 //!
 //! Not by way of its text, which PostgreSQL would have to read again: a third of what it takes to verify a token beside the
 //! signature.
@@ -7,6 +7,9 @@ use std::ffi::CString;
 
 use pgrx::{IntoDatum, pg_sys};
 use serde_json::{Map, Number, Value};
+
+use crate::errors::{Code, Error};
+use crate::native::{Argument, sql_function};
 
 /// An answer of type `jsonb`.
 pub struct Document(pub Value);
@@ -21,6 +24,74 @@ impl IntoDatum for Document {
 
     fn type_oid() -> pg_sys::Oid {
         pg_sys::JSONBOID
+    }
+}
+
+/// A `jsonb` as it is kept, in PostgreSQL's memory.
+pub struct Kept(*mut pg_sys::Jsonb);
+
+impl<'call> Argument<'call> for Kept {
+    unsafe fn from_argument(datum: pg_sys::Datum, null: bool, name: &'static str) -> Result<Self, Error> {
+        if null {
+            return Err(Error::internal(format!("{name} must not be NULL")));
+        }
+        // SAFETY: a jsonb by the trait's contract.
+        Ok(Self(unsafe { pg_sys::pg_detoast_datum(datum.cast_mut_ptr()) }.cast()))
+    }
+}
+
+impl IntoDatum for Kept {
+    fn into_datum(self) -> Option<pg_sys::Datum> {
+        Some(pg_sys::Datum::from(self.0))
+    }
+
+    fn type_oid() -> pg_sys::Oid {
+        pg_sys::JSONBOID
+    }
+}
+
+impl Kept {
+    /// The object that it is.
+    fn object(&self, name: &str) -> Result<*mut pg_sys::JsonbContainer, Error> {
+        // SAFETY: a detoasted jsonb; its root is part of it.
+        let (container, header) = unsafe { (&raw mut (*self.0).root, (*self.0).root.header) };
+        if header & pg_sys::JB_FOBJECT == 0 {
+            return Err(Error::new(Code::InvalidParameter, format!("{name} is not a JSON object")));
+        }
+        Ok(container)
+    }
+}
+
+sql_function! {
+    /// `jsonb_members(document, names, more)`: the members of an object that have one of these names, and all of another, which
+    /// has its way where both have one. One call, because PostgreSQL copies and sorts the whole for each `||`.
+    fn jsonb_members(document: Kept, names: Vec<Option<String>>, more: Kept) -> Result<Kept, Error> {
+        use pg_sys::JsonbIteratorToken::{WJB_BEGIN_OBJECT, WJB_DONE, WJB_END_OBJECT, WJB_KEY, WJB_VALUE};
+        let (container, more) = (document.object("document")?, more.object("more")?);
+        let mut state = std::ptr::null_mut();
+        // SAFETY: names and documents outlive the calls, which copy what they are given.
+        unsafe {
+            pg_sys::pushJsonbValue(&raw mut state, WJB_BEGIN_OBJECT, std::ptr::null_mut());
+            for name in names.iter().flatten() {
+                let mut key = string(name);
+                let (text, length) = (key.val.string.val, key.val.string.len);
+                let value = pg_sys::getKeyJsonValueFromContainer(container, text, length, std::ptr::null_mut());
+                if !value.is_null() {
+                    pg_sys::pushJsonbValue(&raw mut state, WJB_KEY, &raw mut key);
+                    pg_sys::pushJsonbValue(&raw mut state, WJB_VALUE, value);
+                }
+            }
+            let (mut members, mut value) = (pg_sys::JsonbIteratorInit(more), pg_sys::JsonbValue::default());
+            loop {
+                match pg_sys::JsonbIteratorNext(&raw mut members, &raw mut value, true) {
+                    WJB_DONE => break,
+                    token @ (WJB_KEY | WJB_VALUE) => drop(pg_sys::pushJsonbValue(&raw mut state, token, &raw mut value)),
+                    _ => {}
+                }
+            }
+            let root = pg_sys::pushJsonbValue(&raw mut state, WJB_END_OBJECT, std::ptr::null_mut());
+            Ok(Kept(pg_sys::JsonbValueToJsonb(root)))
+        }
     }
 }
 

@@ -35,6 +35,7 @@ mod present;
 mod provider;
 mod readers;
 mod refresh;
+mod row_by_id;
 mod rows;
 mod sealing;
 mod settings;

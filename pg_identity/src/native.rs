@@ -90,7 +90,17 @@ macro_rules! arguments {
         }
     )*};
 }
-arguments!(&'call str, &'call [u8], String, bool, i32, i64, pgrx::Uuid, pgrx::datum::TimestampWithTimeZone);
+arguments!(
+    &'call str,
+    &'call [u8],
+    String,
+    Vec<Option<String>>,
+    bool,
+    i32,
+    i64,
+    pgrx::Uuid,
+    pgrx::datum::TimestampWithTimeZone
+);
 
 /// A `json`, which PostgreSQL keeps as its text.
 impl<'call> Argument<'call> for Json {

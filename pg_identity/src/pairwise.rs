@@ -142,9 +142,17 @@ sql_function! {
 }
 
 sql_function! {
-    /// `pairwise_id(kind, identifier)`: the id behind an identifier in a token that is known to be ours; NULL when it is none.
-    fn pairwise_id(name: &str, identifier: &str) -> Result<Option<pgrx::Uuid>, Error> {
-        Ok(recovered(&View::latest(), kind(name)?, identifier)?.map(pgrx::Uuid::from_bytes))
+    /// `subject_id(kind, identifier)`: the id that a `sub` or `sid` in a token that is known to be ours means: that behind a
+    /// pairwise identifier, or itself. NULL when it is neither.
+    fn subject_id(name: &str, identifier: &str) -> Result<Option<pgrx::Uuid>, Error> {
+        let kind = kind(name)?;
+        let id = if is_identifier(identifier) {
+            recovered(&View::latest(), kind, identifier)?
+        } else {
+            // One spelling only: that in which we write it.
+            uuid::Uuid::try_parse(identifier).ok().map(uuid::Uuid::into_bytes).filter(|id| text(*id) == identifier)
+        };
+        Ok(id.map(pgrx::Uuid::from_bytes))
     }
 }
 

@@ -8,9 +8,32 @@
 
 use std::ffi::CStr;
 
+use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
 use pgrx::{FromDatum, IntoDatum, pg_sys};
 
 use crate::errors::Error;
+
+/// PostgreSQL's own functions, without pgrx's guard around each: a jump buffer for every call was a tenth of a look-up. Each use is
+/// inside one guard, in a closure that holds nothing to drop.
+pub mod raw {
+    use std::ffi::c_char;
+
+    use pgrx::pg_sys::{IndexScanDesc, LOCKMODE, Oid, Relation, ScanDirection, ScanKey, TupleDesc, TupleTableSlot};
+
+    unsafe extern "C-unwind" {
+        pub fn get_relname_relid(name: *const c_char, schema: Oid) -> Oid;
+        pub fn table_open(table: Oid, lock: LOCKMODE) -> Relation;
+        pub fn table_close(table: Relation, lock: LOCKMODE);
+        pub fn index_open(index: Oid, lock: LOCKMODE) -> Relation;
+        pub fn index_close(index: Relation, lock: LOCKMODE);
+        pub fn table_slot_create(table: Relation, list: *mut *mut pgrx::pg_sys::List) -> *mut TupleTableSlot;
+        pub fn ExecDropSingleTupleTableSlot(slot: *mut TupleTableSlot);
+        pub fn index_rescan(scan: IndexScanDesc, keys: ScanKey, count: i32, orders: ScanKey, order_count: i32);
+        pub fn index_getnext_slot(scan: IndexScanDesc, way: ScanDirection::Type, slot: *mut TupleTableSlot) -> bool;
+        pub fn index_endscan(scan: IndexScanDesc);
+        pub fn SPI_fnumber(columns: TupleDesc, name: *const c_char) -> i32;
+    }
+}
 
 /// The rows there are, at one moment.
 pub struct View {
@@ -48,7 +71,7 @@ impl View {
     /// # Errors
     /// XX000 when it is missing: library and SQL do not fit.
     pub fn table(&self, name: &CStr) -> Result<Table<'_>, Error> {
-        // SAFETY: the relation is open when its primary key is asked for.
+        // SAFETY: called with an open relation.
         self.open(name, |table| unsafe { primary_key(table) })
     }
 
@@ -57,27 +80,30 @@ impl View {
     /// # Errors
     /// As [`View::table`].
     pub fn table_by(&self, name: &CStr, index: &CStr) -> Result<Table<'_>, Error> {
-        // SAFETY: the name is NUL-terminated.
-        self.open(name, |_| unsafe { pg_sys::get_relname_relid(index.as_ptr(), self.schema) })
+        // SAFETY: the name is NUL-terminated, and the guard of `open` is around it.
+        self.open(name, |_| unsafe { raw::get_relname_relid(index.as_ptr(), self.schema) })
     }
 
     fn open(&self, name: &CStr, index: impl FnOnce(pg_sys::Relation) -> pg_sys::Oid) -> Result<Table<'_>, Error> {
-        // SAFETY: the names are NUL-terminated; the relations stay open and locked until `Table` is dropped.
-        unsafe {
-            let oid = pg_sys::get_relname_relid(name.as_ptr(), self.schema);
-            if oid == pg_sys::InvalidOid {
-                return Err(missing(name));
-            }
-            let table = pg_sys::table_open(oid, LOCK);
-            let index = index(table);
-            if index == pg_sys::InvalidOid {
-                pg_sys::table_close(table, LOCK);
-                return Err(missing(name));
-            }
-            let index = pg_sys::index_open(index, LOCK);
-            let slot = pg_sys::table_slot_create(table, std::ptr::null_mut());
-            Ok(Table { view: self, table, index, slot, scan: std::ptr::null_mut(), keys: 0 })
-        }
+        // SAFETY: the names are NUL-terminated; the relations stay open and locked until `Table` is dropped. Nothing in the
+        // closure needs dropping.
+        let opened = unsafe {
+            pg_guard_ffi_boundary(|| {
+                let oid = raw::get_relname_relid(name.as_ptr(), self.schema);
+                if oid == pg_sys::InvalidOid {
+                    return None;
+                }
+                let table = raw::table_open(oid, LOCK);
+                let index = index(table);
+                if index == pg_sys::InvalidOid {
+                    raw::table_close(table, LOCK);
+                    return None;
+                }
+                Some((table, raw::index_open(index, LOCK), raw::table_slot_create(table, std::ptr::null_mut())))
+            })
+        };
+        let (table, index, slot) = opened.ok_or_else(|| missing(name))?;
+        Ok(Table { view: self, table, index, slot, scan: std::ptr::null_mut(), keys: 0, texts: Vec::new() })
     }
 }
 
@@ -99,37 +125,36 @@ pub struct Table<'view> {
     slot: *mut pg_sys::TupleTableSlot,
     scan: pg_sys::IndexScanDesc,
     keys: usize,
+    /// What the scan compares with.
+    texts: Vec<Text>,
 }
 
 impl Table<'_> {
     /// The row whose key begins with these texts. With no text: the first row, where there is one only.
     pub fn find(&mut self, key: &[&str]) -> Option<Row<'_>> {
-        // SAFETY: the index is open, the key has no more columns than it, and all of them are text; the datums live until the
-        // scan is positioned again.
-        unsafe {
-            let mut keys: Vec<pg_sys::ScanKeyData> = Vec::with_capacity(key.len());
-            for (position, text) in key.iter().enumerate() {
-                let mut entry = pg_sys::ScanKeyData::default();
-                pg_sys::ScanKeyEntryInitialize(
-                    &mut entry,
-                    0,
-                    position as pg_sys::AttrNumber + 1,
-                    pg_sys::BTEqualStrategyNumber as pg_sys::StrategyNumber,
-                    pg_sys::InvalidOid,
-                    *(*self.index).rd_indcollation.add(position),
-                    pg_sys::Oid::from_u32(F_TEXTEQ),
-                    text.into_datum()?,
-                );
-                keys.push(entry);
-            }
-            if self.scan.is_null() || self.keys != key.len() {
-                self.end_scan();
-                self.scan = begin_scan(self.table, self.index, self.view.snapshot, key.len());
-                self.keys = key.len();
-            }
-            pg_sys::index_rescan(self.scan, keys.as_mut_ptr(), key.len() as i32, std::ptr::null_mut(), 0);
-        }
-        self.next()
+        self.texts = key.iter().map(|text| Text::new(text)).collect();
+        let mut keys: Vec<pg_sys::ScanKeyData> = vec![pg_sys::ScanKeyData::default(); key.len()];
+        let count = key.len();
+        // SAFETY: the index is open, the key has no more columns than it, and all of them are text; the texts live until the
+        // scan is positioned again. Nothing in the closure needs dropping.
+        let found = unsafe {
+            pg_guard_ffi_boundary(|| {
+                for (position, (entry, text)) in keys.iter_mut().zip(&self.texts).enumerate() {
+                    let collation = *(*self.index).rd_indcollation.add(position);
+                    equal(entry, position as pg_sys::AttrNumber + 1, collation, F_TEXTEQ, text.datum);
+                }
+                if self.scan.is_null() || self.keys != count {
+                    if !self.scan.is_null() {
+                        raw::index_endscan(self.scan);
+                    }
+                    self.scan = begin_scan(self.table, self.index, self.view.snapshot, count);
+                    self.keys = count;
+                }
+                raw::index_rescan(self.scan, keys.as_mut_ptr(), count as i32, std::ptr::null_mut(), 0);
+                raw::index_getnext_slot(self.scan, pg_sys::ScanDirection::ForwardScanDirection, self.slot)
+            })
+        };
+        found.then_some(Row { table: self.table, slot: self.slot, _borrow: std::marker::PhantomData })
     }
 
     /// The next row of the same key.
@@ -139,26 +164,22 @@ impl Table<'_> {
             && unsafe { pg_sys::index_getnext_slot(self.scan, pg_sys::ScanDirection::ForwardScanDirection, self.slot) };
         found.then_some(Row { table: self.table, slot: self.slot, _borrow: std::marker::PhantomData })
     }
-
-    fn end_scan(&mut self) {
-        if !self.scan.is_null() {
-            // SAFETY: begun by `find`.
-            unsafe { pg_sys::index_endscan(self.scan) };
-            self.scan = std::ptr::null_mut();
-        }
-    }
 }
 
 impl Drop for Table<'_> {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            self.end_scan();
             // SAFETY: opened by `View::open`, closed once. The locks go too, as for catalogs: held to the end they would fill the
             // few places of a backend (16) that need no shared lock table.
             unsafe {
-                pg_sys::ExecDropSingleTupleTableSlot(self.slot);
-                pg_sys::index_close(self.index, LOCK);
-                pg_sys::table_close(self.table, LOCK);
+                pg_guard_ffi_boundary(|| {
+                    if !self.scan.is_null() {
+                        raw::index_endscan(self.scan);
+                    }
+                    raw::ExecDropSingleTupleTableSlot(self.slot);
+                    raw::index_close(self.index, LOCK);
+                    raw::table_close(self.table, LOCK);
+                });
             }
         }
     }
@@ -209,9 +230,9 @@ impl Row<'_> {
     }
 
     fn datum(&self, name: &CStr) -> Result<(pg_sys::Datum, bool), Error> {
-        // SAFETY: the slot holds the row that `find` found, and the number is one of the table's columns.
+        // SAFETY: the slot holds the row that `find` found, and the number is one of the table's columns. SPI_fnumber raises nothing.
         unsafe {
-            let number = pg_sys::SPI_fnumber((*self.table).rd_att, name.as_ptr());
+            let number = raw::SPI_fnumber((*self.table).rd_att, name.as_ptr());
             let position = usize::try_from(number - 1).map_err(|_| missing(name))?;
             if i32::from((*self.slot).tts_nvalid) < number {
                 pg_sys::slot_getsomeattrs_int(self.slot, number);
@@ -221,36 +242,121 @@ impl Row<'_> {
     }
 }
 
-const LOCK: pg_sys::LOCKMODE = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
-/// `texteq(text, text)`; function oids of the catalog never change.
-const F_TEXTEQ: u32 = 67;
+/// A text in PostgreSQL's form.
+struct Text {
+    datum: pg_sys::Datum,
+    /// What the datum points at, unless it is in PostgreSQL's memory.
+    _bytes: Vec<u8>,
+}
 
+impl Text {
+    fn new(text: &str) -> Self {
+        // varatt.h: a length below 128, its byte included, is one byte, shifted, with the lowest bit set (or the highest).
+        match u8::try_from(text.len() + 1).ok().filter(|length| *length < 128 && cfg!(target_endian = "little")) {
+            Some(length) => {
+                let bytes = [&[length << 1 | 1], text.as_bytes()].concat();
+                Self { datum: pg_sys::Datum::from(bytes.as_ptr()), _bytes: bytes }
+            }
+            None => Self { datum: text.into_datum().unwrap_or(pg_sys::Datum::null()), _bytes: Vec::new() },
+        }
+    }
+}
+
+/// How relations are locked while they are read.
+pub const LOCK: pg_sys::LOCKMODE = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
+/// `texteq(text, text)`; function oids of the catalog never change.
+pub const F_TEXTEQ: u32 = 67;
+
+/// A column that must equal a value.
+///
 /// # Safety
-/// `table` is open.
-unsafe fn primary_key(table: pg_sys::Relation) -> pg_sys::Oid {
+/// Inside a guard; the function compares the column's type, and the datum is of it.
+pub unsafe fn equal(
+    entry: &mut pg_sys::ScanKeyData,
+    column: pg_sys::AttrNumber,
+    collation: pg_sys::Oid,
+    function: u32,
+    datum: pg_sys::Datum,
+) {
+    unsafe extern "C-unwind" {
+        fn ScanKeyEntryInitialize(
+            entry: pg_sys::ScanKey,
+            flags: i32,
+            column: pg_sys::AttrNumber,
+            strategy: pg_sys::StrategyNumber,
+            subtype: pg_sys::Oid,
+            collation: pg_sys::Oid,
+            function: pg_sys::Oid,
+            argument: pg_sys::Datum,
+        );
+    }
+    let strategy = pg_sys::BTEqualStrategyNumber as pg_sys::StrategyNumber;
     // SAFETY: passed on from the caller.
     unsafe {
-        #[cfg(not(feature = "pg18"))]
-        return pg_sys::RelationGetPrimaryKeyIndex(table);
-        #[cfg(feature = "pg18")]
-        return pg_sys::RelationGetPrimaryKeyIndex(table, false);
+        ScanKeyEntryInitialize(
+            entry,
+            0,
+            column,
+            strategy,
+            pg_sys::InvalidOid,
+            collation,
+            pg_sys::Oid::from_u32(function),
+            datum,
+        );
     }
 }
 
 /// # Safety
-/// `table` and `index` are open, `snapshot` is registered.
-unsafe fn begin_scan(
+/// Inside a guard; `table` is open.
+pub unsafe fn primary_key(table: pg_sys::Relation) -> pg_sys::Oid {
+    unsafe extern "C-unwind" {
+        #[cfg(not(feature = "pg18"))]
+        fn RelationGetPrimaryKeyIndex(table: pg_sys::Relation) -> pg_sys::Oid;
+        #[cfg(feature = "pg18")]
+        fn RelationGetPrimaryKeyIndex(table: pg_sys::Relation, deferrable_ok: bool) -> pg_sys::Oid;
+    }
+    // SAFETY: passed on from the caller.
+    unsafe {
+        #[cfg(not(feature = "pg18"))]
+        return RelationGetPrimaryKeyIndex(table);
+        #[cfg(feature = "pg18")]
+        return RelationGetPrimaryKeyIndex(table, false);
+    }
+}
+
+/// # Safety
+/// Inside a guard; `table` and `index` are open, `snapshot` is registered or active.
+pub unsafe fn begin_scan(
     table: pg_sys::Relation,
     index: pg_sys::Relation,
     snapshot: pg_sys::Snapshot,
     keys: usize,
 ) -> pg_sys::IndexScanDesc {
+    unsafe extern "C-unwind" {
+        #[cfg(not(feature = "pg18"))]
+        fn index_beginscan(
+            table: pg_sys::Relation,
+            index: pg_sys::Relation,
+            snapshot: pg_sys::Snapshot,
+            keys: i32,
+            orders: i32,
+        ) -> pg_sys::IndexScanDesc;
+        #[cfg(feature = "pg18")]
+        fn index_beginscan(
+            table: pg_sys::Relation,
+            index: pg_sys::Relation,
+            snapshot: pg_sys::Snapshot,
+            instrument: *mut pg_sys::IndexScanInstrumentation,
+            keys: i32,
+            orders: i32,
+        ) -> pg_sys::IndexScanDesc;
+    }
     // SAFETY: passed on from the caller.
     unsafe {
         #[cfg(not(feature = "pg18"))]
-        return pg_sys::index_beginscan(table, index, snapshot, keys as i32, 0);
+        return index_beginscan(table, index, snapshot, keys as i32, 0);
         #[cfg(feature = "pg18")]
-        return pg_sys::index_beginscan(table, index, snapshot, std::ptr::null_mut(), keys as i32, 0);
+        return index_beginscan(table, index, snapshot, std::ptr::null_mut(), keys as i32, 0);
     }
 }
 

@@ -4,9 +4,9 @@
 --   identity_store.refuse_client          the same, when it found nobody
 --   identity_store.refuse                 every function that answers an OAuth error
 
--- One statement, because it stands before every token. A secret is found by the id in it and compared by its SHA-256 in
--- the same `where`: nothing is looked up by hash, and no time tells how near a guess was. (plpgsql, here and below where
--- tokens are made, because it keeps its plans; a function in SQL is planned at every call.)
+-- A secret is found by the id in it and compared by its SHA-256: nothing is looked up by hash, and no time tells how near a
+-- guess was. It stands before every token, so rows are found by key without a statement (identity.row_by_id), here and below.
+-- (plpgsql, here and below where tokens are made, because it keeps its plans; a function in SQL is planned at every call.)
 create or replace function identity_store.client_authenticate(client_id text, client_secret text, method text, endpoint text default '/token')
 returns identity_store.clients
 language plpgsql volatile parallel unsafe
@@ -14,29 +14,32 @@ as $$
 declare
   present constant boolean := identity.require_present(30);
   client identity_store.clients;
+  secret identity_store.client_secrets;
 begin
   -- RFC 6749 §2.3.1: the server MUST support Basic for a client with a password and MAY support the body. Both prove the
   -- same secret, and libraries choose by their own default, so the registered one of the two does not bar the other.
-  if client_authenticate.method = 'none' then
-    select c.* into client from identity_store.clients c
-    where c.id = client_authenticate.client_id and c.token_endpoint_auth_method = 'none'
-      and coalesce(client_authenticate.client_secret, '') = '';
-  elsif client_authenticate.method in ('client_secret_basic', 'client_secret_post') then
-    select c.* into client
-    from identity_store.client_secrets s
-    join identity_store.clients c on c.id = s.client_id
-    where s.id = identity.opaque_id('secret', client_authenticate.client_secret)
-      and s.secret_hash = identity.opaque_hash(client_authenticate.client_secret)
-      and c.id = client_authenticate.client_id and c.token_endpoint_auth_method in ('client_secret_basic', 'client_secret_post')
-      and (s.expires_at is null or s.expires_at > statement_timestamp());
+  if client_authenticate.method in ('client_secret_basic', 'client_secret_post') then
+    secret := identity.row_by_id(null::identity_store.client_secrets, identity.opaque_id('secret', client_authenticate.client_secret));
+    if secret.secret_hash = identity.opaque_hash(client_authenticate.client_secret) and secret.client_id = client_authenticate.client_id
+      and (secret.expires_at is null or secret.expires_at > statement_timestamp()) then
+      client := identity.row_by_id(null::identity_store.clients, client_authenticate.client_id);
+      if client.token_endpoint_auth_method in ('client_secret_basic', 'client_secret_post') then
+        return client;
+      end if;
+    end if;
+  elsif client_authenticate.method = 'none' then
+    client := identity.row_by_id(null::identity_store.clients, client_authenticate.client_id);
+    if client.token_endpoint_auth_method = 'none' and coalesce(client_authenticate.client_secret, '') = '' then
+      return client;
+    end if;
   elsif client_authenticate.method = 'client_assertion' then
     client := identity_store.client_of_assertion(client_authenticate.client_id, client_authenticate.client_secret);
-    if identity_store.client_assertion_refusal(client, client_authenticate.client_secret, client_authenticate.endpoint) is not null
-      or not identity_store.client_assertion_spend(client.id, client_authenticate.client_secret) then
-      client := null;
+    if identity_store.client_assertion_refusal(client, client_authenticate.client_secret, client_authenticate.endpoint) is null
+      and identity_store.client_assertion_spend(client.id, client_authenticate.client_secret) then
+      return client;
     end if;
   end if;
-  return client;
+  return null;
 end
 $$;
 comment on function identity_store.client_authenticate(text, text, text, text) is

@@ -61,17 +61,12 @@ returns jsonb
 language plpgsql stable parallel unsafe
 as $$
 declare
-  verified jsonb;
-  person uuid;
+  verified constant jsonb := identity.access_token_verify(access_token_claims.token, access_token_claims.audience);
 begin
-  verified := identity.access_token_verify(access_token_claims.token, access_token_claims.audience);
-  if verified ->> 'sub' <> verified ->> 'client_id' then
-    -- Not in the query: a volatile function there would be asked for every user.
-    person := identity_store.subject_user(verified);
-    -- Disabling is a state, not a revocation (README, decision 10).
-    if not exists (select from identity_store.users u where u.id = person and u.state = 'active') then
-      return null;
-    end if;
+  -- Disabling is a state, not a revocation (README, decision 10).
+  if verified ->> 'sub' <> verified ->> 'client_id'
+    and (identity.row_by_id(null::identity_store.users, identity_store.subject_user(verified))).state is distinct from 'active' then
+    return null;
   end if;
   return verified;
 end

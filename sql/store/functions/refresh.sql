@@ -49,7 +49,6 @@ comment on function identity_store.refresh_issue(identity_store.clients, identit
   'Starts the refresh family of a grant and returns its first token; NULL when this grant gets none.';
 revoke all on function identity_store.refresh_issue(identity_store.clients, identity_store.grants) from public;
 
--- Each row by its own id, which prunes to one partition before a statement starts; a join would open every partition.
 create or replace function identity_store.refresh_find(
   refresh_token text,
   out shown integer, out family identity_store.refresh_families, out granted identity_store.grants, out session_alive boolean,
@@ -58,26 +57,25 @@ create or replace function identity_store.refresh_find(
 language plpgsql stable parallel unsafe
 as $$
 declare
-  person_active boolean;
+  person identity_store.users;
+  session identity_store.sessions;
 begin
-  select f.* into family from identity_store.refresh_families f
-  where f.id = identity.refresh_family(refresh_find.refresh_token);
-  if not found or not identity.refresh_matches(refresh_find.refresh_token, family.seed) then
+  family := identity.row_by_id(null::identity_store.refresh_families, identity.refresh_family(refresh_find.refresh_token));
+  if family.id is null or not identity.refresh_matches(refresh_find.refresh_token, family.seed) then
     family := null;
     return;
   end if;
   shown := identity.refresh_generation(refresh_find.refresh_token);
-  select g.* into granted from identity_store.grants g where g.id = family.grant_id;
-  select s.id is not null, u.state = 'active' into session_alive, person_active
-  from identity_store.users u
-  left join identity_store.sessions s on s.id = granted.session_id and s.ended_at is null and s.expires_at > now()
-    and s.last_seen_at > now() - identity_store.session_idle_lifetime()
-  where u.id = family.user_id;
+  granted := identity.row_by_id(null::identity_store.grants, family.grant_id);
+  person := identity.row_by_id(null::identity_store.users, family.user_id);
+  session := identity.row_by_id(null::identity_store.sessions, granted.session_id);
+  session_alive := session.id is not null and session.ended_at is null and session.expires_at > now()
+    and session.last_seen_at > now() - identity_store.session_idle_lifetime();
   dead := case
     when family.ended_at is not null then 'family ended: ' || family.end_reason
     when granted.ended_at is not null then 'grant ended: ' || granted.end_reason
     when least(family.expires_at, family.idle_expires_at) <= now() then 'family expired'
-    when person_active is not true then 'person may not sign in'
+    when person.state is distinct from 'active' then 'person may not sign in'
     when family.session_id is not null and not session_alive then 'session ended'
   end;
 end

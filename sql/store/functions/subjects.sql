@@ -56,8 +56,7 @@ returns uuid
 language plpgsql volatile parallel unsafe
 as $$
 begin
-  return case when claims ->> 'sub' ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then (claims ->> 'sub')::uuid
-    else identity.pairwise_id('user', claims ->> 'sub') end;
+  return identity.subject_id('user', claims ->> 'sub');
 end
 $$;
 comment on function identity_store.subject_user(jsonb) is
@@ -69,8 +68,7 @@ returns uuid
 language plpgsql volatile parallel unsafe
 as $$
 begin
-  return case when claims ->> 'sid' ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then (claims ->> 'sid')::uuid
-    else identity.pairwise_id('session', claims ->> 'sid') end;
+  return identity.subject_id('session', claims ->> 'sid');
 end
 $$;
 comment on function identity_store.subject_session(jsonb) is 'The session that the claims of a token of ours name; NULL for none.';

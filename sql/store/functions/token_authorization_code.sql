@@ -25,11 +25,12 @@ begin
     return query select * from identity_store.refuse_recipient(client);
     return;
   end if;
-  select k.* into found_code
-  from identity_store.authorization_codes k
-  where k.id = identity.opaque_id('code', token_authorization_code.code)
-    and k.code_hash = identity.opaque_hash(token_authorization_code.code);
-  select g.* into granted from identity_store.grants g where g.id = found_code.grant_id;
+  found_code := identity.row_by_id(null::identity_store.authorization_codes,
+    identity.opaque_id('code', token_authorization_code.code));
+  if found_code.code_hash <> identity.opaque_hash(token_authorization_code.code) then
+    found_code := null;
+  end if;
+  granted := identity.row_by_id(null::identity_store.grants, found_code.grant_id);
   resources := identity_store.token_target(granted, token_authorization_code.resource);
 
   -- None of these consumes the code: a wrong client or a wrong verifier must not take it from the right one.

@@ -13,6 +13,8 @@ declare
   durable constant text := set_config('synchronous_commit', 'on', true);
   client identity_store.clients := identity_store.client_authenticate($1, $2, $3);
   f record;
+  family identity_store.refresh_families;
+  granted identity_store.grants;
   asked text[] := string_to_array(nullif(token_refresh_token.scope, ''), ' ');
   resources text[];
   allowed text[];
@@ -34,47 +36,49 @@ begin
   end if;
 
   f := identity_store.refresh_find(token_refresh_token.refresh_token);
+  family := f.family;
+  granted := f.granted;
   -- RFC 6749 §10.4: the authorization server MUST maintain the binding between a refresh token and the client it was
   -- issued to. Another client changes nothing: it must not be able to end what is not its own.
-  if f.shown is null or (f.family).client_id <> client.id or f.dead is not null then
+  if f.shown is null or family.client_id <> client.id or f.dead is not null then
     return query select * from identity_store.refuse('invalid_grant', 'the refresh token is invalid',
       case when f.shown is null then 'refresh token is malformed, unknown or forged'
-        when (f.family).client_id <> client.id then 'refresh token of another client' else f.dead end);
+        when family.client_id <> client.id then 'refresh token of another client' else f.dead end);
     return;
   end if;
 
   -- RFC 6749 §6: the requested scope MUST NOT include any scope not originally granted. The family keeps all of it.
-  resources := identity_store.token_target(f.granted, token_refresh_token.resource);
+  resources := identity_store.token_target(granted, token_refresh_token.resource);
   if resources is null then
     return query select * from identity_store.refuse('invalid_target', 'resource was not part of the authorization');
     return;
-  elsif not asked <@ (f.granted).scope then
+  elsif not asked <@ granted.scope then
     return query select * from identity_store.refuse('invalid_scope', 'scope was not part of the authorization');
     return;
   end if;
 
   -- Roles are written into the token: whoever takes one away waits for us, and then revokes what we are about to issue.
-  if 'roles' = any ((f.granted).scope) then
-    perform from identity_store.users u where u.id = (f.family).user_id for no key update;
+  if 'roles' = any (granted.scope) then
+    perform from identity_store.users u where u.id = family.user_id for no key update;
   end if;
-  head := identity_store.refresh_advance(client, f.family, f.shown);
+  head := identity_store.refresh_advance(client, family, f.shown);
   if head is null then
-    if exists (select from identity_store.refresh_families r where r.id = (f.family).id and r.ended_at is null and r.generation > f.shown)
-      and identity_store.grant_end((f.family).grant_id, 'refresh_token_replayed') then
-      perform identity_store.audit('refresh_token_replayed', (f.family).user_id, client.id, (f.granted).session_id,
-        jsonb_build_object('grant_id', (f.family).grant_id, 'generation', f.shown));
+    if exists (select from identity_store.refresh_families r where r.id = family.id and r.ended_at is null and r.generation > f.shown)
+      and identity_store.grant_end(family.grant_id, 'refresh_token_replayed') then
+      perform identity_store.audit('refresh_token_replayed', family.user_id, client.id, granted.session_id,
+        jsonb_build_object('grant_id', family.grant_id, 'generation', f.shown));
     end if;
     return query select * from identity_store.refuse('invalid_grant', 'the refresh token is invalid',
       'refresh token was replaced before: family ended');
     return;
   end if;
-  allowed := (f.granted).scope;
+  allowed := granted.scope;
   if asked is not null then
     allowed := array(select g from unnest(allowed) g where g = any (asked));
   end if;
   outcome := 'ok';
-  answer := identity_store.tokens_answer(client, f.granted, identity_store.scopes_at(allowed, resources), resources,
-    f.session_alive, null, identity.refresh_token((f.family).id, head, (f.family).seed));
+  answer := identity_store.tokens_answer(client, granted, identity_store.scopes_at(allowed, resources), resources,
+    f.session_alive, null, identity.refresh_token(family.id, head, family.seed));
   return next;
 end
 $$;

@@ -20,15 +20,14 @@ begin
     return query select * from identity_store.refuse('insufficient_scope', 'the access token has no scope openid');
   else
     user_id := identity_store.subject_user(claims);
-    person := identity_store.user_claims(user_id, scope);
+    -- OpenID Connect Core §5.3.2: sub MUST always be returned, and is that of the ID token.
+    person := identity_store.user_claims(user_id, scope, jsonb_build_object('sub', claims ->> 'sub'));
     -- OpenID Connect Core §5.5: those that the request named one by one.
     if claims ? 'userinfo_claims' then
       person := person || identity_store.claims_answer(user_id,
-        (select g.claims -> 'userinfo' from identity_store.grants g where g.id = (claims ->> 'grant_id')::uuid));
+        (identity.row_by_id(null::identity_store.grants, (claims ->> 'grant_id')::uuid)).claims -> 'userinfo');
     end if;
-    -- OpenID Connect Core §5.3.2: sub MUST always be returned, and is that of the ID token.
-    person := person || jsonb_build_object('sub', claims ->> 'sub');
-    select c.* into client from identity_store.clients c where c.id = claims ->> 'client_id';
+    client := identity.row_by_id(null::identity_store.clients, claims ->> 'client_id');
     if coalesce(client.userinfo_signed_response_alg, client.userinfo_encrypted_response_alg) is null then
       outcome := 'ok';
       answer := person;
