@@ -58,53 +58,139 @@ sql_function! {
 }
 
 sql_function! {
-    /// `token_response(…)`: RFC 6749 §5.1, with OpenID Connect Core §3.1.3.3. One call, because every token passes here and
-    /// PostgreSQL writes and strips JSON at 20 µs a time.
-    fn token_response(
-        access_claims: Option<pgrx::Json>,
+    /// `client_tokens(client_id, access_lifetime, audience, scope)`: RFC 6749 §4.4.3, §5.1. One call and no JSON on the way, because
+    /// PostgreSQL takes 10 µs to write an object.
+    fn client_tokens(
+        client_id: &str,
         access_lifetime: Option<i32>,
-        id_claims: Option<pgrx::Json>,
-        id_lifetime: Option<i32>,
-        id_algorithm: Option<&str>,
-        refresh_token: Option<&str>,
+        audience: Option<pgrx::Json>,
         scope: Option<&str>,
-        id_recipient: Option<pgrx::Json>,
     ) -> Result<String, Error> {
-        let view = View::latest();
-        let expires_in = seconds(access_lifetime)?;
-        let access_token = access_token(&view, present(access_claims)?, expires_in)?;
-        let id_token = match id_claims {
-            None => None,
-            Some(claims) => {
-                let (mut claims, algorithm) = (present(Some(claims))?, id_algorithm.unwrap_or_default());
-                // OpenID Connect Core §3.1.3.6. Without a signature there is no hash to take.
-                if algorithm != "none" {
-                    claims.insert("at_hash".to_owned(), jwt::half_hash(&access_token, algorithm)?.into());
-                }
-                let signed = id_token(&view, claims, seconds(id_lifetime)?, algorithm)?;
-                Some(match id_recipient {
-                    None => signed,
-                    Some(recipient) => encryption_keys::seal_token(&recipient.0, &signed)?,
-                })
-            }
-        };
-        let response = Response { access_token, token_type: "Bearer", expires_in, refresh_token, id_token, scope };
-        // PostgreSQL keeps a json as its text.
-        serde_json::to_string(&response).map_err(|_| Error::internal("an answer cannot be written"))
+        let lifetime = seconds(access_lifetime)?;
+        // RFC 9068 §2.2: without a resource owner, sub is an identifier of the client.
+        let claims = [
+            ("sub", Some(client_id.into())),
+            ("client_id", Some(client_id.into())),
+            ("aud", audience.map(|pgrx::Json(audience)| audience)),
+            ("scope", scope.filter(|scope| !scope.is_empty()).map(Value::from)),
+        ];
+        let token = access_token(&View::latest(), with(Map::new(), claims.into_iter()), lifetime)?;
+        written(&Response { access_token: Some(token), scope, ..Response::with_access(lifetime) })
     }
 }
 
-#[derive(serde::Serialize)]
+sql_function! {
+    /// `person_tokens(…)`: RFC 6749 §5.1 with OpenID Connect Core §3.1.3.3. One call, as above.
+    fn person_tokens(
+        subject: &str,
+        client_id: &str,
+        grant_id: pgrx::Uuid,
+        session_id: Option<&str>,
+        auth_time: Option<pgrx::datum::TimestampWithTimeZone>,
+        acr: Option<&str>,
+        amr: Option<Vec<Option<String>>>,
+        access_lifetime: Option<i32>,
+        audience: Option<pgrx::Json>,
+        scope: Option<&str>,
+        session_alive: bool,
+        access_more: Option<pgrx::Json>,
+        id_lifetime: Option<i32>,
+        id_algorithm: Option<&str>,
+        nonce: Option<&str>,
+        id_more: Option<pgrx::Json>,
+        id_recipient: Option<pgrx::Json>,
+        refresh_token: Option<&str>,
+    ) -> Result<String, Error> {
+        let view = View::latest();
+        let auth_time = auth_time.map(|at| i64::from(at).saturating_add(clock::POSTGRES_EPOCH).div_euclid(1_000_000));
+        let amr = amr.map(|methods| Value::from(methods.into_iter().flatten().collect::<Vec<_>>()));
+        let event = [("auth_time", auth_time.map(Value::from)), ("acr", acr.map(Value::from)), ("amr", amr)];
+        let mut response = Response::default();
+        if access_lifetime.is_some() {
+            let lifetime = seconds(access_lifetime)?;
+            // RFC 9068 §2.2.
+            let claims = [
+                ("sub", Some(subject.into())),
+                ("client_id", Some(client_id.into())),
+                ("aud", audience.map(|pgrx::Json(audience)| audience)),
+                ("grant_id", Some(uuid::Uuid::from_bytes(*grant_id.as_bytes()).to_string().into())),
+                ("sid", session_id.filter(|_| session_alive).map(Value::from)),
+                ("scope", scope.filter(|scope| !scope.is_empty()).map(Value::from)),
+            ];
+            let claims = with(more(access_more)?, claims.into_iter().chain(event.iter().cloned()));
+            let token = access_token(&view, claims, lifetime)?;
+            response = Response { access_token: Some(token), refresh_token, scope, ..Response::with_access(lifetime) };
+        }
+        if id_lifetime.is_some() {
+            let algorithm = id_algorithm.unwrap_or_default();
+            let hash = match &response.access_token {
+                // OpenID Connect Core §3.1.3.6. Without a signature there is no hash to take.
+                Some(token) if algorithm != "none" => Some(jwt::half_hash(token, algorithm)?),
+                Some(_) | None => None,
+            };
+            // OpenID Connect Core §2.
+            let claims = [
+                ("sub", Some(subject.into())),
+                ("aud", Some(client_id.into())),
+                ("nonce", nonce.map(Value::from)),
+                ("sid", session_id.map(Value::from)),
+                ("at_hash", hash.map(Value::from)),
+            ];
+            let claims = with(more(id_more)?, claims.into_iter().chain(event));
+            let signed = id_token(&view, claims, seconds(id_lifetime)?, algorithm)?;
+            response.id_token = Some(match id_recipient {
+                None => signed,
+                Some(recipient) => encryption_keys::seal_token(&recipient.0, &signed)?,
+            });
+        }
+        written(&response)
+    }
+}
+
+/// Claims beside those that have a place of their own.
+fn more(claims: Option<pgrx::Json>) -> Result<Map<String, Value>, Error> {
+    claims.map_or_else(|| Ok(Map::new()), |claims| present(Some(claims)))
+}
+
+/// What has a place of its own is said there or nowhere.
+fn with(
+    mut claims: Map<String, Value>,
+    own: impl Iterator<Item = (&'static str, Option<Value>)>,
+) -> Map<String, Value> {
+    for (name, value) in own {
+        match value {
+            Some(value) => drop(claims.insert(name.to_owned(), value)),
+            None => drop(claims.remove(name)),
+        }
+    }
+    claims
+}
+
+#[derive(Default, serde::Serialize)]
 struct Response<'call> {
-    access_token: String,
-    token_type: &'static str,
-    expires_in: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_in: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<&'call str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     id_token: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     scope: Option<&'call str>,
+}
+
+impl Response<'_> {
+    fn with_access(expires_in: i64) -> Self {
+        Self { token_type: Some("Bearer"), expires_in: Some(expires_in), ..Self::default() }
+    }
+}
+
+/// PostgreSQL keeps a json as its text.
+fn written(response: &Response<'_>) -> Result<String, Error> {
+    serde_json::to_string(response).map_err(|_| Error::internal("an answer cannot be written"))
 }
 
 fn access_token(view: &View, claims: Map<String, Value>, lifetime: i64) -> Result<String, Error> {

@@ -3,7 +3,7 @@
 --   verify_jwt(token, audience)            applications, administrators
 --   decode_jwt_unverified(token)           applications, administrators
 --   sign_jwt(claims, algorithm, typ)       administrators
---   mint_access_token, mint_id_token, mint_userinfo, token_response   the store
+--   mint_access_token, mint_id_token, mint_userinfo, client_tokens, person_tokens   the store
 --   half_hash, access_token_verify, id_token_hint_verify   the store
 --
 -- Whether a token is good is decided in one place, pg_identity/src/tokens.rs, from the rows of configuration, audiences,
@@ -81,16 +81,26 @@ comment on function identity.mint_id_token(json, integer, text) is
 revoke all on function identity.mint_id_token(json, integer, text) from public;
 grant execute on function identity.mint_id_token(json, integer, text) to identity_owner;
 
-create function identity.token_response(
-  access_claims json, access_lifetime integer, id_claims json, id_lifetime integer, id_algorithm text, refresh_token text,
-  scope text, id_recipient json default null
+create function identity.client_tokens(client_id text, access_lifetime integer, audience json, scope text)
+returns json
+language c volatile parallel unsafe cost 10000 as 'MODULE_PATHNAME', 'client_tokens_wrapper';
+comment on function identity.client_tokens(text, integer, json, text) is
+  'The body of a successful token response (RFC 6749 §5.1) for a client itself: an access token as by mint_access_token whose sub is the client, with this aud unless NULL, and scope unless NULL. Raises ID002, ID003, ID005.';
+revoke all on function identity.client_tokens(text, integer, json, text) from public;
+grant execute on function identity.client_tokens(text, integer, json, text) to identity_owner;
+
+create function identity.person_tokens(
+  subject text, client_id text, grant_id uuid, session_id text, auth_time timestamptz, acr text, amr text[],
+  access_lifetime integer, audience json, scope text, session_alive boolean, access_more json,
+  id_lifetime integer, id_algorithm text, nonce text, id_more json, id_recipient json, refresh_token text
 )
 returns json
-language c volatile parallel unsafe cost 10000 as 'MODULE_PATHNAME', 'token_response_wrapper';
-comment on function identity.token_response(json, integer, json, integer, text, text, text, json) is
-  'The body of a successful token response (RFC 6749 §5.1): an access token as by mint_access_token, an ID token as by mint_id_token with its at_hash unless id_claims is NULL, encrypted where id_recipient {jwk, alg, enc} says to whom, and refresh_token and scope unless NULL. Raises ID002, ID003, ID005, and ID008 for an unknown id_algorithm.';
-revoke all on function identity.token_response(json, integer, json, integer, text, text, text, json) from public;
-grant execute on function identity.token_response(json, integer, json, integer, text, text, text, json) to identity_owner;
+language c volatile parallel unsafe cost 10000 as 'MODULE_PATHNAME', 'person_tokens_wrapper';
+comment on function identity.person_tokens(text, text, uuid, text, timestamptz, text, text[], integer, json, text, boolean, json, integer, text, text, json, json, text) is
+  'The body of a token response about a person: an access token as by mint_access_token unless access_lifetime is NULL, with refresh_token and scope unless NULL; an ID token as by mint_id_token unless id_lifetime is NULL, with at_hash where there is an access token, encrypted where id_recipient {jwk, alg, enc} says to whom. '
+  'What is NULL is not said; session_alive: whether the access token names the session; access_more and id_more are claims beside the others. Raises ID002, ID003, ID005, and ID008 for an unknown id_algorithm.';
+revoke all on function identity.person_tokens(text, text, uuid, text, timestamptz, text, text[], integer, json, text, boolean, json, integer, text, text, json, json, text) from public;
+grant execute on function identity.person_tokens(text, text, uuid, text, timestamptz, text, text[], integer, json, text, boolean, json, integer, text, text, json, json, text) to identity_owner;
 
 create function identity.mint_userinfo(claims json, algorithm text)
 returns text

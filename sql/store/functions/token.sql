@@ -12,57 +12,49 @@ returns json
 language plpgsql volatile parallel unsafe
 as $$
 declare
-  scopes text := array_to_string(scope, ' ');
-  auth_time bigint := floor(extract(epoch from granted.auth_time));
-  subject constant text := case client.subject_type
-    when 'pairwise' then identity_store.subject_for(client, granted.user_id) else granted.user_id::text end;
-  sid constant text := case client.subject_type
-    when 'pairwise' then identity_store.session_for(client, granted.session_id) else granted.session_id::text end;
-  roles jsonb;
-  id_claims json;
+  pairwise constant boolean := client.subject_type = 'pairwise';
+  gives_access constant boolean := front is null or front -> 'words' ? 'token';
+  -- OpenID Connect Core §3.1.3.3.
+  gives_id_token constant boolean := case when front is null then 'openid' = any (scope) else front -> 'words' ? 'id_token' end;
+  access_more jsonb;
+  id_more jsonb;
   recipient json;
 begin
   -- Roles are power: a client acts with them only where the person gave it the scope `roles`.
   if 'roles' = any (scope) then
-    roles := identity_store.user_claims(granted.user_id, array['roles']) -> 'roles';
+    access_more := jsonb_build_object('roles', identity_store.user_claims(granted.user_id, array['roles']) -> 'roles');
   end if;
-  if 'openid' = any (scope) then
-    -- OpenID Connect Core §3.1.3.3. Claims about the person are at userinfo (§5.4), because there is an access token.
-    id_claims := json_build_object(
-      'sub', subject, 'aud', client.id, 'nonce', nonce, 'auth_time', auth_time, 'acr', granted.acr,
-      'amr', granted.amr, 'sid', sid);
+  -- OpenID Connect Core §5.5. What is asked for by name; userinfo is told to look at the grant, which nobody else has to.
+  if granted.claims is not null then
+    if granted.claims ? 'userinfo' then
+      access_more := coalesce(access_more, '{}') || '{"userinfo_claims": true}';
+    end if;
     if granted.claims ? 'id_token' then
-      id_claims := (identity_store.claims_answer(granted.user_id, granted.claims -> 'id_token') || id_claims::jsonb)::json;
+      id_more := identity_store.claims_answer(granted.user_id, granted.claims -> 'id_token');
     end if;
   end if;
+  -- Claims about the person are at userinfo (§5.4), because there is an access token; without any, those that scopes stand for
+  -- are in the ID token.
   if front is not null then
-    -- OpenID Connect Core §5.4: without any access token the claims that scopes stand for are in the ID token.
-    id_claims := case when front -> 'words' ? 'id_token' then
-      (case when front -> 'words' = '["id_token"]' then identity_store.user_claims(granted.user_id, scope) else '{}' end
-        || id_claims::jsonb || (front -> 'claims'))::json end;
+    id_more := case when front -> 'words' = '["id_token"]' then identity_store.user_claims(granted.user_id, scope) else '{}' end
+      || coalesce(id_more, '{}') || (front -> 'claims');
   end if;
-  if client.id_token_encrypted_response_alg is not null and id_claims is not null then
+  if client.id_token_encrypted_response_alg is not null and gives_id_token then
     recipient := identity_store.recipient(client, client.id_token_encrypted_response_alg, client.id_token_encrypted_response_enc);
     if recipient is null then
       -- Whoever calls this has looked before; in clear it goes to nobody.
       raise exception using errcode = 'ID006', message = 'the client has no key that ID tokens can be encrypted to';
     end if;
   end if;
-  if not front -> 'words' ? 'token' then
-    return json_build_object('id_token', identity_store.id_token_sealed(
-      identity.mint_id_token(id_claims, client.id_token_lifetime, client.id_token_signed_response_alg), recipient));
-  end if;
-  return identity.token_response(
-    -- RFC 9068 §2.2
-    json_build_object(
-      'sub', subject, 'client_id', client.id,
-      'aud', case when cardinality(resources) > 0 then identity_store.token_audience(scope, resources) end,
-      'grant_id', granted.id, 'sid', case when session_alive then sid end, 'scope', nullif(scopes, ''),
-      'auth_time', auth_time, 'acr', granted.acr, 'amr', granted.amr, 'roles', roles,
-      -- Tells userinfo to look at the grant, which nobody else has to.
-      'userinfo_claims', case when granted.claims ? 'userinfo' then true end),
-    client.access_token_lifetime, id_claims, client.id_token_lifetime, client.id_token_signed_response_alg, refresh_token, scopes,
-    recipient);
+  return identity.person_tokens(
+    case when pairwise then identity_store.subject_for(client, granted.user_id) else granted.user_id::text end, client.id, granted.id,
+    case when pairwise then identity_store.session_for(client, granted.session_id) else granted.session_id::text end,
+    granted.auth_time, granted.acr, granted.amr,
+    case when gives_access then client.access_token_lifetime end,
+    case when cardinality(resources) > 0 then identity_store.token_audience(scope, resources) end,
+    array_to_string(scope, ' '), session_alive, access_more::json,
+    case when gives_id_token then client.id_token_lifetime end, client.id_token_signed_response_alg, nonce, id_more::json, recipient,
+    refresh_token);
 end
 $$;
 comment on function identity_store.tokens_answer(identity_store.clients, identity_store.grants, text[], text[], boolean, text, text, jsonb) is
@@ -70,19 +62,6 @@ comment on function identity_store.tokens_answer(identity_store.clients, identit
   'session_alive: the access token names the session only while it lives, because its end refuses every token that does; '
   'front: NULL at the token endpoint, at the authorization endpoint {"words": those of its response type, "claims": c_hash and s_hash}, and the answer has no more than these words ask for.';
 revoke all on function identity_store.tokens_answer(identity_store.clients, identity_store.grants, text[], text[], boolean, text, text, jsonb) from public;
-
-create or replace function identity_store.id_token_sealed(token text, recipient json)
-returns text
-language plpgsql volatile parallel unsafe
-as $$
-begin
-  return case when recipient is null then token
-    else identity.jwe_seal(token, (recipient -> 'jwk')::jsonb, recipient ->> 'alg', recipient ->> 'enc', 'JWT') end;
-end
-$$;
-comment on function identity_store.id_token_sealed(text, json) is
-  'An ID token, encrypted to whom identity_store.recipient says; as it is for NULL.';
-revoke all on function identity_store.id_token_sealed(text, json) from public;
 
 -- Without resources a token is for the issuer: mint_access_token adds that. Userinfo is the issuer's own resource, so an OpenID
 -- token is for the issuer too.

@@ -51,11 +51,8 @@ begin
   event := identity_store.audit('client_token_issued', null, client.id, null,
     jsonb_build_object('scope', scopes, 'resources', resources));
   outcome := 'ok';
-  answer := identity.token_response(
-    -- RFC 9068 §2.2: without a resource owner, sub is an identifier of the client.
-    json_build_object('sub', client.id, 'client_id', client.id, 'scope', nullif(scopes, ''),
-      'aud', case when cardinality(resources) > 0 then identity_store.token_audience(allowed, resources) end),
-    client.access_token_lifetime, null, null, null, null, scopes);
+  answer := identity.client_tokens(client.id, client.access_token_lifetime,
+    case when cardinality(resources) > 0 then identity_store.token_audience(allowed, resources) end, scopes);
   return next;
 end
 $$;
