@@ -9,7 +9,8 @@ use std::{
 };
 
 use deadpool_postgres::{
-    Connect, Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
+    Connect, Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, QueueMode, RecyclingMethod, Runtime,
+    TimeoutType,
 };
 use tokio::{sync::Semaphore, task::JoinHandle, time::timeout};
 use tokio_postgres::{Client, Row, types::ToSql};
@@ -44,6 +45,9 @@ impl Pooled {
         let calls = Arc::clone(calls);
         let pool = Pool::builder(manager)
             .max_size(size.max(1))
+            // The connection that was used last: its backend has its plans and rows at hand. In turns every request would meet the
+            // one that was idle longest, which costs PostgreSQL up to twice the time (measured).
+            .queue_mode(QueueMode::Lifo)
             .wait_timeout(Some(wait))
             .create_timeout(Some(wait))
             .runtime(Runtime::Tokio1)
