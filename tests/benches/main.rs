@@ -7,7 +7,9 @@
 mod backend;
 mod cpu;
 mod crypto;
+mod encrypted;
 mod floors;
+mod flows;
 mod hmac;
 mod load;
 mod logins;
@@ -42,12 +44,14 @@ async fn main() {
     let worlds = Worlds::default();
     crypto::run(&report).await;
     hmac::run(&report).await;
+    encrypted::run(&report).await;
     rls::run(&report).await;
     well_known::run(&report, &worlds).await;
     logins::run(&report, &worlds).await;
     process::run(&report, &worlds).await;
     floors::run(&report, &worlds).await;
     peer::run(&report, &worlds).await;
+    flows::run(&report, &worlds).await;
     scale::run(&report).await;
     report.print();
 }

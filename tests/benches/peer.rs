@@ -23,16 +23,16 @@ pub async fn run(report: &Report, worlds: &Worlds) {
     let (service, web) = (basic_of(&world.service), basic_of(&world.web));
     if wanted[0] {
         let ours = world.load("client_credentials.lua", "/token", &[&service]);
-        compare(report, "client_credentials per CPU-second", &ours, &peer.load(&ours, "/token", "service", None));
+        compare(report, "client_credentials per CPU-second", &ours, &peer.load(&ours, "/token", "service", []));
     }
     if wanted[1] {
         let ours = world.load("refresh.lua", "/token", &[&web, &world.file("ours.refresh")]);
-        let theirs = peer.load(&ours, "/token", "web", Some(world.file("peer.refresh")));
+        let theirs = peer.load(&ours, "/token", "web", [world.file("peer.refresh")]);
         compare(report, "refresh, durable, with ID token, per CPU-second", &ours, &theirs);
     }
     if wanted[2] {
         let ours = world.load("introspect.lua", "/introspect", &[&service, &world.file("ours.access")]);
-        let theirs = peer.load(&ours, "/token/introspection", "service", Some(world.file("peer.access")));
+        let theirs = peer.load(&ours, "/token/introspection", "service", [world.file("peer.access")]);
         compare(report, "introspect per CPU-second", &ours, &theirs);
     }
 }
@@ -53,13 +53,15 @@ fn rate(cost: &Cost) -> String {
     format!("{:.0}", 1.0 / cost.each)
 }
 
-struct Peer {
+/// npm's oidc-provider, running.
+pub struct Peer {
     process: Child,
     port: u16,
 }
 
 impl Peer {
-    fn start(world: &World) -> Peer {
+    /// Starts it, with rows for everybody.
+    pub fn start(world: &World) -> Peer {
         let port = free_port();
         let mut process = Command::new("node")
             .current_dir(checkout().join("tests/benches/peer"))
@@ -76,13 +78,13 @@ impl Peer {
     }
 
     /// The same load as ours on the peer.
-    fn load(&self, ours: &Load, path: &str, client: &str, file: Option<String>) -> Load {
+    pub fn load<const N: usize>(&self, ours: &Load, path: &str, client: &str, arguments: [String; N]) -> Load {
         // The secrets of server.mjs.
         let authorization = basic(client, &format!("{client}-secret-{}", "0123456789abcdef".repeat(4)));
         Load {
             script: ours.script,
             url: format!("http://127.0.0.1:{}{path}", self.port),
-            arguments: [Some(authorization), file].into_iter().flatten().collect(),
+            arguments: std::iter::once(authorization).chain(arguments).collect(),
             connections: CONNECTIONS,
             servers: vec![Tree::process("node", self.process.id())],
         }

@@ -4,7 +4,8 @@
 //
 //   node server.mjs PORT FAMILIES TOKENS FOLDER
 //
-// Writes FOLDER/peer.refresh and FOLDER/peer.access, a token a line, then prints "ready" when it listens.
+// Writes FOLDER/peer.refresh and FOLDER/peer.access, a token a line, and FOLDER/peer.session, a cookie a line, then prints "ready"
+// when it listens.
 import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import Provider from 'oidc-provider';
@@ -19,10 +20,12 @@ const resource = 'https://api.example/';
 class Memory {
   static models = new Map();
 
+  static uids = new Map();
+
   constructor(model) {
     if (!Memory.models.has(model)) Memory.models.set(model, new Map());
     this.rows = Memory.models.get(model);
-    this.limit = model === 'RefreshToken' ? families * 4 : Infinity;
+    this.limit = ['RefreshToken', 'AuthorizationCode'].includes(model) ? families * 4 : Infinity;
   }
 
   async find(id) { return this.rows.get(id); }
@@ -30,8 +33,12 @@ class Memory {
   async upsert(id, payload) {
     this.rows.delete(id);
     this.rows.set(id, payload);
+    if (payload.uid) Memory.uids.set(payload.uid, payload);
     if (this.rows.size > this.limit) this.rows.delete(this.rows.keys().next().value);
   }
+
+  // A session has an id of its own beside that of the cookie.
+  async findByUid(uid) { return Memory.uids.get(uid); }
 
   async consume(id) { this.rows.get(id).consumed = Math.floor(Date.now() / 1000); }
 
@@ -53,7 +60,8 @@ const client = (client_id, grant_types, more) => ({
 const provider = new Provider(issuer, {
   adapter: Memory,
   jwks: { keys: [key('ec', { namedCurve: 'P-256' }, 'ES256'), key('rsa', { modulusLength: 2048 }, 'RS256')] },
-  cookies: { keys: ['not used here'] },
+  // Unsigned, so that a cookie is what the line of a file says.
+  cookies: { keys: ['not used here'], long: { signed: false }, short: { signed: false } },
   clients: [
     client('service', ['client_credentials']),
     client('web', ['authorization_code', 'refresh_token'], {
@@ -64,7 +72,7 @@ const provider = new Provider(issuer, {
   claims: { openid: ['sub'], profile: ['name'], email: ['email', 'email_verified'] },
   findAccount: (ctx, accountId) => ({ accountId, claims: () => ({ sub: accountId }) }),
   rotateRefreshToken: true,
-  ttl: { AccessToken: 3600, ClientCredentials: 300, IdToken: 300, RefreshToken: 14 * 86400, Grant: 14 * 86400 },
+  ttl: { AccessToken: 3600, AuthorizationCode: 60, Session: 14 * 86400, ClientCredentials: 300, IdToken: 300, RefreshToken: 14 * 86400, Grant: 14 * 86400 },
   features: {
     devInteractions: { enabled: false },
     clientCredentials: { enabled: true },
@@ -93,13 +101,19 @@ const granted = async (number) => {
     scope: 'openid offline_access profile email', claims: {}, resource,
   };
 };
-const lines = { refresh: [], access: [] };
+const lines = { refresh: [], access: [], session: [] };
 for (let n = 0; n < families; n += 1) lines.refresh.push(await new provider.RefreshToken(await granted(n)).save());
 for (let n = 0; n < tokens; n += 1) {
   const { resource: none, ...opaque } = await granted(n);
   lines.access.push(await new provider.AccessToken(opaque).save());
 }
-for (const kind of ['refresh', 'access']) writeFileSync(`${folder}/peer.${kind}`, `${lines[kind].join('\n')}\n`);
+for (let n = 0; n < tokens; n += 1) {
+  const { accountId, grantId, authTime: loginTs } = await granted(n);
+  const session = new provider.Session({ accountId, loginTs, authorizations: { web: { sid: `session-${n}`, grantId } } });
+  await session.save(14 * 86400);
+  lines.session.push(session.id);
+}
+for (const kind of Object.keys(lines)) writeFileSync(`${folder}/peer.${kind}`, `${lines[kind].join('\n')}\n`);
 
 provider.on('server_error', (ctx, error) => { console.error(error); });
 provider.listen(port, '127.0.0.1', () => { console.log('ready'); });
