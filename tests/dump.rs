@@ -154,7 +154,8 @@ async fn restored_in(db: &Database, cluster: &Cluster) -> Client {
         .output()
         .unwrap();
     assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
-    let file = std::env::temp_dir().join(&restored);
+    // Beside the cluster: another run of the tests on this machine has databases of the same names.
+    let file = db.cluster.dir.join(&restored);
     std::fs::write(&file, dump.stdout).unwrap();
     let restore = Command::new(tools.join("pg_restore"))
         .args(["--dbname", &url(cluster.port, &restored), "--jobs=2"])
