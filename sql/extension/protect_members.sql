@@ -32,7 +32,9 @@ begin
   end if;
   perform identity.protect_table('members', members);
   if (select c.relpersistence from pg_class c where c.oid = members) = 't' then
-    raise exception using errcode = 'ID005', message = format('members %s is a temporary table', members);
+    raise exception using errcode = 'ID005',
+      message = format('members %s is a temporary table', members),
+      hint = 'Policies outlive the session that it ends with: name an ordinary table.';
   end if;
 
   -- What the policies of the member table read, through views too.
@@ -113,7 +115,9 @@ begin
     array[identity.protect_column('members_key', target, target_key, key_types, '')],
     format('It must have the type of %s.%I. Change its type with:', target, target_key));
   if member_row = member_user then
-    raise exception using errcode = 'ID005', message = format('members_row and members_user are the same column %I', member_row);
+    raise exception using errcode = 'ID005',
+      message = format('members_row and members_user are the same column %I', member_row),
+      hint = 'members_row says which row of the target is shared, members_user with whom.';
   end if;
 
   if writer is null and rules ? 'members_writers' and rules -> 'members_writers' <> '[]' then
@@ -140,7 +144,9 @@ begin
         and not exists (select from pg_enum e where e.enumtypid = writer_type and e.enumlabel = w);
       if missing is not null or rules -> 'members_writers' @> '[null]' then
         raise exception using errcode = 'ID005',
-          message = format('members_writers: %s is not a value of type %s', coalesce(quote_literal(missing), 'NULL'), writer_type);
+          message = format('members_writers: %s is not a value of type %s', coalesce(quote_literal(missing), 'NULL'), writer_type),
+          hint = coalesce((select 'Its values are: ' || string_agg(quote_literal(e.enumlabel), ', ' order by e.enumsortorder)
+            from pg_enum e where e.enumtypid = writer_type), 'Leave NULL out: no membership equals it.');
       end if;
     else
       perform identity.protect_column('members_write', members, writer, '{boolean}',

@@ -36,7 +36,9 @@ begin
       hint = 'Name the member table: members => ''…''.';
   end if;
   if rules ->> 'owner' = rules ->> 'organization' then
-    raise exception using errcode = 'ID005', message = format('owner and organization are the same column %I', owner);
+    raise exception using errcode = 'ID005',
+      message = format('owner and organization are the same column %I', owner),
+      hint = 'One holds the person whose row it is, the other the organization that it belongs to.';
   end if;
 
   if not rules ?| array['owner', 'organization', 'scope_read', 'scope_write', 'role', 'members'] then

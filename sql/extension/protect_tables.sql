@@ -12,7 +12,9 @@ declare
 begin
   select c.* into found_class from pg_class c where c.oid = relation;
   if not found then
-    raise exception using errcode = 'ID005', message = format('%s is not a table', argument);
+    raise exception using errcode = 'ID005',
+      message = format('%s is not a table', argument),
+      hint = 'Name a table, as in: identity.protect(''orders'').';
   end if;
   if found_class.relkind not in ('r', 'p') then
     raise exception using errcode = 'ID005',
@@ -25,7 +27,9 @@ begin
       end;
   end if;
   if found_class.relnamespace in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace) then
-    raise exception using errcode = 'ID005', message = format('%s %s is a table of the system', argument, relation);
+    raise exception using errcode = 'ID005',
+      message = format('%s %s is a table of the system', argument, relation),
+      hint = 'PostgreSQL takes no policies on these; what they may be asked is a matter of privileges.';
   end if;
   if found_class.relnamespace in (to_regnamespace('identity'), to_regnamespace('identity_store')) then
     raise exception using errcode = 'ID005',
@@ -35,7 +39,7 @@ begin
   if not pg_has_role(current_user, found_class.relowner, 'usage') then
     raise exception using errcode = 'ID005',
       message = format('%s %s belongs to another role', argument, relation),
-      hint = format('Call protect as %s.', pg_get_userbyid(found_class.relowner));
+      hint = format('Call it as %s.', pg_get_userbyid(found_class.relowner));
   end if;
   if found_class.relispartition then
     raise exception using errcode = 'ID005',
@@ -60,7 +64,14 @@ begin
   from pg_attribute a
   where a.attrelid = relation and a.attname = called and a.attnum > 0 and not a.attisdropped;
   if not found then
-    raise exception using errcode = 'ID005', message = format('%s: %s has no column %I', argument, relation, called);
+    raise exception using errcode = 'ID005',
+      message = format('%s: %s has no column %I', argument, relation, called),
+      hint = (
+        select coalesce(
+          'Columns it could be: ' || string_agg(quote_ident(a.attname), ', ' order by a.attnum),
+          format('Add one first: alter table %s add column … %s', relation, types[1]))
+        from pg_attribute a
+        where a.attrelid = relation and a.atttypid = any (types) and a.attnum > 0 and not a.attisdropped);
   end if;
   if column_type <> all (types) then
     raise exception using errcode = 'ID005',

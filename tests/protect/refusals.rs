@@ -105,7 +105,85 @@ async fn each_refusal_says_what_to_do_and_changes_nothing() {
             owner.query(&format!("select identity.protect('notes.notes', {arguments})"), &[]).await.unwrap_err();
         let error = error.as_db_error().unwrap();
         assert_eq!((error.code().code(), error.message()), ("ID005", message), "{arguments}");
+        assert!(error.hint().is_some_and(|hint| hint.len() > 15), "{arguments}: {:?}", error.hint());
         assert_eq!(catalog(&owner).await, before, "{arguments}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_table_or_of_somebody_else_is_refused_with_what_to_do_and_a_missing_column_with_those_there_are() {
+    let db = Database::new().await;
+    let owner = notes(&db).await;
+    owner
+        .batch_execute(
+            "create view notes.seen as select * from notes.notes; create materialized view notes.copy as select * from notes.notes;
+             create table notes.numbers (number integer); create table notes.mine (user_id uuid);
+             create table notes.parts (user_id uuid) partition by hash (user_id);
+             create table notes.part partition of notes.parts for values with (modulus 1, remainder 0);
+             select identity.protect('notes.mine')",
+        )
+        .await
+        .unwrap();
+    let before = catalog(&owner).await;
+    let app = db.app().await;
+    for (client, call, message, hint) in [
+        (
+            &owner,
+            "protect('notes.seen')",
+            "target notes.seen is not a table",
+            "Protect the tables under the view, and create the view with (security_invoker = true).",
+        ),
+        (
+            &owner,
+            "protect('notes.copy')",
+            "target notes.copy is not a table",
+            "A materialized view holds the rows of whoever refreshed it: query the tables under it.",
+        ),
+        (
+            &owner,
+            "protect('notes.notes_id_seq')",
+            "target notes.notes_id_seq is not a table",
+            "Only tables and partitioned tables have row-level security.",
+        ),
+        (
+            &owner,
+            "protect('notes.part')",
+            "target notes.part is a partition",
+            "Protect the partitioned table, and grant privileges on that one only.",
+        ),
+        (&owner, "protect(null)", "target is not a table", "Name a table, as in: identity.protect('orders')."),
+        (
+            &owner,
+            "protect('pg_class')",
+            "target pg_class is a table of the system",
+            "PostgreSQL takes no policies on these; what they may be asked is a matter of privileges.",
+        ),
+        (
+            &owner,
+            "protect('notes.notes', owner => 'users')",
+            "owner: notes.notes has no column users",
+            "Columns it could be: user_id",
+        ),
+        (
+            &owner,
+            "protect('notes.numbers', owner => 'user_id')",
+            "owner: notes.numbers has no column user_id",
+            "Add one first: alter table notes.numbers add column … uuid",
+        ),
+        // Also over rules that are there: another call replaces all of them, or none.
+        (
+            &owner,
+            "protect('notes.mine', owner => 'user_id', organization => 'org_id')",
+            "organization: notes.mine has no column org_id",
+            "Columns it could be: user_id",
+        ),
+        (&app, "protect('notes.notes')", "target notes.notes belongs to another role", "Call it as table_owner."),
+        (&app, "unprotect('notes.mine')", "target notes.mine belongs to another role", "Call it as table_owner."),
+    ] {
+        let error = client.query(&format!("select identity.{call}"), &[]).await.unwrap_err();
+        let error = error.as_db_error().unwrap();
+        assert_eq!((error.code().code(), error.message(), error.hint()), ("ID005", message, Some(hint)), "{call}");
+        assert_eq!(catalog(&owner).await, before, "{call}");
     }
 }
 
