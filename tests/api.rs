@@ -51,6 +51,32 @@ async fn every_column_type_operator_setting_and_role_says_what_it_is() {
     assert!(settings.contains(&"pg_identity.master_key_file".to_owned()), "{settings:?}");
 }
 
+/// Whatever kind of thing it is, also of the small extensions beside ours.
+#[tokio::test]
+async fn whatever_the_extensions_bring_says_what_it_is() {
+    let db = Database::new().await;
+    db.superuser()
+        .await
+        .batch_execute(
+            "create extension pg_identity_auth; create schema jwt; create extension pg_identity_pgjwt schema jwt",
+        )
+        .await
+        .unwrap();
+    let members = "
+      from pg_depend d join pg_extension e on e.oid = d.refobjid
+      where d.refclassid = 'pg_extension'::regclass and d.deptype = 'e' and e.extname like 'pg\\_identity%'";
+    let silent = format!(
+        "select pg_describe_object(d.classid, d.objid, 0) {members}
+           -- Of a row type the table speaks.
+           and not exists (select from pg_type t left join pg_class c on c.oid = t.typrelid
+             where d.classid = 'pg_type'::regclass and t.oid = d.objid and (t.typelem <> 0 or c.relkind <> 'c'))
+           and length(coalesce(obj_description(d.objid, d.classid::regclass::name), '')) < 15"
+    );
+    assert_eq!(names(&db, &silent).await, [""; 0]);
+    let extensions = format!("select e.extname || '' {members} group by e.extname having count(*) > 5 order by 1");
+    assert_eq!(names(&db, &extensions).await, ["pg_identity", "pg_identity_auth", "pg_identity_pgjwt"]);
+}
+
 #[tokio::test]
 async fn the_page_of_the_sql_api_is_what_the_catalog_says() {
     let db = Database::new().await;
