@@ -7,7 +7,7 @@ mod parallel;
 mod plans;
 mod pooler;
 mod readers;
-mod replicas;
+pub mod replicas;
 mod roles;
 mod setting;
 mod shadowing;

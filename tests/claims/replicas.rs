@@ -15,7 +15,7 @@ use crate::jwt::{ALICE, BOB, access_token, authenticate, sqlstate};
 use crate::support::{Cluster, Database, Login, free_port};
 
 /// A cluster with prepared transactions and a logical WAL.
-async fn cluster() -> &'static Cluster {
+pub async fn cluster() -> &'static Cluster {
     static CLUSTER: OnceCell<&Cluster> = OnceCell::const_new();
     *CLUSTER
         .get_or_init(|| async {
@@ -25,6 +25,8 @@ async fn cluster() -> &'static Cluster {
             tokio::spawn(connection);
             client.batch_execute("alter system set max_prepared_transactions = 10").await.unwrap();
             client.batch_execute("alter system set wal_level = 'logical'").await.unwrap();
+            // A worker that was refused tries again after this: five seconds unless said otherwise.
+            client.batch_execute("alter system set wal_retrieve_retry_interval = '100ms'").await.unwrap();
             cluster.control("restart");
             cluster
         })

@@ -1,9 +1,14 @@
-//! Dump and restore: policies, rules, indexes and defaults of protected tables are data of the database.
+//! Dump and restore: policies, rules, indexes and defaults of protected tables are data of the database. And logical replication: which
+//! roles on both sides take every row, and what becomes of the rows with others.
+
+use std::time::{Duration, Instant};
 
 use serde_json::json;
+use tokio_postgres::Client;
 
 use super::rules::outcome;
-use super::{catalog, notes};
+use super::{bodies, catalog, notes};
+use crate::claims::replicas;
 use crate::dump::restored;
 use crate::jwt::{ALICE, BOB, access_token, authenticate};
 use crate::support::{Database, Login};
@@ -64,4 +69,141 @@ async fn protected_tables_survive_dump_and_restore() {
     assert!(!left.contains("identity"), "{left}");
     // And in the first database nothing has changed.
     assert_eq!(catalog(&owner).await, before);
+}
+
+/// Between two databases of one server, each with the table protected and its owner an ordinary role.
+struct Replication {
+    /// Superusers.
+    publisher: Client,
+    subscriber: Client,
+    source: Database,
+    target: Database,
+}
+
+impl Replication {
+    async fn new() -> Replication {
+        let cluster = replicas::cluster().await;
+        let (source, target) = (Database::on(cluster).await, Database::on(cluster).await);
+        let (publisher, subscriber) = (notes(&source).await, notes(&target).await);
+        for side in [&publisher, &subscriber] {
+            side.batch_execute("select identity.protect('notes.notes'); reset role").await.unwrap();
+        }
+        publisher.batch_execute("create publication notes for table notes.notes").await.unwrap();
+        subscriber.batch_execute("truncate notes.notes").await.unwrap();
+        Replication { publisher, subscriber, source, target }
+    }
+
+    /// Subscribes with a connection of this role.
+    async fn subscribe(&self, role: &str, options: &str) {
+        // Within one server the slot has to be there before: making it would wait for the transaction that subscribes.
+        let slot = &self.target.name;
+        self.publisher
+            .batch_execute(&format!("select pg_create_logical_replication_slot('{slot}', 'pgoutput')"))
+            .await
+            .unwrap();
+        self.subscriber
+            .batch_execute(&format!(
+                "create subscription notes connection 'host=127.0.0.1 port={} user={role} dbname={}' publication notes
+                   with (slot_name = '{slot}', create_slot = false{options})",
+                self.source.cluster.port, self.source.name
+            ))
+            .await
+            .unwrap();
+    }
+
+    async fn until(&self, what: &str) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !self.subscriber.query_one(&format!("select {what}"), &[]).await.unwrap().get::<_, bool>(0) {
+            assert!(Instant::now() < deadline, "not within a minute: {what}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// The first copy is over, and what streams is applied.
+    async fn until_ready(&self) {
+        self.until("not exists (select from pg_subscription_rel where srsubstate <> 'r')").await;
+    }
+
+    async fn until_refused(&self, counter: &str) {
+        self.until(&format!("(select {counter} from pg_stat_subscription_stats where subname = 'notes') > 0")).await;
+    }
+
+    async fn end(&self) {
+        // By itself: it is refused within a transaction, which several statements at once are.
+        self.subscriber.batch_execute("drop subscription notes").await.unwrap();
+        self.subscriber.batch_execute("truncate notes.notes").await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn logical_replication_takes_every_row_with_roles_that_no_policy_binds_and_with_no_others() {
+    let replication = Replication::new().await;
+    let Replication { publisher, subscriber, source, target } = &replication;
+    let newer = subscriber
+        .query_one("select current_setting('server_version_num')::integer >= 160000", &[])
+        .await
+        .unwrap()
+        .get::<_, bool>(0);
+    // From 16 on a subscription writes as the owner of the table, whom FORCE binds, unless it is told to write as its own owner.
+    let as_owner = if newer { ", run_as_owner = true" } else { "" };
+    let (reader, writer) = (format!("reader_{}", source.name), format!("writer_{}", source.name));
+    publisher
+        .batch_execute(&format!(
+            "create role {reader} login replication in role identity_app; grant usage on schema notes to {reader}; grant select on notes.notes to {reader}"
+        ))
+        .await
+        .unwrap();
+
+    // The first copy is a query of the role that connects: it copies what that role sees. What streams asks no policy.
+    replication.subscribe(&reader, as_owner).await;
+    replication.until_ready().await;
+    assert_eq!(bodies(subscriber).await, [""; 0]);
+    publisher
+        .batch_execute(&format!("insert into notes.notes (user_id, body) values ('{BOB}', 'streamed')"))
+        .await
+        .unwrap();
+    replication.until("exists (select from notes.notes)").await;
+    assert_eq!(bodies(subscriber).await, ["streamed"]);
+    replication.end().await;
+    publisher.batch_execute(&format!("alter role {reader} bypassrls")).await.unwrap();
+    if newer {
+        replication.subscribe(&reader, "").await;
+        replication.until_refused("sync_error_count").await;
+        assert_eq!(bodies(subscriber).await, [""; 0]);
+        subscriber.batch_execute("alter subscription notes set (run_as_owner = true)").await.unwrap();
+    } else {
+        replication.subscribe(&reader, "").await;
+    }
+    replication.until_ready().await;
+    assert_eq!(bodies(subscriber).await, ["a", "b", "c", "streamed"]);
+
+    // On the other side it is the role that writes. PostgreSQL refuses rather than ask policies.
+    let password = if newer { "; alter subscription notes set (password_required = false)" } else { "" };
+    subscriber
+        .batch_execute(&format!(
+            "create role {writer} login superuser; grant usage on schema notes to {writer}; grant select, insert, update, delete on notes.notes to {writer}{password};
+             alter subscription notes owner to {writer}; alter role {writer} nosuperuser"
+        ))
+        .await
+        .unwrap();
+    publisher
+        .batch_execute(&format!("insert into notes.notes (user_id, body) values ('{ALICE}', 'later')"))
+        .await
+        .unwrap();
+    replication.until_refused("apply_error_count").await;
+    assert_eq!(bodies(subscriber).await, ["a", "b", "c", "streamed"]);
+    subscriber.batch_execute(&format!("alter role {writer} bypassrls")).await.unwrap();
+    replication.until("exists (select from notes.notes where body = 'later')").await;
+
+    // Each person sees there what they see here.
+    let app = target.app().await;
+    for (person, rows) in [(ALICE, &["a", "later"][..]), (BOB, &["b", "c", "streamed"])] {
+        app.batch_execute("begin").await.unwrap();
+        authenticate(&app, &access_token(target, json!({ "sub": person })).await).await.unwrap();
+        assert_eq!(bodies(&app).await, rows);
+        app.batch_execute("commit").await.unwrap();
+    }
+    assert_eq!(bodies(&app).await, [""; 0]);
+    subscriber.batch_execute(&format!("alter role {writer} superuser")).await.unwrap();
+    replication.end().await;
 }
