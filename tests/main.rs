@@ -104,6 +104,7 @@ mod tls;
 mod token;
 mod token_client_credentials;
 mod tour;
+mod upgrade;
 mod userinfo;
 mod users;
 mod users_profile;

@@ -15,6 +15,8 @@ pub struct Cluster {
     pub dir: PathBuf,
     /// The TCP port on 127.0.0.1.
     pub port: u16,
+    // Which PostgreSQL it is of, where that is not the one everything is built for.
+    environment: Vec<(String, String)>,
     // Held for its standard input: closing it ends the cluster.
     _supervisor: Child,
 }
@@ -28,7 +30,24 @@ impl Cluster {
 
     /// A cluster of its own, for tests that stop, break or reconfigure the server. Ends with the process too.
     pub fn start() -> &'static Cluster {
+        Cluster::throwaway(&[], Vec::new())
+    }
+
+    /// The same of another PostgreSQL, with the library that was built for it.
+    pub fn start_of(pg_config: &str, library: &str) -> &'static Cluster {
+        let environment = [("PGRX_PG_CONFIG_PATH", pg_config), ("PG_IDENTITY_LIBRARY", library)];
+        Cluster::throwaway(&[], environment.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec())
+    }
+
+    /// A cluster as initdb leaves it, which has not been started yet.
+    pub fn empty() -> &'static Cluster {
+        Cluster::throwaway(&["--empty"], Vec::new())
+    }
+
+    fn throwaway(arguments: &[&str], environment: Vec<(String, String)>) -> &'static Cluster {
         let mut supervisor = Command::new(checkout().join(".make/throwaway"))
+            .args(arguments)
+            .envs(environment.clone())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // Not in the terminal's group: Ctrl-C must leave it alive to clean up.
@@ -38,13 +57,31 @@ impl Cluster {
         let mut line = String::new();
         BufReader::new(supervisor.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let (dir, port) = line.trim().split_once(' ').expect(".make/throwaway made no cluster: its messages are above");
-        Box::leak(Box::new(Cluster { dir: dir.into(), port: port.parse().unwrap(), _supervisor: supervisor }))
+        Box::leak(Box::new(Cluster {
+            dir: dir.into(),
+            port: port.parse().unwrap(),
+            environment,
+            _supervisor: supervisor,
+        }))
     }
 
     /// Runs `.make/cluster COMMAND DIR`: `stop`, `start`, `restart`.
     pub fn control(&self, command: &str) {
-        let status = Command::new(checkout().join(".make/cluster")).arg(command).arg(&self.dir).status().unwrap();
+        let status = self.command(command).status().unwrap();
         assert!(status.success(), ".make/cluster {command} failed");
+    }
+
+    /// Runs a program of its PostgreSQL as the server's user and gives what it said; `Err` when it failed.
+    pub fn run(&self, program: &str, arguments: &[&str]) -> Result<String, String> {
+        let output = self.command("run").arg(program).args(arguments).output().unwrap();
+        let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
+        if output.status.success() { Ok(said) } else { Err(said) }
+    }
+
+    fn command(&self, command: &str) -> Command {
+        let mut cluster = Command::new(checkout().join(".make/cluster"));
+        cluster.arg(command).arg(&self.dir).envs(self.environment.clone());
+        cluster
     }
 
     /// Parameters of a connection to this cluster.

@@ -76,6 +76,13 @@ impl Database {
         db
     }
 
+    /// The database of the same name and issuer in another cluster, which was made from this one's.
+    pub fn in_cluster(&self, cluster: &'static Cluster) -> Database {
+        let (name, issuer) = (self.name.clone(), self.issuer.clone());
+        let lease = Arc::new(Lease { cluster, name: name.clone() });
+        Database { name, http_port: self.http_port, issuer, cluster, lease }
+    }
+
     /// A new connection. The database stays as long as it does.
     pub async fn connect(&self, login: Login) -> Client {
         let (client, connection) = self.cluster.config(login.role(), &self.name).connect(NoTls).await.unwrap();
