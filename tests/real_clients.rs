@@ -3,7 +3,7 @@
 
 mod world;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::encrypted::Jose;
 use crate::support::{public_client, service_client, web_client};
@@ -31,9 +31,8 @@ async fn openid_client_of_npm() {
 
 #[tokio::test]
 async fn openid_client_of_npm_with_keys() {
-    let (mut world, mut jose) = (World::new().await, Jose::new());
-    let signing = jose.ask("make", json!({"kty": "EC", "kid": "signing", "use": "sig"})).await;
-    let opening = jose.ask("make", json!({"kty": "RSA", "kid": "opening", "use": "enc"})).await;
+    let (mut world, signing) = (World::new().await, signing_key().await);
+    let opening = Jose::new().ask("make", json!({"kty": "RSA", "kid": "opening", "use": "enc"})).await;
     let sealed = json!({
         "client_name": "A client with keys",
         "token_endpoint_auth_method": "private_key_jwt",
@@ -90,12 +89,21 @@ async fn oidc_client_ts_of_npm_in_chromium() {
 
 #[tokio::test]
 async fn authjs_of_npm() {
-    let mut world = World::new().await;
-    let redirect_uri = format!("http://localhost:{}/auth/callback/pg_identity", world.port("AUTHJS"));
-    let authjs = json!({
-        "client_name": "Notes with Auth.js", "redirect_uris": [redirect_uri], "scope": "openid profile email"
+    let (mut world, key) = (World::new().await, signing_key().await);
+    let url = format!("http://localhost:{}/auth/callback", world.port("AUTHJS"));
+    let secret = json!({
+        "client_name": "Notes with Auth.js", "redirect_uris": [format!("{url}/secret")], "scope": "openid profile email"
     });
-    world.register("AUTHJS", authjs).await;
+    world.register("AUTHJS", secret).await;
+    let signed = json!({
+        "client_name": "Notes with Auth.js and a key",
+        "token_endpoint_auth_method": "private_key_jwt",
+        "jwks": {"keys": [key["public"]]},
+        "redirect_uris": [format!("{url}/signed")],
+        "scope": "openid profile email"
+    });
+    world.register("SIGNED", signed).await;
+    world.tell("SIGNED_KEY", &key["private"].to_string());
     world.node("authjs.mjs").await;
 }
 
@@ -128,9 +136,18 @@ async fn express_openid_connect_of_npm() {
 
 #[tokio::test]
 async fn authlib_of_pypi() {
-    let mut world = World::new().await;
+    let (mut world, key) = (World::new().await, signing_key().await);
     world.introduce("WEB", &web_client(&world.db).await);
     world.introduce("SERVICE", &service_client(&world.db).await);
+    let hmac = json!({"token_endpoint_auth_method": "client_secret_jwt", "grant_types": ["client_credentials"]});
+    world.register("HMAC", hmac).await;
+    let signed = json!({
+        "token_endpoint_auth_method": "private_key_jwt",
+        "jwks": {"keys": [key["public"]]},
+        "grant_types": ["client_credentials"]
+    });
+    world.register("SIGNED", signed).await;
+    world.tell("SIGNED_KEY", &key["private"].to_string());
     world.python("authlib_client.py").await;
 }
 
@@ -171,4 +188,9 @@ async fn mod_oauth2_of_debian() {
     world.introduce("SERVICE", &service_client(&world.db).await);
     world.port("APACHE");
     world.node("mod_oauth2.mjs").await;
+}
+
+/// A key of a client that signs with ES256: `{ private, public }`.
+async fn signing_key() -> Value {
+    Jose::new().ask("make", json!({"kty": "EC", "kid": "signing", "use": "sig"})).await
 }

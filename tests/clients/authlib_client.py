@@ -1,9 +1,12 @@
 """PyPI authlib: the application class that its Flask and Django integrations share, and its OAuth2Session."""
 
+import json
 import os
 
 from authlib.integrations.base_client import BaseApp, OAuth2Mixin, OAuthError, OpenIDMixin
 from authlib.integrations.requests_client import OAuth2Session
+from authlib.oauth2.rfc7523 import ClientSecretJWT, PrivateKeyJWT
+from joserfc.jwk import ECKey
 
 from person import Person, parameters
 
@@ -69,5 +72,19 @@ own = service.fetch_token(metadata["token_endpoint"], grant_type="client_credent
 assert own["token_type"].lower() == "bearer" and "refresh_token" not in own, own
 assert service.introspect_token(ask, token=own["access_token"]).json()["client_id"] == E["SERVICE_ID"]
 refused("invalid_client", session(E["SERVICE_ID"], "wrong").fetch_token, metadata["token_endpoint"], grant_type="client_credentials")
+
+# Services that sign with their secret or key: an assertion for each request.
+signing = ECKey.import_key(json.loads(E["SIGNED_KEY"]))
+for client_id, secret, method in [
+    (E["HMAC_ID"], E["HMAC_SECRET"], ClientSecretJWT()),
+    (E["SIGNED_ID"], signing, PrivateKeyJWT(alg="ES256")),
+]:
+    signed = OAuth2Session(client_id, secret, token_endpoint_auth_method=method.name)
+    signed.register_client_auth_method(method)
+    for _ in range(2):
+        assert signed.fetch_token(metadata["token_endpoint"], grant_type="client_credentials")["access_token"]
+forged = OAuth2Session(E["SIGNED_ID"], ECKey.generate_key("P-256"), token_endpoint_auth_method="private_key_jwt")
+forged.register_client_auth_method(PrivateKeyJWT(alg="ES256"))
+refused("invalid_client", forged.fetch_token, metadata["token_endpoint"], grant_type="client_credentials")
 
 print("authlib: all good")
