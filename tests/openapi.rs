@@ -10,6 +10,7 @@ use tokio::process::Command;
 
 use crate::http::header;
 use crate::http_site::Site;
+use crate::pages::set_cookies;
 use crate::real_clients::{clients, run, run_in};
 use crate::support::{Browser, Flow, Gateway, checkout, service_client};
 
@@ -138,7 +139,8 @@ async fn answers_that_are_right_are_as_described() {
 }
 
 /// Requests that schemathesis makes of the description, those of its coverage and random ones, always the same: no 5xx, and no
-/// status, content type, header or body that the description does not have. Half of them come from a client that proves who it is.
+/// status, content type, header or body that the description does not have: from somebody unknown, from a client that proves who
+/// it is, with the token of a person, and from a browser that is signed in.
 #[tokio::test]
 async fn schemathesis_finds_no_answer_that_contradicts_the_description() {
     let site = Site::new().await;
@@ -146,19 +148,20 @@ async fn schemathesis_finds_no_answer_that_contradicts_the_description() {
     let service = service_client(&site.db).await;
     let folder = checkout().join("target/test-logs").join(format!("schemathesis-{}", site.db.http_port));
     fs::create_dir_all(&folder).unwrap();
+    let browser = Browser::new();
+    let login = browser.get(site.gateway.url("/login")).await;
+    let fields = [("username", site.alice.username.as_str()), ("password", site.alice.password.as_str())];
+    let signed_in = browser.send(browser.filled_in(&login, "sign-in", &fields)).await;
+    let cookies: Vec<String> = [&login, &signed_in].into_iter().flat_map(set_cookies).collect();
+    let cookies: Vec<&str> = cookies.iter().map(|cookie| cookie.split(';').next().unwrap()).collect();
     let basic = format!("{}:{}", service.id, service.secret.as_ref().unwrap());
+    let bearer = format!("Authorization: Bearer {}", tokens.access());
+    let cookies = format!("Cookie: {}", cookies.join("; "));
     for (name, more) in [
-        ("stranger", vec![]),
-        ("client", vec!["--auth".into(), basic, "--include-path-regex".into(), "^/(token|introspect|revoke)$".into()]),
-        (
-            "person",
-            vec![
-                "--header".into(),
-                format!("Authorization: Bearer {}", tokens.access()),
-                "--include-path".into(),
-                "/userinfo".into(),
-            ],
-        ),
+        ("a stranger", &[][..]),
+        ("a client", &["--auth", &basic, "--include-path-regex", "^/(token|introspect|revoke)$"]),
+        ("the holder of a token", &["--header", &bearer, "--include-path", "/userinfo"]),
+        ("a browser", &["--header", &cookies, "--include-tag", "pages"]),
     ] {
         let mut program = Command::new(clients().join(".venv/bin/schemathesis"));
         program

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::http::{assert_answer, assert_error, header, secret};
 use crate::http_site::Site;
-use crate::support::{Client, Flow, Page, public_client, service_client, web_client};
+use crate::support::{Client, Flow, Page, client, public_client, service_client, web_client};
 
 /// How a request says who sends it.
 enum By<'a> {
@@ -58,6 +58,12 @@ async fn a_code_is_for_the_one_it_was_given_to_under_the_conditions_it_was_given
     let (own, invalid) = (By::Basic(&site.web), "the authorization code is invalid");
     let (failed, uri) = ("client authentication failed", "redirect_uri is not that of the authorization request");
     let wrong = Client { secret: Some("wrong".into()), ..site.web.clone() };
+    let keys = json!({
+        "redirect_uris": [site.web.redirect_uri()], "token_endpoint_auth_method": "private_key_jwt",
+        "jwks": crate::issuers::Foreign::new("ES256").jwks()
+    });
+    let keyed = Client { secret: Some("any".into()), ..client(&site.db, keys).await };
+    let secretive = Client { secret: Some("any".into()), ..public.clone() };
     for (section, by, change, status, error, description) in [
         (
             "RFC 6749 §2.3: MUST NOT use more than one authentication method",
@@ -85,6 +91,15 @@ async fn a_code_is_for_the_one_it_was_given_to_under_the_conditions_it_was_given
         ),
         ("RFC 6749 §3.2.1: somebody MUST be named", &By::Nobody, json!({}), 401, "invalid_client", failed),
         ("RFC 6749 §4.1.3: MUST authenticate the client", &By::Body(&wrong), json!({}), 401, "invalid_client", failed),
+        (
+            "Core §3.1.3.1: MUST authenticate by the method that it registered",
+            &By::Basic(&keyed),
+            json!({}),
+            401,
+            "invalid_client",
+            failed,
+        ),
+        ("Core §3.1.3.1: also if it is none", &By::Basic(&secretive), json!({}), 401, "invalid_client", failed),
         (
             "RFC 6749 §3.2: MUST NOT be included more than once",
             &own,
