@@ -47,7 +47,7 @@ begin
   if not p ? 'request' then
     return request;
   end if;
-  select c.* into client from identity_store.clients c where c.id = p ->> 'client_id';
+  client := identity.row_by_id(null::identity_store.clients, p ->> 'client_id');
   if client.id is null then
     return request;
   -- RFC 9101 §5: request and request_uri MUST NOT be used together.

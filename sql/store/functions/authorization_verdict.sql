@@ -17,7 +17,7 @@ declare
   p jsonb := request -> 'parameters';
   hint jsonb;
 begin
-  select c.* into client from identity_store.clients c where c.id = p ->> 'client_id';
+  client := identity.row_by_id(null::identity_store.clients, p ->> 'client_id');
 
   select 'error_page', k.rule, k.error, k.description into verdict, rule, error, description
   from identity_store.authorization_client_checks(request, client) k where k.failed limit 1;

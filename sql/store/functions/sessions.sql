@@ -14,24 +14,23 @@ comment on function identity_store.session_idle_lifetime() is 'How long a sessio
 comment on function identity_store.session_lifetime() is 'How long a session lasts at most; its partition is kept longer (partition_settings).';
 revoke all on function identity_store.session_idle_lifetime(), identity_store.session_lifetime() from public;
 
--- All the evidence is in one where clause: secret, not ended, neither lifetime over, the person may sign in.
+-- All the evidence is in one condition: secret, not ended, neither lifetime over, the person may sign in.
 create or replace function identity_store.session_read(session_cookie text)
 returns identity_store.sessions
 language plpgsql stable parallel safe
 as $$
 declare
   present constant boolean := identity.require_present(30);
-  session identity_store.sessions;
+  session constant identity_store.sessions := identity.row_by_id(null::identity_store.sessions,
+    identity.opaque_id('ids', session_read.session_cookie));
 begin
-  select s.* into session
-  from identity_store.sessions s
-  join identity_store.users u on u.id = s.user_id
-  where s.id = identity.opaque_id('ids', session_read.session_cookie)
-    and s.secret_hash = identity.opaque_hash(session_read.session_cookie)
-    and s.ended_at is null and s.expires_at > now()
-    and s.last_seen_at > now() - identity_store.session_idle_lifetime()
-    and u.state = 'active';
-  return session;
+  if session.secret_hash = identity.opaque_hash(session_read.session_cookie)
+    and session.ended_at is null and session.expires_at > now()
+    and session.last_seen_at > now() - identity_store.session_idle_lifetime()
+    and (identity.row_by_id(null::identity_store.users, session.user_id)).state = 'active' then
+    return session;
+  end if;
+  return null;
 end
 $$;
 comment on function identity_store.session_read(text) is
