@@ -91,7 +91,10 @@ as $$
 declare
   asked text[];
 begin
-  if cardinality(token_target.resource) = 0 or not exists (select from unnest(token_target.resource) r where r <> '') then
+  -- Two questions, because plpgsql answers the first, which is the usual one, without a statement.
+  if coalesce(cardinality(token_target.resource), 0) = 0 then
+    return granted.resources;
+  elsif not exists (select from unnest(token_target.resource) r where r <> '') then
     return granted.resources;
   end if;
   asked := identity_store.resources_requested(token_target.resource);
