@@ -60,7 +60,9 @@ fn shown(cost: &Cost) -> String {
 
 async fn load(world: &World) -> Load {
     let sql = sessions(&world.web.id);
-    let rows = world.db.superuser().await.query(&sql, &[]).await.unwrap();
+    let superuser = world.db.superuser().await;
+    let rows = superuser.query(&sql, &[]).await.unwrap();
+    superuser.batch_execute("analyze").await.unwrap();
     let lines: String = rows.iter().map(|row| row.get::<_, String>(0) + "\n").collect();
     fs::write(world.file("ours.session"), lines).unwrap();
     let (basic, cookies) = (basic_of(&world.web), world.file("ours.session"));

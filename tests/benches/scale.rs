@@ -95,6 +95,10 @@ impl Population {
 async fn alternate(small: &Population, large: &Population, kind: Kind) -> [Vec<f64>; 2] {
     let mut times = [Vec::new(), Vec::new()];
     let connections = [small.db.superuser().await, large.db.superuser().await];
+    for connection in &connections {
+        // As the gateway's are.
+        connection.batch_execute("set plan_cache_mode = force_generic_plan").await.unwrap();
+    }
     let sql = match kind {
         // What identity.sign_in asks before it hashes.
         Kind::Lookup => "select name_key, user_id, phc, changed_at from identity_store.sign_in_person($1)",
