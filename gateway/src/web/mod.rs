@@ -1,5 +1,6 @@
 //! Plumbing: everything about HTTP and connections that is no feature.
 
+pub mod bearer;
 pub mod cache;
 pub mod client_credentials;
 mod connection;
