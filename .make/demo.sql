@@ -68,6 +68,9 @@ select identity.user_create($${
 select identity.scope_create('notes.read', 'Read your notes', '{}');
 select identity.resource_create('https://notes.example/api', 'Notes', array['notes.read']);
 
+-- Clients may register themselves, as many as a certification suite does.
+select identity.registration_configure('open', source_quota => 10000);
+
 -- The notes example: public, hence PKCE; it may keep access while the person is away, if they allow it.
 select identity.client_create(jsonb_build_object(
   'client_id', 'demo-app',

@@ -199,6 +199,7 @@ async fn cors_is_for_protocol_endpoints_and_never_for_pages() {
         ("/token", "POST"),
         ("/userinfo", "GET"),
         ("/revoke", "POST"),
+        ("/register", "POST"),
     ] {
         let page = preflight(path, method).await;
         assert_eq!(page.status, 200, "{path}");

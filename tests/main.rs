@@ -76,6 +76,7 @@ mod protect;
 mod races;
 mod real_clients;
 mod refresh;
+mod registration;
 mod request_objects;
 mod response_modes;
 mod response_types;

@@ -114,6 +114,7 @@ async fn the_description_names_this_issuer_and_may_be_kept_for_a_while() {
 #[tokio::test]
 async fn answers_that_are_right_are_as_described() {
     let site = Site::new().await;
+    crate::registration::configure(&site.db, "'open'").await;
     let service = service_client(&site.db).await;
     let flow = Flow::new(&site.gateway, &site.web);
     let code = flow.code(&site.alice).await;
@@ -144,6 +145,7 @@ async fn answers_that_are_right_are_as_described() {
 #[tokio::test]
 async fn schemathesis_finds_no_answer_that_contradicts_the_description() {
     let site = Site::new().await;
+    crate::registration::configure(&site.db, "'open'").await;
     let tokens = site.flow().tokens(&site.alice).await;
     let service = service_client(&site.db).await;
     let folder = checkout().join("target/test-logs").join(format!("schemathesis-{}", site.db.http_port));

@@ -76,7 +76,7 @@ async fn every_foreign_key_has_an_index_and_says_what_deletion_does() {
 
 /// Every function of identity_gateway with the evidence it demands (README, decision 2). None takes a user id, a session id, a
 /// time or a scope as a fact.
-pub const PROTOCOL: [(&str, &str); 31] = [
+pub const PROTOCOL: [(&str, &str); 35] = [
     ("account_application_withdraw", "session cookie; the client id only selects among the person's own"),
     ("account_page", "session cookie"),
     ("account_password_change", "session cookie and the old password"),
@@ -101,6 +101,13 @@ pub const PROTOCOL: [(&str, &str); 31] = [
     ("maintenance_run", "none: it does only what is due"),
     ("provider_metadata", "none: public"),
     ("readiness", "none"),
+    (
+        "registration_create",
+        "initial access token, or the policy of the database; the source address and fetched documents are declared exceptions",
+    ),
+    ("registration_delete", "registration access token"),
+    ("registration_read", "registration access token"),
+    ("registration_update", "registration access token; fetched documents are a declared exception"),
     ("select_account", "sealed request, browser cookie, session cookie, device cookie; the number only selects"),
     ("select_account_page", "sealed request, browser cookie, session cookie, device cookie"),
     ("sign_in", "user name and password; the source address is a declared exception"),

@@ -6,6 +6,7 @@ mod input;
 mod issuer;
 mod keys;
 mod output;
+mod registration;
 mod sessions;
 mod users;
 
@@ -40,6 +41,9 @@ enum Command {
     /// OAuth clients
     #[command(subcommand)]
     Clients(clients::Command),
+    /// Clients that register themselves
+    #[command(subcommand)]
+    Registration(registration::Command),
     /// Signing keys
     #[command(subcommand)]
     Keys(keys::Command),
@@ -58,6 +62,7 @@ pub async fn run(url: &DatabaseUrl, arguments: Arguments) -> Result<(), Failure>
     match arguments.command {
         Command::Users(command) => users::run(&admin, command).await,
         Command::Clients(command) => clients::run(&admin, command).await,
+        Command::Registration(command) => registration::run(&admin, command).await,
         Command::Keys(command) => keys::run(&admin, command).await,
         Command::Sessions(command) => sessions::run(&admin, command).await,
         Command::Configure(command) => issuer::run(&admin, command).await,

@@ -19,6 +19,7 @@ mod maintenance;
 mod metrics;
 mod migrate;
 mod openapi;
+mod registration;
 mod revoke;
 mod select_account;
 mod serve;

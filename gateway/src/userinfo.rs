@@ -12,7 +12,7 @@ use crate::web::documents::{self, Errand};
 use crate::web::form::{self, Form};
 use crate::web::outcome::{Outcome, Reply};
 use crate::web::state::AppState;
-use crate::web::{bearer, client_keys};
+use crate::web::bearer;
 
 /// The endpoints of this feature.
 pub fn routes() -> Router<AppState> {

@@ -73,6 +73,7 @@ async fn a_method_that_an_address_does_not_take_is_told_which_ones_it_does() {
         ("/token", "POST"),
         ("/introspect", "POST"),
         ("/revoke", "POST"),
+        ("/register", "POST"),
         ("/userinfo", "GET,HEAD,POST"),
         ("/jwks.json", "GET,HEAD"),
         ("/openapi.json", "GET,HEAD"),

@@ -123,7 +123,22 @@ impl Good {
             .await
             .unwrap();
         db.superuser().await.batch_execute("create schema app authorization app_login; create table app.notes (user_id uuid); alter table app.notes owner to app_login; grant usage on schema app to admin_login").await.unwrap();
+        admin.batch_execute("select identity.registration_configure('open')").await.unwrap();
+        admin
+            .execute("select identity.registration_issuer_trust('https://vouch.example', $1::text::jsonb)", &[&JWKS])
+            .await
+            .unwrap();
+        let initial: String = admin
+            .query_one("select identity.registration_token_create('a partner', max_uses => 1000) ->> 'id'", &[])
+            .await
+            .unwrap()
+            .get(0);
+        let metadata = json!({ "redirect_uris": ["https://a.example/cb"] });
+        let none = (None::<&str>, None::<Value>);
+        let (_, registered) = call(&sql, "registration_create", &[&metadata, &none.0, &"192.0.2.1", &none.1]).await;
         let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let managed = text(&registered["client_id"]);
+        let replaced = json!({ "redirect_uris": ["https://a.example/cb"], "client_id": managed });
         let quoted = [
             (("*", "session_cookie"), cookie),
             (("*", "resume"), text(&consent["resume"])),
@@ -141,6 +156,13 @@ impl Good {
             (("*", "parameters"), request.to_string()),
             (("*", "kid"), kid),
             (("*", "jwks"), JWKS.to_owned()),
+            (("registration_read", "client_id"), managed.clone()),
+            (("registration_update", "client_id"), managed.clone()),
+            (("registration_delete", "client_id"), managed.clone()),
+            (("registration_rotate_token", "client_id"), managed),
+            (("registration_update", "metadata"), replaced.to_string()),
+            (("*", "registration_access_token"), text(&registered["registration_access_token"])),
+            (("registration_token_revoke", "id"), initial),
         ];
         let plain = PLAIN.iter().map(|(place, expression)| (*place, (*expression).to_owned()));
         Good(quoted.into_iter().map(|(place, value)| (place, format!("'{value}'"))).chain(plain).collect())
@@ -197,7 +219,17 @@ const JWKS: &str =
 
 type Place = (&'static str, &'static str);
 
-const PLAIN: [(Place, &str); 76] = [
+const PLAIN: [(Place, &str); 86] = [
+    (("*", "initial_access_token"), "null"),
+    (("*", "policy"), "'open'"),
+    (("*", "grant_types"), "'{authorization_code}'"),
+    (("*", "software_statement"), "'optional'"),
+    (("*", "source_quota"), "100"),
+    (("*", "unused_limit"), "100"),
+    (("*", "unused_lifetime"), "'1 day'"),
+    (("*", "lifetime"), "'1 day'"),
+    (("*", "max_uses"), "1"),
+    (("registration_issuer_distrust", "issuer"), "'https://vouch.example'"),
     (("protect", "organization"), "null"),
     (("protect", "scope_read"), "null"),
     (("protect", "scope_write"), "null"),

@@ -55,6 +55,22 @@ post("/introspect", 401, data={"token": "x"})
 post("/revoke", auth=service, data={"token": own["access_token"]})
 post("/revoke", 400, auth=service)
 
+# A client that registers itself, looks, changes its name and goes.
+metadata = {"redirect_uris": ["https://registered.example/cb"], "client_name#fr": "Le mien"}
+client = post("/register", 201, json=metadata).json()
+post("/register", 201, json=metadata | {"token_endpoint_auth_method": "none"})
+post("/register", 400, json={"redirect_uris": "x"})
+post("/register", 401, json=metadata, headers=bearer)
+managed, own = "/register/{client_id}", {"Authorization": f"Bearer {client['registration_access_token']}"}
+for headers in [{}, bearer]:
+    ask("GET", managed, 401, client["registration_client_uri"], headers=headers)
+ask("GET", managed, 200, client["registration_client_uri"], headers=own)
+changed = metadata | {"client_id": client["client_id"], "client_name": "Mine"}
+ask("PUT", managed, 200, client["registration_client_uri"], headers=own, json=changed)
+ask("PUT", managed, 400, client["registration_client_uri"], headers=own, json=metadata)
+ask("DELETE", managed, 204, client["registration_client_uri"], headers=own)
+ask("DELETE", managed, 401, client["registration_client_uri"], headers=own)
+
 # A person's browser, from the sign-in page to the end of the session.
 browser = requests.Session()
 

@@ -72,6 +72,8 @@ struct Somebody {
     apps: Arc<Vec<Client>>,
     /// One that nobody else deletes.
     own: Client,
+    /// With what it manages itself, when it registered itself.
+    managed_with: Option<String>,
     seen: Arc<AtomicUsize>,
     dice: u64,
     cookie: Option<String>,
@@ -113,7 +115,7 @@ impl Somebody {
             self.cookie = answer.and_then(|(_, answer)| answer["session_cookie"].as_str().map(Into::into));
             return;
         };
-        match self.roll(17) {
+        match self.roll(20) {
             0..4 => self.authorize(&app, &cookie).await,
             4 | 5 => self.redeem().await,
             6 => self.refresh("token_refresh_token").await,
@@ -132,9 +134,12 @@ impl Somebody {
             13 => drop(self.ask(&self.admin, "user_set_password", &[&person.id, &person.password]).await),
             14 => self.log_out(&cookie).await,
             15 => drop(self.ask(&self.sql, "account_page", &[&cookie]).await),
+            16 | 17 => self.register_itself().await,
+            18 => self.change_itself().await,
             _ => {
                 drop(self.ask(&self.admin, "client_delete", &[&self.own.id]).await);
                 self.own = register(&self.admin).await;
+                self.managed_with = None;
             }
         }
     }
@@ -165,6 +170,31 @@ impl Somebody {
         self.cookie = None;
     }
 
+    /// In place of its own client, which it ends first if it may.
+    async fn register_itself(&mut self) {
+        if let Some(token) = self.managed_with.take() {
+            self.ask(&self.sql, "registration_delete", &[&self.own.id, &token]).await;
+        } else {
+            self.ask(&self.admin, "client_delete", &[&self.own.id]).await;
+        }
+        let none = (None::<&str>, None::<Value>);
+        let arguments: [&(dyn ToSql + Sync); 4] = [&itself(), &none.0, &"192.0.2.1", &none.1];
+        let (outcome, metadata) = self.ask(&self.sql, "registration_create", &arguments).await.unwrap();
+        assert_eq!(outcome, "registered", "{metadata}");
+        self.managed_with = metadata["registration_access_token"].as_str().map(Into::into);
+        let id = metadata["client_id"].as_str().unwrap().into();
+        self.own = Client { id, secret: metadata["client_secret"].as_str().map(Into::into), metadata };
+    }
+
+    async fn change_itself(&mut self) {
+        let Some(token) = self.managed_with.clone() else { return };
+        let mut metadata = itself();
+        metadata["client_id"] = json!(self.own.id);
+        metadata["software_version"] = json!(self.dice.to_string());
+        let arguments: [&(dyn ToSql + Sync); 4] = [&self.own.id, &token, &metadata, &None::<Value>];
+        self.ask(&self.sql, "registration_update", &arguments).await;
+    }
+
     /// The code stays known, so that it may be shown again.
     async fn redeem(&mut self) {
         let Some((app, code)) = self.code.clone() else { return };
@@ -192,6 +222,13 @@ impl Somebody {
     }
 }
 
+fn itself() -> Value {
+    json!({
+        "redirect_uris": ["https://own.example/cb"], "grant_types": ["authorization_code", "refresh_token"],
+        "scope": "openid roles offline_access"
+    })
+}
+
 async fn register(admin: &Sql) -> Client {
     let metadata = json!({
         "redirect_uris": ["https://own.example/cb"], "grant_types": ["authorization_code", "refresh_token"],
@@ -208,6 +245,8 @@ async fn a_storm_of_everything_at_once_meets_no_deadlock_and_leaves_nothing_half
     // Looked for at once, so that one that is there is not missed.
     let deadlocks = format!("alter database {} set deadlock_timeout = '10ms'", db.name);
     db.superuser().await.batch_execute(&deadlocks).await.unwrap();
+    let open = "select identity.registration_configure('open', source_quota => 10000)";
+    db.admin().await.batch_execute(open).await.unwrap();
     let people = Arc::new(vec![user(&db, "alice").await, user(&db, "bob").await]);
     let apps = Arc::new(vec![session_bound_client(&db).await, session_bound_client(&db).await, web_client(&db).await]);
     let seen = Arc::new(AtomicUsize::new(0));
@@ -216,7 +255,8 @@ async fn a_storm_of_everything_at_once_meets_no_deadlock_and_leaves_nothing_half
         let (admin, sql, seen) = (db.admin().await, db.gateway_role().await, seen.clone());
         let (people, apps) = (people.clone(), apps.clone());
         let (own, cookie, code, tokens) = (register(&admin).await, None, None, None);
-        let mut somebody = Somebody { admin, sql, people, apps, own, seen, dice, cookie, code, tokens };
+        let managed_with = None;
+        let mut somebody = Somebody { admin, sql, people, apps, own, managed_with, seen, dice, cookie, code, tokens };
         storm.push(tokio::spawn(async move {
             for _ in 0..60 {
                 somebody.step().await;

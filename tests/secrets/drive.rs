@@ -44,6 +44,7 @@ pub async fn drive(db: &Database, gateway: &Gateway) -> Vec<Needle> {
         secrets.note("a client secret", client.secret.as_ref().unwrap());
     }
     administration(db, &mut secrets);
+    registration(db, gateway, &mut secrets).await;
     signing_in(db, gateway, &app, &alice, &mut secrets).await;
     tokens(db, gateway, &app, &service, &alice, &mut secrets).await;
     failures(db, &app, &alice, &mut secrets).await;
@@ -73,6 +74,29 @@ fn administration(db: &Database, secrets: &mut Secrets) {
         let _ = child.stdin.take().unwrap().write_all(format!("{input}\n").as_bytes());
         child.wait().unwrap();
     }
+}
+
+async fn registration(db: &Database, gateway: &Gateway, secrets: &mut Secrets) {
+    let admin = db.admin().await;
+    let minted = "select identity.registration_token_create('a partner') ->> 'initial_access_token'";
+    let initial: String = admin.query_one(minted, &[]).await.unwrap().get(0);
+    secrets.note("an initial access token", &initial);
+    admin.batch_execute("select identity.registration_configure('open')").await.unwrap();
+    let browser = Browser::new();
+    let register = browser.http.post(gateway.url("/register"));
+    let metadata = json!({ "redirect_uris": ["https://registered.example/cb"] });
+    let answer = browser.send(register.bearer_auth(&initial).json(&metadata)).await.json();
+    let (uri, token) =
+        (answer["registration_client_uri"].as_str().unwrap(), answer["registration_access_token"].as_str().unwrap());
+    secrets.note("a registration access token", token);
+    secrets.note("a secret of a client that registered itself", answer["client_secret"].as_str().unwrap());
+    browser.send(browser.http.get(uri).bearer_auth(token)).await;
+    // Where it does not belong, and what is not one.
+    browser.send(browser.http.post(gateway.url("/register")).bearer_auth(token).json(&metadata)).await;
+    let own = json!({ "client_id": answer["client_id"], "client_secret": "a secret that it chose for itself" });
+    secrets.note("a secret that a client chose", "a secret that it chose for itself");
+    assert_eq!(browser.send(browser.http.put(uri).bearer_auth(token).json(&own)).await.status, 400);
+    assert_eq!(browser.send(browser.http.delete(uri).bearer_auth(token)).await.status, 204);
 }
 
 async fn signing_in(db: &Database, gateway: &Gateway, app: &Client, alice: &User, secrets: &mut Secrets) {

@@ -122,7 +122,9 @@ async fn arguments(superuser: &Client, function: &str) -> Vec<(String, String)> 
 }
 
 /// What a function may answer to somebody who has proved nothing. Everything else that it can say stands for a person.
-const REFUSALS: [&str; 14] = [
+const REFUSALS: [&str; 15] = [
+    // Of registration, which is closed.
+    "access_denied",
     "deferred",
     "error_page",
     "invalid_client",

@@ -111,6 +111,15 @@ impl Operation {
             .responds("413", None)
     }
 
+    /// The JSON of this schema that it takes.
+    pub fn json(self, schema: &str) -> Self {
+        let schema = json!({ "$ref": format!("#/components/schemas/{schema}") });
+        let content = json!({ "application/json": { "schema": schema } });
+        self.member("requestBody", json!({ "required": true, "content": content }))
+            .responds("408", None)
+            .responds("413", None)
+    }
+
     /// Whose credentials it takes: one of these.
     pub fn security(self, schemes: &[&str]) -> Self {
         let schemes: Vec<Value> =
@@ -189,6 +198,8 @@ fn header(description: &str, required: bool) -> Value {
 fn meaning(status: &str) -> &'static str {
     match status {
         "200" => "Done.",
+        "201" => "Registered.",
+        "204" => "Gone.",
         "303" => "Go on there, with GET.",
         "304" => "As before.",
         "400" => "The request is wrong.",

@@ -42,6 +42,8 @@ pub fn paths() -> Vec<(String, Value)> {
                 ),
             ],
         ),
+        path("/register", [("post", register())]),
+        path("/register/{client_id}", [("get", registered("200")), ("put", replaced()), ("delete", registered("204"))]),
         path(jwks::PATH, [("get", document("jwks", "Keys", "The public keys (RFC 7517 §5)"))]),
         path("/.well-known/openid-configuration", [("get", metadata("openid_configuration"))]),
         path("/.well-known/oauth-authorization-server", [("get", metadata("oauth_authorization_server"))]),
@@ -58,6 +60,34 @@ fn by_client(id: &str, summary: &str, schema: &'static str, fields: Vec<Field>) 
     let answers = [("200", Answer::Json(schema)), ("400", Answer::Refused), ("401", Answer::Refused)];
     let fields: Vec<Field> = fields.into_iter().chain(credentials()).collect();
     protocol(id, summary, &answers).form(&fields).security(&["client_secret_basic", ""])
+}
+
+fn register() -> Operation {
+    let answers =
+        [("201", Answer::Json("Client")), ("400", Answer::Refused), ("401", Answer::Refused), ("403", Answer::Refused)];
+    protocol("register", "Registers a client (RFC 7591 §3)", &answers)
+        .json("ClientMetadata")
+        .security(&["initial_access_token", ""])
+}
+
+/// What a client that registered itself does without a body.
+fn registered(status: &'static str) -> Operation {
+    let (id, summary, answer) = match status {
+        "204" => ("registration_delete", "Deletes a client (RFC 7592 §2.3)", Answer::Empty),
+        _ => ("registration_read", "What a client registered (RFC 7592 §2.1)", Answer::Json("Client")),
+    };
+    by_itself(id, summary, &[(status, answer), ("400", Answer::Refused), ("401", Answer::Refused)])
+}
+
+fn replaced() -> Operation {
+    let answers = [("200", Answer::Json("Client")), ("400", Answer::Refused), ("401", Answer::Refused)];
+    by_itself("registration_update", "Replaces what a client registered (RFC 7592 §2.2)", &answers).json("ClientMetadata")
+}
+
+fn by_itself(id: &str, summary: &str, answers: &[(&str, Answer)]) -> Operation {
+    protocol(id, summary, answers)
+        .path(&[field("client_id", "The client.")])
+        .security(&["registration_access_token"])
 }
 
 fn credentials() -> [Field; 4] {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 /// By name.
 pub fn schemas() -> Value {
     let text = json!({ "type": "string" });
+    let texts = json!({ "type": "array", "items": text });
     let seconds = json!({ "type": "integer", "minimum": 0 });
     json!({
         // RFC 6749 §5.2.
@@ -45,6 +46,33 @@ pub fn schemas() -> Value {
         },
         // RFC 7009 §2.2.
         "Revoked": { "type": "object", "maxProperties": 0 },
+        // RFC 7591 §2; what is not known is ignored.
+        "ClientMetadata": {
+            "type": "object",
+            "properties": {
+                "redirect_uris": texts, "grant_types": texts, "response_types": texts, "contacts": texts,
+                "client_name": text, "scope": text, "token_endpoint_auth_method": text, "application_type": text,
+                "jwks": { "type": "object" }, "software_statement": text,
+            },
+        },
+        // RFC 7591 §3.2.1; RFC 7592 §3; OpenID Connect Registration §3.2. No member is ever null.
+        "Client": {
+            "type": "object",
+            "required": [
+                "client_id", "client_id_issued_at", "redirect_uris", "grant_types", "response_types", "token_endpoint_auth_method",
+            ],
+            "properties": {
+                "client_id": text, "client_id_issued_at": seconds, "client_secret": text, "client_secret_expires_at": seconds,
+                "registration_access_token": text, "registration_client_uri": { "type": "string", "format": "uri" },
+                "redirect_uris": texts, "grant_types": texts, "response_types": texts,
+            },
+            "dependentRequired": {
+                "client_secret": ["client_secret_expires_at"], "client_secret_expires_at": ["client_secret"],
+                "registration_access_token": ["registration_client_uri"],
+                "registration_client_uri": ["registration_access_token"],
+            },
+            "additionalProperties": { "not": { "type": "null" } },
+        },
         // OpenID Connect Core §5.1, §5.3.2.
         "Person": {
             "type": "object",
@@ -96,6 +124,8 @@ pub fn schemas() -> Value {
 pub fn security() -> Value {
     json!({
         "client_secret_basic": { "type": "http", "scheme": "basic", "description": "A client: RFC 6749 §2.3.1." },
+        "initial_access_token": { "type": "http", "scheme": "bearer", "description": "RFC 7591 §3." },
+        "registration_access_token": { "type": "http", "scheme": "bearer", "description": "RFC 7592 §2." },
         "access_token": { "type": "http", "scheme": "bearer", "description": "RFC 6750 §2.1." },
     })
 }

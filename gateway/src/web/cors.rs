@@ -18,7 +18,7 @@ use axum::{
 /// The answer to a preflight (Fetch standard, "CORS-preflight request"), before [`open`].
 pub fn preflight() -> Response {
     [
-        (ACCESS_CONTROL_ALLOW_METHODS, "GET,POST"),
+        (ACCESS_CONTROL_ALLOW_METHODS, "GET,POST,PUT,DELETE"),
         (ACCESS_CONTROL_ALLOW_HEADERS, "authorization,content-type,mcp-protocol-version"),
         // The longest that browsers keep one (Chromium: two hours).
         (ACCESS_CONTROL_MAX_AGE, "7200"),

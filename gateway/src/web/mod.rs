@@ -14,6 +14,7 @@ pub mod fetch;
 pub mod form;
 mod guard;
 pub mod issuer;
+pub mod json;
 pub mod limits;
 mod observe;
 pub mod outcome;

@@ -92,7 +92,7 @@ outcomes! {
     InvalidScope = "invalid_scope" => BAD_REQUEST;
     /// RFC 8707 §2.
     InvalidTarget = "invalid_target" => BAD_REQUEST;
-    /// RFC 7591 §3.2.2: the client is registered for what it cannot get.
+    /// RFC 7591 §3.2.2: what the client is registered for, or wants to be, is not possible.
     InvalidClientMetadata = "invalid_client_metadata" => BAD_REQUEST;
     /// RFC 7009 §2.2.1.
     UnsupportedTokenType = "unsupported_token_type" => BAD_REQUEST;
@@ -102,6 +102,16 @@ outcomes! {
     InvalidToken = "invalid_token" => UNAUTHORIZED;
     /// RFC 6750 §3.1.
     InsufficientScope = "insufficient_scope" => FORBIDDEN;
+    /// RFC 7591 §3.2.1: the client is registered; the answer is its information.
+    Registered = "registered" => CREATED;
+    /// RFC 7592 §2.3: what it registered is gone.
+    Deleted = "deleted" => NO_CONTENT;
+    /// RFC 7591 §3.2.2.
+    InvalidRedirectUri = "invalid_redirect_uri" => BAD_REQUEST;
+    /// RFC 7591 §3.2.2.
+    InvalidSoftwareStatement = "invalid_software_statement" => BAD_REQUEST;
+    /// RFC 7591 §3.2.2.
+    UnapprovedSoftwareStatement = "unapproved_software_statement" => BAD_REQUEST;
     /// A fault of ours.
     ServerError = "server_error" => INTERNAL_SERVER_ERROR;
     /// Overload, failover, maintenance: what a client holds stays good, and it may ask again.

@@ -4,7 +4,7 @@ use axum::{Router, response::Redirect, routing::get};
 
 use super::{database::Call, documents, door::Door, page, state::AppState};
 use crate::{
-    account, assets, authorize, consent, health, introspect, jwks, login, logout, maintenance, openapi, revoke,
+    account, assets, authorize, consent, health, introspect, jwks, login, logout, maintenance, openapi, registration, revoke,
     select_account, token, userinfo, well_known,
 };
 
@@ -25,7 +25,8 @@ pub fn router(state: AppState) -> Router {
         .merge(userinfo::routes())
         .merge(revoke::routes())
         .merge(jwks::routes())
-        .merge(openapi::routes());
+        .merge(openapi::routes())
+        .merge(registration::routes());
     let (pages, open) = match state.issuer.path() {
         "" => (pages, open),
         // People who type the address may end it with a slash.
@@ -56,6 +57,7 @@ pub fn calls() -> Vec<&'static Call> {
         userinfo::CALLS,
         introspect::CALLS,
         revoke::CALLS,
+        registration::CALLS,
         jwks::CALLS,
         well_known::CALLS,
         health::CALLS,

@@ -56,6 +56,17 @@ comment on function identity_store.client_members() is
   'The metadata members we understand: kind, allowed values (or lowest and highest), default.';
 revoke all on function identity_store.client_members() from public;
 
+-- Among the members, but nobody registers them for itself: what an administrator decides about a client.
+create or replace function identity_store.client_settings()
+returns text[]
+language sql immutable parallel safe
+as $$
+  select array['first_party', 'introspect_any', 'refresh_token', 'refresh_token_rotation', 'access_token_lifetime',
+    'id_token_lifetime', 'refresh_token_idle_lifetime', 'refresh_token_lifetime']
+$$;
+comment on function identity_store.client_settings() is 'Those of client_members that are no metadata of a standard but settings of ours.';
+revoke all on function identity_store.client_settings() from public;
+
 create or replace function identity_store.client_key_algorithms()
 returns text[]
 language sql immutable parallel safe

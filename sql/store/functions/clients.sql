@@ -132,18 +132,24 @@ language plpgsql volatile parallel unsafe security definer set search_path = pg_
 as $$
 declare
   client identity_store.clients := identity_store.client_locked(client_delete.client_id);
+  granted boolean;
 begin
   perform set_config('synchronous_commit', 'on', true);
   perform from identity_store.consents c where c.client_id = client.id order by c.user_id, c.resource for update;
+  -- A client that registered itself and that nobody has used has no grants, and may be deleted by whoever registered it.
+  select r.used_at is not null into granted
+  from identity_store.client_registrations r where r.client_id = client.id for update;
   delete from identity_store.clients c where c.id = client.id;
-  -- Ended, not only orphaned: a client that is given this id later must not find them. No index leads from a client to
-  -- its grants; this reads them all, rarely, so that no token request has to maintain one.
-  perform from identity_store.grants g where g.client_id = client.id and g.ended_at is null order by g.id for no key update;
-  update identity_store.grants g set ended_at = now(), end_reason = 'client_deleted'
-  where g.client_id = client.id and g.ended_at is null;
-  perform from identity_store.refresh_families f where f.client_id = client.id and f.ended_at is null order by f.id for no key update;
-  update identity_store.refresh_families f set ended_at = now(), end_reason = 'client_deleted'
-  where f.client_id = client.id and f.ended_at is null;
+  if coalesce(granted, true) then
+    -- Ended, not only orphaned: a client that is given this id later must not find them. No index leads from a client to
+    -- its grants; this reads them all, rarely, so that no token request has to maintain one.
+    perform from identity_store.grants g where g.client_id = client.id and g.ended_at is null order by g.id for no key update;
+    update identity_store.grants g set ended_at = now(), end_reason = 'client_deleted'
+    where g.client_id = client.id and g.ended_at is null;
+    perform from identity_store.refresh_families f where f.client_id = client.id and f.ended_at is null order by f.id for no key update;
+    update identity_store.refresh_families f set ended_at = now(), end_reason = 'client_deleted'
+    where f.client_id = client.id and f.ended_at is null;
+  end if;
   -- Who authenticated before this commits may get its token after it: client_credentials takes no lock that would make
   -- it wait, so the revocation reaches further than its statement_timeout (5 s), and nobody is given the id until then.
   perform identity.revoke('client', client.id, null, clock_timestamp() + interval '10 seconds');

@@ -9,7 +9,7 @@
 --              └──60 s──▶ expired
 --   grant:  live ──▶ ended, with its refresh family; its access tokens are revoked
 --
--- Lock order of the whole store: client, user, session, consent, code, grant, family, revocation; several of a kind by id.
+-- Lock order of the whole store: client, user, session, consent, registration, code, grant, family, revocation; several of a kind by id.
 -- Who issues locks what it stands on and reads it again; who ends locks the same rows, and so either came first or waits,
 -- and then ends what was issued meanwhile. session_find, which never waits, may come before all of it where
 -- nothing after it locks a client, a user or another session; everybody else begins with session_read and ends with it.
@@ -30,6 +30,7 @@ begin
     'openid' = any (grant_issue.scope) and not 'offline_access' = any (grant_issue.scope),
     session.auth_time, session.acr, session.amr, grant_issue.claims, now())
   returning * into granted;
+  perform identity_store.registration_used(client.id);
   perform identity_store.audit('authorization_granted', session.user_id, client.id, session.id,
     jsonb_build_object('grant_id', granted.id, 'response_type', request -> 'parameters' -> 'response_type',
       'scope', array_to_string(grant_issue.scope, ' '), 'resources', grant_issue.resources));

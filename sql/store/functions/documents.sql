@@ -1,6 +1,6 @@
 -- Documents of other parties that a call has to know first. PostgreSQL speaks to no stranger: the gateway fetches them.
 --
---   identity_store.documents_read    authorization endpoint: what the gateway hands in
+--   identity_store.documents_read    authorization endpoint, registration: what the gateway hands in
 --
 --   call ──need {kind, url, client_id}──▶ the gateway fetches, no transaction open ──▶ the same call again, with {url: text}
 --

@@ -58,6 +58,9 @@ begin
   end if;
   if session.id is not null then
     perform identity_store.session_end(session.id, 'logout');
+  elsif hint is null and identity_store.client_registered_itself(client.id) then
+    -- §3: not without other means of confirming the legitimacy of the target. Whoever registers a client chooses it.
+    target := target - 'post_logout_redirect_uri';
   end if;
   return query select * from identity_store.logout_done(target);
 end

@@ -2,7 +2,7 @@
 --
 -- identity.maintenance_run()    gateway: a timer; administrators
 --
--- Partitions ahead, old ones dropped, expired revocations and client assertions reaped, failed sign-ins of past minutes written to the audit,
+-- Partitions ahead, old ones dropped, expired revocations, client assertions and unused registrations reaped, failed sign-ins of past minutes written to the audit,
 -- signing keys rotated when due.
 
 -- lock_timeout, because a request for a table lock that waits makes everybody behind it wait too; shorter than the 50 ms that
@@ -21,6 +21,7 @@ declare
   names text[];
   failures integer;
   reaped integer;
+  registrations integer;
 begin
   -- As long as the gateway's own limit: moving the rows of a missed week takes its time.
   perform identity.require_present(300);
@@ -36,6 +37,7 @@ begin
     select o.kind, o.id from identity.revocations o where o.until < now() for update skip locked);
   get diagnostics reaped = row_count;
   perform identity_store.client_assertions_reap();
+  registrations := identity_store.registrations_reap();
   perform identity_store.keys_rotate();
 
   -- Last, because the locks of partitions made and dropped are held until the end.
@@ -54,12 +56,12 @@ begin
   from unnest(dropped) d (name);
   return query select 'ok', nullif(array_to_string(busy, ' '), ''), json_build_object(
     'made', to_json(made), 'dropped', to_json(dropped), 'busy', to_json(busy),
-    'revocations_reaped', reaped, 'failure_buckets', failures);
+    'revocations_reaped', reaped, 'registrations_reaped', registrations, 'failure_buckets', failures);
 end
 $$;
 comment on function identity.maintenance_run() is
-  'Makes partitions ahead and drops expired ones, reaps expired revocations and client assertions, audits counted sign-in failures, rotates signing keys when due. Idempotent; meant to be called every minute or so. '
-  'Outcome: ok {made, dropped, busy (tables left for the next run), revocations_reaped, failure_buckets}, or ok {running: true} when another run is under way. '
+  'Makes partitions ahead and drops expired ones, reaps expired revocations, client assertions and unused registrations, audits counted sign-in failures, rotates signing keys when due. Idempotent; meant to be called every minute or so. '
+  'Outcome: ok {made, dropped, busy (tables left for the next run), revocations_reaped, registrations_reaped, failure_buckets}, or ok {running: true} when another run is under way. '
   'Keys that cannot be rotated for want of a master key or a lock are a warning. Raises ID001 when keys are due and the library is not preloaded, 55P03 when a table it needs is locked for longer than 20 ms: nothing is done then.';
 revoke all on function identity.maintenance_run() from public;
 grant execute on function identity.maintenance_run() to identity_gateway, identity_admin;

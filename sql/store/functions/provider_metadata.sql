@@ -8,6 +8,8 @@ language sql stable parallel safe security definer set search_path = pg_catalog,
 as $$
   select 'ok', null::text, json_strip_nulls(json_build_object(
     'issuer', identity.configured_issuer(),
+    'registration_endpoint', (
+      select identity.configured_issuer() || '/register' from identity_store.registration_policy p where p.policy <> 'closed'),
     'scopes_supported', (select json_agg(s.name order by s.created_at, s.name) from identity_store.scopes s),
     'claims_supported', (
       select json_agg(distinct c) from (
@@ -37,6 +39,6 @@ as $$
   ) as s (algorithms)
 $$;
 comment on function identity.provider_metadata() is
-  'Outcome ok {issuer, scopes_supported, claims_supported, id_token_signing_alg_values_supported, *_endpoint_auth_signing_alg_values_supported, response_types_supported, response_modes_supported, claims_parameter_supported, request_parameter_supported, request_object_signing_alg_values_supported, acr_values_supported, build, store_version}, always; issuer is absent before identity.configure, id_token_signing_alg_values_supported without a signing key. Raises nothing.';
+  'Outcome ok {issuer, registration_endpoint, scopes_supported, claims_supported, id_token_signing_alg_values_supported, *_endpoint_auth_signing_alg_values_supported, response_types_supported, response_modes_supported, claims_parameter_supported, request_parameter_supported, request_object_signing_alg_values_supported, acr_values_supported, build, store_version}, always; issuer is absent before identity.configure, registration_endpoint while registration is closed, id_token_signing_alg_values_supported without a signing key. Raises nothing.';
 revoke all on function identity.provider_metadata() from public;
 grant execute on function identity.provider_metadata() to identity_gateway;

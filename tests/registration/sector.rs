@@ -1,0 +1,126 @@
+//! sector_identifier_uri (OpenID Connect Registration 1.0 §5): its document lists all redirect URIs, or there is no registration.
+
+use serde_json::{Value, json};
+
+use super::{configure, registered, replace, text};
+use crate::authorize::{Answer, Sql, call};
+use crate::bad_input::digest;
+use crate::jwt::merged;
+use crate::outbound::World;
+use crate::support::Database;
+
+const SECTOR: &str = "https://sector.example/uris.json";
+
+fn of_two_hosts() -> Value {
+    json!({
+        "redirect_uris": ["https://a.example/cb", "https://b.example/cb"], "subject_type": "pairwise", "sector_identifier_uri": SECTOR
+    })
+}
+
+async fn register(sql: &Sql, metadata: &Value, documents: &Value) -> Answer {
+    let documents = (!documents.is_null()).then_some(documents);
+    call(sql, "registration_create", &[metadata, &None::<&str>, &"192.0.2.1", &documents]).await
+}
+
+fn needed() -> Answer {
+    ("need".into(), json!({ "kind": "sector_identifier", "url": SECTOR }))
+}
+
+fn wrong(what: &str) -> Answer {
+    super::refused("invalid_client_metadata", &format!("sector_identifier_uri: the document there {what}"))
+}
+
+#[tokio::test]
+async fn the_document_is_asked_for_and_looked_at_before_anything_is_written() {
+    let db = Database::new().await;
+    configure(&db, "'open'").await;
+    let (sql, superuser) = (db.gateway_role().await, db.superuser().await);
+    let before = digest(&superuser).await;
+    for documents in [json!(null), json!({}), json!({ "https://other.example/": "[]" })] {
+        assert_eq!(register(&sql, &of_two_hosts(), &documents).await, needed(), "{documents}");
+    }
+    let (cannot, no_list, incomplete) =
+        ("cannot be fetched", "is no JSON array of strings", "does not list all redirect_uris");
+    let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+    for (document, what) in [
+        (json!(null), cannot),
+        (json!(""), no_list),
+        (json!("<html>"), no_list),
+        (json!("{}"), no_list),
+        (json!("null"), no_list),
+        (json!("\"https://a.example/cb\""), no_list),
+        (json!("[\"https://a.example/cb\", 1]"), no_list),
+        (json!("[[\"https://a.example/cb\", \"https://b.example/cb\"]]"), no_list),
+        (json!("[\"\\u0000\"]"), no_list),
+        (json!("[\"\\ud800\"]"), no_list),
+        (json!("[1e999999]"), no_list),
+        (json!(deep), no_list),
+        (json!("[]"), incomplete),
+        (json!("[\"https://a.example/cb\"]"), incomplete),
+        (json!("[\"https://a.example/cb\", \"https://b.example/cb/\"]"), incomplete),
+        (json!("[\"https://a.example/cb\", \"https://B.example/cb\"]"), incomplete),
+    ] {
+        assert_eq!(register(&sql, &of_two_hosts(), &json!({ SECTOR: document })).await, wrong(what), "{document:.80}");
+    }
+    assert_eq!(digest(&superuser).await, before);
+    // What is wrong anyway is not fetched for.
+    let none = json!(null);
+    let bad = merged(of_two_hosts(), json!({ "sector_identifier_uri": "http://127.0.0.1/uris" }));
+    assert_eq!(register(&sql, &bad, &none).await.0, "invalid_client_metadata");
+    for (policy, outcome) in [("'closed'", "access_denied"), ("'token'", "invalid_token"), ("'open'", "need")] {
+        configure(&db, policy).await;
+        assert_eq!(register(&sql, &of_two_hosts(), &none).await.0, outcome);
+    }
+    let listed = json!({ SECTOR: "[\"https://c.example/\", \"https://b.example/cb\", \"https://a.example/cb\"]" });
+    let (outcome, answer) = register(&sql, &of_two_hosts(), &listed).await;
+    assert_eq!(outcome, "registered", "{answer}");
+    assert_eq!((&answer["sector_identifier_uri"], &answer["subject_type"]), (&json!(SECTOR), &json!("pairwise")));
+}
+
+#[tokio::test]
+async fn nothing_is_fetched_for_a_source_that_is_over_its_quota() {
+    let db = Database::new().await;
+    configure(&db, "'open', source_quota => 1").await;
+    let sql = db.gateway_role().await;
+    registered(&sql, &super::confidential()).await;
+    assert_eq!(register(&sql, &of_two_hosts(), &json!(null)).await.0, "slow_down");
+}
+
+#[tokio::test]
+async fn a_change_of_redirect_uris_is_listed_as_well() {
+    let db = Database::new().await;
+    configure(&db, "'open'").await;
+    let (sql, superuser) = (db.gateway_role().await, db.superuser().await);
+    let listed = json!({ SECTOR: "[\"https://a.example/cb\", \"https://b.example/cb\"]" });
+    let (_, answer) = register(&sql, &of_two_hosts(), &listed).await;
+    let (id, token) = (text(&answer, "client_id"), text(&answer, "registration_access_token"));
+    let before = digest(&superuser).await;
+    let next = merged(of_two_hosts(), json!({ "client_id": id, "redirect_uris": ["https://c.example/cb"] }));
+    assert_eq!(replace(&sql, id, token, &next).await, needed());
+    let update = async |documents: &Value| call(&sql, "registration_update", &[&id, &token, &next, documents]).await;
+    assert_eq!(update(&listed).await, wrong("does not list all redirect_uris"));
+    assert_eq!(digest(&superuser).await, before);
+    let (outcome, changed) = update(&json!({ SECTOR: "[\"https://c.example/cb\"]" })).await;
+    assert_eq!((outcome.as_str(), &changed["redirect_uris"]), ("ok", &json!(["https://c.example/cb"])));
+}
+
+/// The gateway fetches it, outside of any transaction, and makes the same call again.
+#[tokio::test]
+async fn the_gateway_fetches_the_document_and_registers() {
+    let world = World::new().await;
+    configure(&world.db, "'open'").await;
+    let register = async |path: &str| {
+        let metadata = merged(of_two_hosts(), json!({ "sector_identifier_uri": world.stranger.url(path) }));
+        world.browser.send(world.browser.http.post(world.gateway.url("/register")).json(&metadata)).await
+    };
+    world.stranger.serve("/sector", r#"["https://a.example/cb", "https://b.example/cb"]"#);
+    world.stranger.serve("/bad", r#"["https://a.example/cb"]"#);
+    let page = register("/sector").await;
+    assert_eq!((page.status.as_u16(), &page.json()["subject_type"]), (201, &json!("pairwise")), "{}", page.body);
+    for (path, what) in [("/bad", "does not list all redirect_uris"), ("/nothing", "cannot be fetched")] {
+        let (error, description) = ("invalid_client_metadata", format!("sector_identifier_uri: the document there {what}"));
+        let body = json!({ "error": error, "error_description": description });
+        crate::http::assert_answer(&register(path).await, 400, &body);
+    }
+    assert_eq!(super::count(&world.db, "identity_store.clients").await, 1);
+}
