@@ -7,12 +7,12 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
+use crate::web::bearer;
 use crate::web::database::{Call, Pool};
 use crate::web::documents::{self, Errand};
 use crate::web::form::{self, Form};
 use crate::web::outcome::{Outcome, Reply};
 use crate::web::state::AppState;
-use crate::web::bearer;
 
 /// The endpoints of this feature.
 pub fn routes() -> Router<AppState> {

@@ -1,13 +1,18 @@
 //! sector_identifier_uri (OpenID Connect Registration 1.0 §5): its document lists all redirect URIs, or there is no registration.
 
+use std::net::TcpStream;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
+use tokio::process::Command;
 
 use super::{configure, registered, replace, text};
 use crate::authorize::{Answer, Sql, call};
 use crate::bad_input::digest;
 use crate::jwt::merged;
-use crate::outbound::World;
-use crate::support::Database;
+use crate::support::{Browser, Database, Gateway, checkout, free_port};
+use crate::tls::certificate;
 
 const SECTOR: &str = "https://sector.example/uris.json";
 
@@ -107,20 +112,68 @@ async fn a_change_of_redirect_uris_is_listed_as_well() {
 /// The gateway fetches it, outside of any transaction, and makes the same call again.
 #[tokio::test]
 async fn the_gateway_fetches_the_document_and_registers() {
-    let world = World::new().await;
-    configure(&world.db, "'open'").await;
+    let db = Database::new().await;
+    configure(&db, "'open'").await;
+    let (certificate, key) = certificate(&db, "sector");
+    let folder = checkout().join(format!("target/test-logs/sector-{}", db.http_port));
+    std::fs::create_dir_all(&folder).unwrap();
+    for (name, document) in [
+        ("good", r#"["https://a.example/cb", "https://b.example/cb"]"#),
+        ("bad", r#"["https://a.example/cb"]"#),
+        ("large", &format!("[{}\"https://a.example/cb\", \"https://b.example/cb\"]", " ".repeat(70_000))),
+    ] {
+        std::fs::write(folder.join(name), document).unwrap();
+    }
+    let port = free_port();
+    let _server = Command::new("openssl")
+        .args([
+            "s_server",
+            "-quiet",
+            "-WWW",
+            "-accept",
+            &format!("127.0.0.1:{port}"),
+            "-cert",
+            &certificate,
+            "-key",
+            &key,
+        ])
+        .current_dir(&folder)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let fetch = [("GATEWAY_FETCH_ALLOW", "localhost"), ("GATEWAY_FETCH_CA_FILE", certificate.as_str())];
+    let (gateway, browser) = (Gateway::start_with(&db, &fetch).await, Browser::new());
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(Instant::now() < deadline, "the server of the sector does not listen");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     let register = async |path: &str| {
-        let metadata = merged(of_two_hosts(), json!({ "sector_identifier_uri": world.stranger.url(path) }));
-        world.browser.send(world.browser.http.post(world.gateway.url("/register")).json(&metadata)).await
+        let uri = format!("https://localhost:{port}/{path}");
+        let metadata = merged(of_two_hosts(), json!({ "sector_identifier_uri": uri }));
+        browser.send(browser.http.post(gateway.url("/register")).json(&metadata)).await
     };
-    world.stranger.serve("/sector", r#"["https://a.example/cb", "https://b.example/cb"]"#);
-    world.stranger.serve("/bad", r#"["https://a.example/cb"]"#);
-    let page = register("/sector").await;
+    let page = register("good").await;
     assert_eq!((page.status.as_u16(), &page.json()["subject_type"]), (201, &json!("pairwise")), "{}", page.body);
-    for (path, what) in [("/bad", "does not list all redirect_uris"), ("/nothing", "cannot be fetched")] {
-        let (error, description) = ("invalid_client_metadata", format!("sector_identifier_uri: the document there {what}"));
-        let body = json!({ "error": error, "error_description": description });
+    for (path, what) in [
+        ("bad", "does not list all redirect_uris"),
+        ("large", "cannot be fetched"),
+        ("none", "is no JSON array of strings"),
+    ] {
+        // Of what is not there this server says so with status 200.
+        let description = format!("sector_identifier_uri: the document there {what}");
+        let body = json!({ "error": "invalid_client_metadata", "error_description": description });
         crate::http::assert_answer(&register(path).await, 400, &body);
     }
-    assert_eq!(super::count(&world.db, "identity_store.clients").await, 1);
+    // A change is fetched for as well.
+    let answer = page.json();
+    let mut next = merged(of_two_hosts(), json!({ "client_id": answer["client_id"], "client_name": "B" }));
+    next["sector_identifier_uri"] = answer["sector_identifier_uri"].clone();
+    let uri = text(&answer, "registration_client_uri");
+    let change = browser.http.put(uri).bearer_auth(text(&answer, "registration_access_token")).json(&next);
+    let changed = browser.send(change).await;
+    assert_eq!((changed.status.as_u16(), &changed.json()["client_name"]), (200, &json!("B")), "{}", changed.body);
+    assert_eq!(super::count(&db, "identity_store.clients").await, 1);
 }

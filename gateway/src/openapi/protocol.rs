@@ -81,13 +81,12 @@ fn registered(status: &'static str) -> Operation {
 
 fn replaced() -> Operation {
     let answers = [("200", Answer::Json("Client")), ("400", Answer::Refused), ("401", Answer::Refused)];
-    by_itself("registration_update", "Replaces what a client registered (RFC 7592 §2.2)", &answers).json("ClientMetadata")
+    by_itself("registration_update", "Replaces what a client registered (RFC 7592 §2.2)", &answers)
+        .json("ClientMetadata")
 }
 
 fn by_itself(id: &str, summary: &str, answers: &[(&str, Answer)]) -> Operation {
-    protocol(id, summary, answers)
-        .path(&[field("client_id", "The client.")])
-        .security(&["registration_access_token"])
+    protocol(id, summary, answers).path(&[field("client_id", "The client.")]).security(&["registration_access_token"])
 }
 
 fn credentials() -> [Field; 4] {

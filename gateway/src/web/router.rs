@@ -4,8 +4,8 @@ use axum::{Router, response::Redirect, routing::get};
 
 use super::{database::Call, documents, door::Door, page, state::AppState};
 use crate::{
-    account, assets, authorize, consent, health, introspect, jwks, login, logout, maintenance, openapi, registration, revoke,
-    select_account, token, userinfo, well_known,
+    account, assets, authorize, consent, health, introspect, jwks, login, logout, maintenance, openapi, registration,
+    revoke, select_account, token, userinfo, well_known,
 };
 
 /// Every endpoint. All are below the issuer's path, except the well-known documents, which RFC 8414 §3 puts before it.
