@@ -13,8 +13,8 @@ async fn world(mut program: Command, scheme: &str) -> (Database, Command) {
     db.superuser()
         .await
         .batch_execute(&format!(
-            "create table notes (user_id uuid not null default identity.user_id(), body text);
-             insert into notes values ('{ALICE}', 'of Alice'), ('{BOB}', 'of Bob');
+            "create table notes (id integer generated always as identity primary key, user_id uuid not null default identity.user_id(), body text);
+             insert into notes (user_id, body) values ('{ALICE}', 'of Alice'), ('{BOB}', 'of Bob');
              select identity.protect('notes', owner => 'user_id');
              grant select, insert on notes to app_login"
         ))
@@ -24,6 +24,7 @@ async fn world(mut program: Command, scheme: &str) -> (Database, Command) {
     program
         .env("DATABASE_URL", db.url(Login::App).replacen("postgres:", scheme, 1))
         .env("ALICE_SUB", ALICE)
+        .env("BOB_SUB", BOB)
         .env("ALICE_TOKEN", &alice)
         .env("TOKEN", &alice)
         .env("BOB_TOKEN", access_token(&db, json!({ "sub": BOB })).await);
@@ -42,6 +43,19 @@ async fn sqlalchemy_with_psycopg() {
 async fn drizzle_with_pg() {
     let mut node = Command::new("node");
     node.arg("examples/drizzle.mjs");
+    let (_db, program) = world(node, "postgres:").await;
+    run(program).await;
+}
+
+#[tokio::test]
+async fn prisma_with_pg() {
+    // Its client is made of the schema. The engine of its migrations would be fetched for that, and is not asked: any program will do.
+    let mut generate = Command::new("node");
+    generate.args(["node_modules/.bin/prisma", "generate", "--schema", "examples/schema.prisma"]);
+    generate.env("PRISMA_SCHEMA_ENGINE_BINARY", "/bin/true").env("CHECKPOINT_DISABLE", "1");
+    run(generate).await;
+    let mut node = Command::new("node");
+    node.arg("examples/prisma.mjs");
     let (_db, program) = world(node, "postgres:").await;
     run(program).await;
 }
