@@ -63,6 +63,16 @@ async fn openid_client_of_npm_with_keys() {
 }
 
 #[tokio::test]
+async fn openid_client_of_npm_registers_itself() {
+    let mut world = World::new().await;
+    let admin = world.db.admin().await;
+    admin.execute("select identity.registration_configure('token')", &[]).await.unwrap();
+    let token = "select identity.registration_token_create('tests', max_uses => 2) ->> 'initial_access_token'";
+    world.tell("INITIAL_ACCESS_TOKEN", admin.query_one(token, &[]).await.unwrap().get(0));
+    world.node("openid-client-registration.mjs").await;
+}
+
+#[tokio::test]
 async fn form_post_in_chromium() {
     let mut world = World::new().await;
     let redirect_uri = format!("http://127.0.0.1:{}/callback", world.port("FORM"));
@@ -153,16 +163,8 @@ async fn authlib_of_pypi() {
 
 #[tokio::test]
 async fn oic_of_pypi() {
-    let mut world = World::new().await;
-    let oic = json!({
-        "client_name": "Notes with pyoidc",
-        "id_token_signed_response_alg": "ES256",
-        "grant_types": ["authorization_code", "refresh_token"],
-        "redirect_uris": ["https://notes.example/callback"],
-        "post_logout_redirect_uris": ["https://notes.example/"],
-        "scope": SCOPE
-    });
-    world.register("OIC", oic).await;
+    let world = World::new().await;
+    world.db.admin().await.execute("select identity.registration_configure('open')", &[]).await.unwrap();
     world.python("pyoidc.py").await;
 }
 

@@ -1,10 +1,10 @@
-"""PyPI oic (pyoidc): what it knows of the provider, a code flow, userinfo, refresh and logout."""
+"""PyPI oic (pyoidc): reads about the provider, registers itself, and then a code flow, userinfo, refresh and logout."""
 
 import os
 
 from oic import rndstr
 from oic.oic import Client
-from oic.oic.message import AuthorizationResponse, RegistrationResponse
+from oic.oic.message import AuthorizationResponse
 from oic.utils.authn.client import CLIENT_AUTHN_METHOD
 
 from person import Person, parameters
@@ -16,11 +16,19 @@ client = Client(client_authn_method=CLIENT_AUTHN_METHOD, config={"code_challenge
 provider = client.provider_config(E["ISSUER"])
 assert provider["issuer"] == E["ISSUER"], provider
 
-registration = RegistrationResponse(
-    client_id=E["OIC_ID"], client_secret=E["OIC_SECRET"], redirect_uris=[E["OIC_REDIRECT"]], id_token_signed_response_alg="ES256"
+client.redirect_uris = ["https://notes.example/callback"]
+registration = client.register(
+    provider["registration_endpoint"],
+    client_name="Notes with pyoidc",
+    redirect_uris=client.redirect_uris,
+    post_logout_redirect_uris=[LOGGED_OUT],
+    response_types=["code"],
+    grant_types=["authorization_code", "refresh_token"],
+    id_token_signed_response_alg="ES256",
+    scope="openid profile email address offline_access",
 )
-client.store_registration_info(registration)
-client.redirect_uris = registration["redirect_uris"]
+assert client.client_id == registration["client_id"] and registration["client_secret"], registration.to_dict()
+assert client.registration_read()["client_id"] == client.client_id
 
 
 def sign_in(person, **more):
