@@ -151,8 +151,8 @@ async fn every_other_mistake_is_told_to_the_client_with_state_and_iss() {
         (json!({"request": "x"}), "invalid_request_object", "the request object is invalid".into()),
         (
             json!({"request_uri": "https://a.example"}),
-            "request_uri_not_supported",
-            "request_uri is not supported".into(),
+            "invalid_request_uri",
+            "request_uri is not registered for this client".into(),
         ),
         (json!({"registration": "{}"}), "registration_not_supported", "registration is not supported".into()),
         (json!({"response_type": null}), "invalid_request", "response_type is missing".into()),

@@ -11,7 +11,7 @@ use crate::jwt::merged;
 use crate::support::{Client, Database, Tokens, client, user, web_client};
 use crate::token::redeem;
 
-fn unsigned(claims: &Value) -> String {
+pub fn unsigned(claims: &Value) -> String {
     let encode = |part: &Value| BASE64_URL_SAFE_NO_PAD.encode(part.to_string());
     format!("{}.{}.", encode(&json!({"alg": "none"})), encode(claims))
 }

@@ -195,8 +195,8 @@ async fn every_other_rule_is_told_to_the_client() {
             "Core §6.2: request_uri",
             &web,
             json!({"request_uri": "https://a.example/r"}),
-            "request_uri_not_supported",
-            "request_uri is not supported",
+            "invalid_request_uri",
+            "request_uri is not registered for this client",
         ),
         (
             "Core §7.2.1: registration",

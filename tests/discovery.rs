@@ -67,7 +67,10 @@ async fn the_discovery_document_says_what_works_and_nothing_else() {
             "ui_locales_supported": ["en"],
             "request_parameter_supported": true,
             "request_object_signing_alg_values_supported": ["none", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"],
-            "request_uri_parameter_supported": false
+            "request_object_encryption_alg_values_supported": ["ECDH-ES", "ECDH-ES+A256KW"],
+            "request_object_encryption_enc_values_supported": ["A128CBC-HS256", "A256GCM"],
+            "request_uri_parameter_supported": true,
+            "require_request_uri_registration": true
         })
     );
     let has = |list: &Value, names: &[&str]| names.iter().all(|name| list.as_array().unwrap().contains(&json!(name)));

@@ -71,7 +71,7 @@ async fn every_other_mistake_is_told_to_the_client() {
         ("prompt", "dance", "invalid_request"),
         ("max_age", "-1", "invalid_request"),
         ("request", "a.b.c", "invalid_request_object"),
-        ("request_uri", "https://notes.example/request", "request_uri_not_supported"),
+        ("request_uri", "https://notes.example/request", "invalid_request_uri"),
         ("registration", "{}", "registration_not_supported"),
         ("code_challenge_method", "plain", "invalid_request"),
         ("code_challenge_method", "", "invalid_request"),

@@ -3,6 +3,7 @@
 
 mod keys;
 mod misbehaviour;
+mod request_uri;
 
 use serde_json::{Value, json};
 

@@ -79,8 +79,8 @@ fn wire(issuer: &Issuer) -> Map<String, Value> {
         // How the pages are shown: one way that fits all of these.
         "display_values_supported": ["page", "popup", "touch"],
         "ui_locales_supported": ["en"],
-        // It counts as supported where this is left out.
-        "request_uri_parameter_supported": false,
+        "request_uri_parameter_supported": true,
+        "require_request_uri_registration": true,
     });
     match members {
         Value::Object(members) => members,

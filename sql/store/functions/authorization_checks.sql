@@ -62,7 +62,6 @@ as $$
     -- OpenID Connect Core §3.1.2.6: the error for each parameter that is not supported.
     ('request_object: ' || coalesce(request #>> '{refused,detail}', ''), request #>> '{refused,error}',
       request #>> '{refused,description}', request ? 'refused'),
-    ('request_uri', 'request_uri_not_supported', 'request_uri is not supported', p ? 'request_uri'),
     ('registration', 'registration_not_supported', 'registration is not supported', p ? 'registration'),
     ('response_type_missing', 'invalid_request', 'response_type is missing', not p ? 'response_type'),
     ('response_type', 'unsupported_response_type', 'response_type is not supported',

@@ -3,7 +3,7 @@
 --
 --   identity_store.authorization_received      parameters as they came → those we know, in our spelling
 --   identity_store.authorization_unwrapped     authorization: with what the request object says in their place
---   identity_store.request_object_parameters   above
+--   identity_store.request_refused, request_object_parameters    above
 -- What a request object is worth: request_objects.sql.
 
 create or replace function identity_store.authorization_received(parameters json)
@@ -39,12 +39,14 @@ returns jsonb
 language plpgsql volatile parallel unsafe
 as $$
 declare
-  p jsonb := request -> 'parameters';
+  p constant jsonb := request -> 'parameters';
+  around constant jsonb := p - array['request', 'request_uri'];
   client identity_store.clients;
+  object text := p ->> 'request';
   read record;
   inner_request jsonb;
 begin
-  if not p ? 'request' then
+  if not p ?| array['request', 'request_uri'] then
     return request;
   end if;
   client := identity.row_by_id(null::identity_store.clients, p ->> 'client_id');
@@ -52,26 +54,36 @@ begin
     return request;
   -- RFC 9101 §5: request and request_uri MUST NOT be used together.
   elsif p ?& array['request', 'request_uri'] then
-    return (request #- '{parameters,request}')
-      || '{"refused": {"error": "invalid_request", "description": "request cannot stand beside request_uri"}}';
+    return identity_store.request_refused(request, 'invalid_request', 'request cannot stand beside request_uri');
   end if;
 
-  read := identity_store.request_object_read(client, p ->> 'request');
+  if p ? 'request_uri' then
+    -- RFC 9101 §10.4.1: whoever could have anything fetched would have it fetched a thousand times, or from within.
+    if not identity_store.request_uri_registered(p ->> 'request_uri', client) then
+      return identity_store.request_refused(request, 'invalid_request_uri', 'request_uri is not registered for this client');
+    elsif not documents ? (p ->> 'request_uri') then
+      return request || jsonb_build_object('need', jsonb_build_object(
+        'kind', 'request_object', 'url', p ->> 'request_uri', 'client_id', client.id));
+    end if;
+    -- A file ends in a line feed.
+    object := btrim(documents ->> (p ->> 'request_uri'), E' \t\r\n');
+    if object is null then
+      return identity_store.request_refused(request, 'invalid_request_uri', 'request_uri cannot be fetched');
+    end if;
+  end if;
+  read := identity_store.request_object_read(client, object);
   if read.keys_due and not documents ? client.jwks_uri then
     return request || jsonb_build_object('need', (select n.answer from identity_store.need_client_keys(client) n));
   elsif read.error is not null then
-    return (request #- '{parameters,request}') || jsonb_build_object('refused', jsonb_build_object(
-      'error', read.error, 'description', read.description, 'detail', read.detail));
+    return identity_store.request_refused(request, read.error, read.description, read.detail);
   end if;
   inner_request := identity_store.authorization_received(identity_store.request_object_parameters(read.claims));
   if 'openid' = any (string_to_array(p ->> 'scope', ' ')) and not coalesce(client.require_signed_request_object, false) then
     -- OpenID Connect Core §6.1: what is in both is that of the object, but response_type MUST match.
     if p ->> 'response_type' <> inner_request -> 'parameters' ->> 'response_type' then
-      return (request #- '{parameters,request}')
-        || '{"refused": {"error": "invalid_request", "description": "response_type is not that of the request object"}}';
+      return identity_store.request_refused(request, 'invalid_request', 'response_type is not that of the request object');
     end if;
-    return jsonb_build_object('parameters', (p - 'request') || (inner_request -> 'parameters'),
-      'repeated', request -> 'repeated');
+    return jsonb_build_object('parameters', around || (inner_request -> 'parameters'), 'repeated', request -> 'repeated');
   end if;
   -- RFC 9101 §6.3: the authorization server MUST only use the parameters in the request object.
   return jsonb_build_object(
@@ -79,8 +91,19 @@ begin
 end
 $$;
 comment on function identity_store.authorization_unwrapped(jsonb, jsonb) is
-  'A received request with the parameters of its request object in place of request; or the same with "refused" {error, description, detail}, or with "need", the answer of the outcome of that name. Raises ID001, ID003.';
+  'A received request with the parameters of its request object in place of request or request_uri, which is among documents or cannot be had; or the same with "refused" {error, description, detail}, or with "need", the answer of the outcome of that name. Raises ID001, ID003.';
 revoke all on function identity_store.authorization_unwrapped(jsonb, jsonb) from public;
+
+create or replace function identity_store.request_refused(request jsonb, error text, description text, detail text default null)
+returns jsonb
+language sql immutable parallel safe
+as $$
+  select (request #- '{parameters,request}' #- '{parameters,request_uri}') || jsonb_build_object('refused',
+    jsonb_build_object('error', request_refused.error, 'description', request_refused.description, 'detail', request_refused.detail))
+$$;
+comment on function identity_store.request_refused(jsonb, text, text, text) is
+  'A received request whose request object is refused: without it, and with "refused", which authorization_checks.sql tells the client.';
+revoke all on function identity_store.request_refused(jsonb, text, text, text) from public;
 
 create or replace function identity_store.request_object_parameters(claims jsonb)
 returns json

@@ -39,6 +39,7 @@ as $$
     ('request_object_encryption_alg', 'choice', '{RSA-OAEP-256,ECDH-ES,ECDH-ES+A256KW}', null),
     ('request_object_encryption_enc', 'choice', '{A128CBC-HS256,A256GCM}', null),
     ('require_signed_request_object', 'boolean', null, null),
+    ('request_uris', 'pages', null, null),
     ('default_max_age', 'seconds', '{0,2147483647}', null),
     ('require_auth_time', 'boolean', null, null),
     ('default_acr_values', 'texts', null, null),
@@ -152,10 +153,11 @@ returns boolean
 language sql immutable parallel safe
 as $$
   select coalesce(case
-    when kind in ('texts', 'choices', 'redirect_uris') then jsonb_typeof(value) = 'array' and not exists (
+    when kind in ('texts', 'choices', 'redirect_uris', 'pages') then jsonb_typeof(value) = 'array' and not exists (
       select from jsonb_array_elements(case jsonb_typeof(value) when 'array' then value else '[]' end) e
       where jsonb_typeof(e) <> 'string' or kind = 'choices' and not e #>> '{}' = any (allowed)
-        or length(e #>> '{}') not between 1 and 2000)
+        or length(e #>> '{}') not between 1 and 2000
+        or kind = 'pages' and not identity_store.page_fits(e #>> '{}'))
     when kind = 'boolean' then jsonb_typeof(value) = 'boolean'
     when kind = 'seconds' then jsonb_typeof(value) = 'number' and value::text ~ '^[0-9]{1,10}$'
       and value::text::bigint between allowed[1]::bigint and allowed[2]::bigint
@@ -165,8 +167,7 @@ as $$
     when jsonb_typeof(value) <> 'string' or length(value #>> '{}') not between 1 and 2000 then false
     when kind = 'choice' then value #>> '{}' = any (allowed)
     when kind = 'scope' then value #>> '{}' ~ '^[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*$'
-    when kind = 'page' then value #>> '{}' ~ '^(https://[^/?#@]+|http://(127\.0\.0\.1|\[::1\]|localhost)(:[0-9]{1,5})?)([/?#]|$)'
-      and value #>> '{}' ~ '^[\x21-\x7e]+$'
+    when kind = 'page' then identity_store.page_fits(value #>> '{}')
     -- OpenID Connect Core §4: the Login Initiation Endpoint MUST use the https scheme.
     when kind = 'https' then value #>> '{}' ~ '^https://[^/?#@]+([/?#]|$)' and value #>> '{}' ~ '^[\x21-\x7e]+$'
     else value #>> '{}' !~ '[[:cntrl:]]'
@@ -174,6 +175,15 @@ as $$
 $$;
 comment on function identity_store.client_member_fits(jsonb, text, text[]) is 'Whether a member has a value of its kind.';
 revoke all on function identity_store.client_member_fits(jsonb, text, text[]) from public;
+
+create or replace function identity_store.page_fits(url text)
+returns boolean
+language sql immutable parallel safe
+as $$
+  select url ~ '^(https://[^/?#@]+|http://(127\.0\.0\.1|\[::1\]|localhost)(:[0-9]{1,5})?)([/?#]|$)' and url ~ '^[\x21-\x7e]+$'
+$$;
+comment on function identity_store.page_fits(text) is 'Whether it is a URL of https, or of http on loopback.';
+revoke all on function identity_store.page_fits(text) from public;
 
 create or replace function identity_store.client_member_rule(kind text, allowed text[])
 returns text
@@ -190,6 +200,7 @@ as $$
     when 'scope' then 'must be scope names separated by one space each'
     when 'page' then 'must be an https URL (http on loopback)'
     when 'https' then 'must be an https URL'
+    when 'pages' then 'must be an array of https URLs (http on loopback)'
     else 'must be a string of 1 to 2000 characters without control characters'
   end
 $$;

@@ -69,7 +69,7 @@ begin
     initiate_login_uri, first_party, introspect_any, refresh_token, refresh_token_rotation, access_token_lifetime,
     id_token_lifetime, refresh_token_idle_lifetime, refresh_token_lifetime, id_token_encrypted_response_alg, id_token_encrypted_response_enc, sector_identifier_uri,
     userinfo_signed_response_alg, userinfo_encrypted_response_alg, userinfo_encrypted_response_enc,
-    request_object_encryption_alg, request_object_encryption_enc, updated_at
+    request_object_encryption_alg, request_object_encryption_enc, request_uris, updated_at
   ) = (select
     r.redirect_uris, r.post_logout_redirect_uris, r.token_endpoint_auth_method, r.token_endpoint_auth_signing_alg, r.grant_types,
     r.response_types, r.application_type, r.request_object_signing_alg, r.require_signed_request_object, r.scope, r.client_name, r.client_uri, r.logo_uri, r.policy_uri, r.tos_uri, r.contacts,
@@ -78,7 +78,7 @@ begin
     r.refresh_token, r.refresh_token_rotation, r.access_token_lifetime, r.id_token_lifetime,
     r.refresh_token_idle_lifetime, r.refresh_token_lifetime, r.id_token_encrypted_response_alg,
     r.id_token_encrypted_response_enc, r.sector_identifier_uri, r.userinfo_signed_response_alg, r.userinfo_encrypted_response_alg,
-    r.userinfo_encrypted_response_enc, r.request_object_encryption_alg, r.request_object_encryption_enc, now()
+    r.userinfo_encrypted_response_enc, r.request_object_encryption_alg, r.request_object_encryption_enc, r.request_uris, now()
     from (select registered.*) r
   ) where c.id = present.id;
   answer := identity.client_read(present.id);

@@ -1,6 +1,7 @@
 -- Request objects: an authorization request as a token of the client (RFC 9101; OpenID Connect Core §6).
 --
---   identity_store.request_object_read    authorization endpoint: `request`, and what was fetched from `request_uri`
+--   identity_store.request_object_read       authorization endpoint: `request`, and what was fetched from `request_uri`
+--   identity_store.request_uri_registered    the same: whether it may be fetched
 --
 -- Unsigned ones are a form of their own and prove nothing; signed ones are good only under the client's keys.
 
@@ -68,3 +69,14 @@ $$;
 comment on function identity_store.request_object_read(identity_store.clients, text) is
   'The parameters in a request object of this client, as claims (numbers and objects as JSON); or error (invalid_request_object), description, and detail for the log. keys_due: answer need_client_keys(client) first and ask again, because only newer keys of the client can tell. Unsigned ones are read unless the client registered an algorithm or require_signed_request_object. Raises ID001, ID003.';
 revoke all on function identity_store.request_object_read(identity_store.clients, text) from public;
+
+create or replace function identity_store.request_uri_registered(request_uri text, client identity_store.clients)
+returns boolean
+language sql immutable parallel safe
+as $$
+  -- OpenID Connect Core §6.2: a new fragment says that the contents are new; it is the same URI.
+  select exists (select from unnest(client.request_uris) r where split_part(r, '#', 1) = split_part(request_uri, '#', 1))
+$$;
+comment on function identity_store.request_uri_registered(text, identity_store.clients) is
+  'Whether a request of this client may be fetched at this address: one of its request_uris, whatever its fragment.';
+revoke all on function identity_store.request_uri_registered(text, identity_store.clients) from public;

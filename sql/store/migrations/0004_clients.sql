@@ -40,6 +40,7 @@ create table identity_store.clients (
   request_object_encryption_alg text check (request_object_encryption_alg in ('RSA-OAEP-256', 'ECDH-ES', 'ECDH-ES+A256KW')),
   request_object_encryption_enc text check (request_object_encryption_enc in ('A128CBC-HS256', 'A256GCM')),
   require_signed_request_object boolean,
+  request_uris text[],
   default_max_age integer check (default_max_age >= 0),
   require_auth_time boolean,
   default_acr_values text[],
@@ -126,6 +127,8 @@ comment on column identity_store.clients.request_object_encryption_enc is
   'Acted on: how its request objects are encrypted; NULL: any, or not.';
 comment on column identity_store.clients.require_signed_request_object is
   'Acted on: true where it must always send a signed request object (RFC 9101 §10.5); NULL: it need not.';
+comment on column identity_store.clients.request_uris is
+  'Acted on: where requests may be fetched that it sends by reference, compared without fragment (OpenID Connect Registration 1.0 §2, Core §6.2); NULL: nowhere.';
 comment on column identity_store.clients.default_max_age is
   'Acted on: seconds after which a sign-in is too old, where the request has no max_age (OpenID Connect Registration 1.0 §2); NULL: never too old.';
 comment on column identity_store.clients.require_auth_time is
