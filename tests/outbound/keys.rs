@@ -33,6 +33,34 @@ async fn a_client_rotates_its_keys_while_the_gateway_runs() {
     assert_eq!(world.failure(&app).await, None);
 }
 
+/// `oidcc-refresh-token-rp-key-rotation`
+#[tokio::test]
+async fn a_refresh_token_is_good_under_the_new_key_of_its_client() {
+    let world = World::new().await;
+    let (alice, old, new) = (user(&world.db, "alice").await, named("old"), named("new"));
+    world.stranger.says("/jwks", Says::ok("application/json", jwks(&[&old])));
+    let metadata = json!({
+        "redirect_uris": ["https://a.example/cb"], "token_endpoint_auth_method": "private_key_jwt", "first_party": true,
+        "grant_types": ["authorization_code", "refresh_token"], "refresh_token": "always", "jwks_uri": world.stranger.url("/jwks")
+    });
+    let app = client(&world.db, metadata).await;
+    let flow = Flow::new(&world.gateway, &app);
+    let code = flow.code(&alice).await;
+    let redeem = [
+        ("grant_type", "authorization_code"),
+        ("code", code.as_str()),
+        ("redirect_uri", "https://a.example/cb"),
+        ("code_verifier", flow.code_verifier.as_str()),
+    ];
+    let answer = world.post("/token", &app, &old, &redeem).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let tokens = Tokens { body: answer.json() };
+    world.stranger.says("/jwks", Says::ok("application/json", jwks(&[&new])));
+    let refresh = [("grant_type", "refresh_token"), ("refresh_token", tokens.refresh())];
+    assert_eq!(world.post("/token", &app, &new, &refresh).await.status, 200);
+    assert_eq!(world.stranger.times_asked(), 2);
+}
+
 #[tokio::test]
 async fn every_endpoint_that_asks_a_client_fetches_its_keys() {
     let world = World::new().await;
@@ -147,4 +175,13 @@ async fn over_https_the_authority_is_one_that_is_believed() {
         assert!(said.is_some() != failure.is_empty(), "{said:?}");
         assert!(said.unwrap_or_default().contains(failure), "{failure}");
     }
+}
+
+#[tokio::test]
+async fn a_machine_without_authorities_serves_all_the_same() {
+    let nothing = [("SSL_CERT_FILE", "/dev/null"), ("SSL_CERT_DIR", "/nonexistent")];
+    let world = World::with(&nothing).await;
+    let (app, key) = (world.service("/jwks").await, named("a"));
+    world.stranger.says("/jwks", Says::ok("application/json", jwks(&[&key])));
+    assert_eq!(world.token(&app, &key).await.status, 200);
 }

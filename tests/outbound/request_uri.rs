@@ -30,6 +30,7 @@ fn object(text: &str) -> Says {
     Says::ok("application/oauth-authz-req+jwt", text)
 }
 
+/// `oidcc-request-uri-unsigned`
 #[tokio::test]
 async fn a_request_by_reference_is_the_same_request_and_is_fetched_once() {
     let world = World::new().await;
@@ -53,6 +54,7 @@ async fn a_request_by_reference_is_the_same_request_and_is_fetched_once() {
     assert_eq!(world.stranger.times_asked(), 1);
 }
 
+/// `oidcc-request-uri-signed-rs256`, whatever the algorithm.
 #[tokio::test]
 async fn a_signed_one_stands_alone_and_may_be_posted() {
     let world = World::new().await;

@@ -20,6 +20,7 @@ mod gates;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Instant,
 };
 
@@ -107,7 +108,7 @@ fn read(answer: &str) -> Option<Need> {
 pub struct Errand<'a> {
     state: &'a AppState,
     since: Instant,
-    handed: BTreeMap<String, Option<String>>,
+    handed: BTreeMap<String, Option<Arc<str>>>,
     asked: BTreeSet<String>,
     rounds: usize,
 }
@@ -119,8 +120,8 @@ impl<'a> Errand<'a> {
     }
 
     /// For the argument `documents` of the call: `{url: text or null}`.
-    pub const fn handed(&self) -> &BTreeMap<String, Option<String>> {
-        &self.handed
+    pub fn handed(&self) -> BTreeMap<&str, Option<&str>> {
+        self.handed.iter().map(|(url, document)| (url.as_str(), document.as_deref())).collect()
     }
 
     /// Whether the call that answered this should be made again, because what it needed is there now, or known not to be.

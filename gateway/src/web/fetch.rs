@@ -11,7 +11,7 @@ mod resolver;
 
 use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};
 
-use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode, header, redirect};
+use reqwest::{Certificate, Client, ClientBuilder, RequestBuilder, Response, StatusCode, header, redirect};
 use serde_json::Value;
 use url::{Host, Url};
 
@@ -58,10 +58,9 @@ impl Fetcher {
     fn resolving(settings: &config::Fetch, lookup: &Lookup) -> Result<Self, Failure> {
         let allowed: Arc<[Allowed]> = settings.allow.clone().into();
         let authorities = settings.ca.as_deref().map_or_else(|| Ok(Vec::new()), authorities)?;
-        let client = |rule| {
-            Client::builder()
+        let built = |rule, builder: ClientBuilder| {
+            builder
                 .dns_resolver(Arc::new(Guard { rule, allowed: Arc::clone(&allowed), lookup: Arc::clone(lookup) }))
-                .tls_certs_merge(authorities.iter().cloned())
                 .redirect(redirect::Policy::none())
                 .no_proxy()
                 .referer(false)
@@ -70,7 +69,12 @@ impl Fetcher {
                 .timeout(Duration::from_secs(settings.timeout))
                 .user_agent(concat!("pg_identity/", env!("CARGO_PKG_VERSION")))
                 .build()
-                .map_err(|error| Failure::new(chain(&error)).during("fetch"))
+        };
+        let client = |rule| {
+            let beside = built(rule, Client::builder().tls_certs_merge(authorities.iter().cloned()));
+            // A machine without authorities of its own serves all the same; then nobody but those of the setting is believed.
+            let alone = |_| built(rule, Client::builder().tls_certs_only(authorities.iter().cloned()));
+            beside.or_else(alone).map_err(|error| Failure::new(chain(&error)).during("fetch"))
         };
         Ok(Self {
             internet: client(Rule::Internet)?,

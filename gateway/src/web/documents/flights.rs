@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     future::Future,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -28,17 +28,26 @@ pub struct Landed {
     /// When it ended.
     pub ended: Instant,
     /// What was there; None where it could not be had, or is kept elsewhere.
-    pub document: Option<String>,
+    pub document: Option<Arc<str>>,
+    /// Its SHA-256, as a fragment says it.
+    hash: Option<Arc<str>>,
 }
 
 impl Landed {
+    fn now(began: Instant, document: Option<String>) -> Self {
+        let hash =
+            document.as_ref().map(|document| BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA256, document.as_bytes())));
+        Self { began, ended: Instant::now(), document: document.map(Arc::from), hash: hash.map(Arc::from) }
+    }
+
     /// Whether it may still be taken for what is at an address with this fragment. OpenID Connect Core §6.2: the fragment is the SHA-256
     /// of what may be kept; without one that fits, nothing says that it has not changed.
     pub fn kept(&self, fragment: &str) -> bool {
         let age = self.ended.elapsed();
-        let Some(document) = &self.document else { return age < BRIEFLY };
-        let same = || BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA256, document.as_bytes())) == fragment;
-        age < BRIEFLY && fragment.is_empty() || age < KEPT && same()
+        match &self.hash {
+            None => age < BRIEFLY,
+            Some(hash) => age < BRIEFLY && fragment.is_empty() || age < KEPT && **hash == *fragment,
+        }
     }
 }
 
@@ -69,7 +78,7 @@ impl Flights {
         match landed.wait_for(Option::is_some).await.as_deref() {
             Ok(Some(landed)) => landed.clone(),
             // It ended in a panic.
-            Ok(None) | Err(_) => Landed { began, ended: Instant::now(), document: None },
+            Ok(None) | Err(_) => Landed::now(began, None),
         }
     }
 }
@@ -90,7 +99,7 @@ fn depart(fetch: impl Future<Output = Option<String>> + Send + 'static) -> Fligh
     let began = Instant::now();
     tokio::spawn(async move {
         let document = fetch.await;
-        sender.send_replace(Some(Landed { began, ended: Instant::now(), document }));
+        sender.send_replace(Some(Landed::now(began, document)));
     });
     Flight { began, landed }
 }
@@ -146,11 +155,11 @@ mod tests {
         }
         let before = Instant::now();
         gate.notify_one();
-        assert_eq!(waiting.join_all().await, vec![Some("0".to_owned()); 100]);
+        assert_eq!(waiting.join_all().await, vec![Some(Arc::from("0")); 100]);
         // Who came before it ended is content with it, who comes later is not.
-        assert_eq!(join(before).await, Some("0".to_owned()));
+        assert_eq!(join(before).await.as_deref(), Some("0"));
         gate.notify_one();
-        assert_eq!(join(Instant::now()).await, Some("1".to_owned()));
+        assert_eq!(join(Instant::now()).await.as_deref(), Some("1"));
     }
 
     #[tokio::test]
@@ -167,16 +176,15 @@ mod tests {
         let panics = flights.join("panics", |_| true, async { panic!("of a test") });
         assert_eq!(panics.await.document, None);
         let again = flights.join("panics", |_| true, async { Some("good".to_owned()) });
-        assert_eq!(again.await.document, Some("good".to_owned()));
+        assert_eq!(again.await.document.as_deref(), Some("good"));
     }
 
     #[test]
     fn only_what_its_fragment_vouches_for_is_kept_longer() {
         let ago = |seconds| Instant::now().checked_sub(Duration::from_secs(seconds)).unwrap();
         let landed = |seconds, document: Option<&str>| Landed {
-            began: ago(seconds),
             ended: ago(seconds),
-            document: document.map(str::to_owned),
+            ..Landed::now(ago(seconds), document.map(str::to_owned))
         };
         // printf text | openssl dgst -sha256 -binary | base64, in base64url
         let (own, hash) = ("mC2ePrmW9VnmM_TRlN7zdh2Qn1o7ZH0ahR_q1nwyydE", "af0ifjsldkj");
