@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 use tokio_postgres::types::ToSql;
 
+use crate::session_state::assert_form;
 use crate::support::{Client, Database, User, client, public_client, web_client};
 
 /// RFC 7636 appendix B.
@@ -14,12 +15,19 @@ pub const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 pub type Sql = tokio_postgres::Client;
 pub type Answer = (String, Value);
 
-/// Outcome and answer of a protocol function.
+/// Outcome and answer of a protocol function; without session_state, which differs each time (session_state.rs).
 pub async fn call(sql: &Sql, function: &str, arguments: &[&(dyn ToSql + Sync)]) -> Answer {
     let places: Vec<String> = (1..=arguments.len()).map(|n| format!("${n}")).collect();
     let query = format!("select outcome, answer from identity.{function}({})", places.join(", "));
     let row = sql.query_one(&query, arguments).await.unwrap();
-    (row.get(0), row.get(1))
+    let mut answer: Value = row.get(1);
+    for members in ["/parameters", "/next/answer/parameters"] {
+        let members = answer.pointer_mut(members).and_then(Value::as_object_mut);
+        if let Some(state) = members.and_then(|members| members.remove("session_state")) {
+            assert_form(state.as_str().unwrap());
+        }
+    }
+    (row.get(0), answer)
 }
 
 /// A request with everything, in the form the gateway hands over.
@@ -97,10 +105,14 @@ pub async fn code(sql: &Sql, request: &Value, session: &str) -> String {
 }
 
 pub fn error_redirect(db: &Database, client: &Client, error: &str, description: &str) -> Answer {
-    let answer = json!({
+    let mut answer = json!({
         "redirect_uri": client.redirect_uri(), "response_mode": "query",
         "parameters": {"error": error, "error_description": description, "state": "s t&a=te", "iss": db.issuer}
     });
+    // For the gateway: the session of the cookie is over.
+    if description == "the person is not signed in" {
+        answer["signed_out"] = json!(true);
+    }
     ("redirect".into(), answer)
 }
 

@@ -38,6 +38,11 @@ async fn the_discovery_document_says_what_works_and_nothing_else() {
             "introspection_endpoint": format!("{issuer}/introspect"),
             "revocation_endpoint": format!("{issuer}/revoke"),
             "end_session_endpoint": format!("{issuer}/logout"),
+            "backchannel_logout_supported": true,
+            "backchannel_logout_session_supported": true,
+            "frontchannel_logout_supported": true,
+            "frontchannel_logout_session_supported": true,
+            "check_session_iframe": format!("{issuer}/session-state"),
             "response_types_supported":
                 ["code", "id_token", "id_token token", "code id_token", "code token", "code id_token token"],
             "response_modes_supported": ["query", "fragment", "form_post"],

@@ -44,7 +44,7 @@ impl Jose {
     }
 
     /// A new key: the private one, and the public one with this kid.
-    async fn key(&mut self, kty: &str, size: Value, kid: &str) -> (Value, Value) {
+    pub async fn key(&mut self, kty: &str, size: Value, kid: &str) -> (Value, Value) {
         let made = self.ask("make", json!({ "kty": kty, "size": size })).await;
         (made["private"].clone(), merged(made["public"].clone(), json!({ "use": "enc", "kid": kid })))
     }

@@ -1,5 +1,6 @@
 //! What the tests of the authorization endpoint share.
 
+use crate::session_state::assert_form;
 use crate::support::{Browser, Client, Database, Flow, Gateway, Page, User, user, web_client};
 
 /// A gateway, a person and a client with a https redirect URI.
@@ -38,6 +39,10 @@ pub fn assert_redirect(page: &Page, to: &str, parameters: &[(&str, &str)]) {
     let (start, _) = location.as_str().split_once('?').unwrap();
     assert_eq!(start, to);
     let mut found: Vec<(String, String)> = location.query_pairs().into_owned().collect();
+    // Of an OpenID request, in every answer (session_state.rs).
+    for (_, state) in found.extract_if(.., |(name, _)| name == "session_state") {
+        assert_form(&state);
+    }
     found.sort();
     let mut expected: Vec<(String, String)> =
         parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();

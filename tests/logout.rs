@@ -1,8 +1,13 @@
 //! Logout that a client asks for (sql/store/functions/logout.sql; OpenID Connect RP-Initiated Logout 1.0).
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::authorize::{Answer, Sql, call, code, request, session};
+use crate::encrypted::Jose;
+use crate::issuers::Foreign;
+use crate::jwt::merged;
 use crate::support::{Client, Database, client, user, web_client};
 use crate::token::redeem;
 
@@ -96,4 +101,68 @@ async fn a_malformed_request_or_an_unregistered_place_is_an_error_page_and_signs
         );
     }
     assert!(signed_in(&sql, &cookie).await);
+}
+
+/// §2: "The OP SHOULD accept ID Tokens … even when the exp time has passed". Core §3.1.2.1: encrypted to us it is a hint, too.
+#[tokio::test]
+async fn a_hint_may_be_old_pairwise_or_encrypted_to_us_and_is_never_unsigned() {
+    let db = Database::new().await;
+    let (sql, alice) = (db.gateway_role().await, user(&db, "alice").await);
+    let metadata = json!({
+        "redirect_uris": ["https://notes.example/cb"], "post_logout_redirect_uris": ["https://notes.example/"], "subject_type": "pairwise"
+    });
+    let app = client(&db, metadata).await;
+    let mut jose = Jose::new();
+    let jwks: Value = db.admin().await.query_one("select identity.jwks()", &[]).await.unwrap().get(0);
+    let key = jwks["keys"].as_array().unwrap().iter().find(|key| key["use"] == "enc" && key["kty"] == "EC").unwrap();
+    let header = json!({"alg": "ECDH-ES", "enc": "A256GCM", "cty": "JWT", "kid": key["kid"]});
+    for way in ["fresh", "expired", "encrypted", "encrypted to somebody else", "unsigned", "of another key"] {
+        let cookie = session(&sql, &alice).await;
+        let fresh = id_token(&sql, &app, &cookie).await;
+        let mut claims = crate::support::Tokens::claims(&fresh);
+        let hint = match way {
+            "fresh" => fresh,
+            "expired" => {
+                claims["iat"] = json!(1_700_000_000);
+                claims["exp"] = json!(1_700_000_300);
+                crate::jwt::signed(&db, "JWT", claims).await
+            }
+            "encrypted" => {
+                let arguments = merged(json!({"text": fresh, "key": key}), header.clone());
+                jose.ask("encrypt", arguments).await.as_str().unwrap().to_owned()
+            }
+            "encrypted to somebody else" => {
+                let (_, other) = jose.key("EC", json!("P-256"), "x").await;
+                let arguments = merged(json!({"text": fresh, "key": other}), header.clone());
+                jose.ask("encrypt", arguments).await.as_str().unwrap().to_owned()
+            }
+            "unsigned" => {
+                let encoded = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+                format!("{}.{}.", encoded(json!({"alg": "none"})), encoded(claims))
+            }
+            _ => Foreign::new("ES256").token(merged(claims, json!({"iss": db.issuer}))),
+        };
+        let asked = json!({"id_token_hint": [hint], "post_logout_redirect_uri": ["https://notes.example/"]});
+        let answer = logout(&sql, &asked, Some(&cookie)).await;
+        let good = ["fresh", "expired", "encrypted"].contains(&way);
+        let expected: Answer = if good {
+            ("signed_out".into(), json!({"redirect_uri": "https://notes.example/"}))
+        } else {
+            let description = "id_token_hint is not an ID token of this issuer";
+            ("error_page".into(), json!({"error": "invalid_request", "error_description": description}))
+        };
+        assert_eq!((answer, signed_in(&sql, &cookie).await), (expected, !good), "{way}");
+    }
+}
+
+#[tokio::test]
+async fn a_long_hint_is_no_long_request() {
+    let db = Database::new().await;
+    let (sql, app, alice) = (db.gateway_role().await, web_client(&db).await, user(&db, "alice").await);
+    let cookie = session(&sql, &alice).await;
+    let claims = crate::support::Tokens::claims(&id_token(&sql, &app, &cookie).await);
+    let hint = crate::jwt::signed(&db, "JWT", merged(claims, json!({"name": "x".repeat(5000)}))).await;
+    assert_eq!(logout(&sql, &json!({"id_token_hint": [hint]}), Some(&cookie)).await, ("signed_out".into(), json!({})));
+    let large = json!({"client_id": [app.id], "state": ["x".repeat(5000)]});
+    assert_eq!(logout(&sql, &large, None).await.1["error_description"], "the request is too large");
 }

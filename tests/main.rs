@@ -1,5 +1,7 @@
 //! All integration tests in one binary, one module per feature: they share one throw-away cluster (support/).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+// The discovery document is one literal.
+#![recursion_limit = "256"]
 
 extern crate tests as support;
 
@@ -13,6 +15,7 @@ mod authorize_objects;
 mod authorize_person;
 mod authorize_rules;
 mod authorize_sealed;
+mod backchannel_logout;
 mod bad_input;
 mod claims;
 mod claims_parameter;
@@ -32,6 +35,7 @@ mod ecosystem;
 mod encrypted;
 mod explain;
 mod floods;
+mod frontchannel_logout;
 mod hashing;
 mod http;
 mod http_authorize;
@@ -87,6 +91,7 @@ mod rows;
 mod sealing;
 mod secrets;
 mod select_account;
+mod session_state;
 mod sessions;
 mod settings;
 mod shared_connections;

@@ -161,8 +161,12 @@ async fn cookies_are_for_this_site_alone() {
     let answer = browser.post(gateway.url("/login"), &fields).await;
     assert_eq!((answer.status.as_u16(), header(&answer, "location")), (303, Some("/")));
     let made = set_cookies(&answer);
-    assert_eq!(made.len(), 2, "{made:?}");
+    assert_eq!(made.len(), 3, "{made:?}");
     assert!(made[0].starts_with("identity_session=") && made[0].ends_with("; Path=/; HttpOnly; SameSite=Lax"));
-    assert!(made[1].starts_with("identity_device="));
-    assert!(made[1].ends_with("; Path=/; HttpOnly; SameSite=Lax; Max-Age=31536000"));
+    // The one that a script reads, in frames of other sites too.
+    let state = made[1].strip_prefix("identity_state=").unwrap();
+    assert_eq!(state.len(), 64 + "; Path=/; SameSite=Lax".len(), "{state}");
+    assert!(state.ends_with("; Path=/; SameSite=Lax"));
+    assert!(made[2].starts_with("identity_device="));
+    assert!(made[2].ends_with("; Path=/; HttpOnly; SameSite=Lax; Max-Age=31536000"));
 }

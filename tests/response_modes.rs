@@ -9,6 +9,7 @@ use url::form_urlencoded;
 
 use crate::http_site::Site;
 use crate::response_types::hybrid_client;
+use crate::session_state::assert_form;
 use crate::support::{Client, Flow, Page, Tokens, service_client, user};
 
 /// A site whose client may have every response type.
@@ -71,8 +72,9 @@ async fn tokens_travel_in_the_fragment_and_the_registered_query_stays() {
     let members = fragment(&page);
     assert_eq!(
         names(&members),
-        ["access_token", "code", "expires_in", "id_token", "iss", "scope", "state", "token_type"]
+        ["access_token", "code", "expires_in", "id_token", "iss", "scope", "session_state", "state", "token_type"]
     );
+    assert_form(member(&members, "session_state"));
     assert_eq!(member(&members, "iss"), site.gateway.issuer);
     assert_eq!(member(&members, "state"), "af0ifjsldkj");
     let id = Tokens::claims(member(&members, "id_token"));
@@ -102,9 +104,11 @@ async fn a_person_already_signed_in_is_one_redirect_or_one_page_away_in_every_mo
                 let page = flow.browser.get(flow.url()).await;
                 let members = if mode == "fragment" { fragment(&page) } else { form_post(&page) };
                 let expected = match response_type {
-                    "code" => &["code", "iss", "state"][..],
-                    "id_token" => &["id_token", "iss", "state"],
-                    _ => &["access_token", "code", "expires_in", "iss", "scope", "state", "token_type"],
+                    "code" => &["code", "iss", "session_state", "state"][..],
+                    "id_token" => &["id_token", "iss", "session_state", "state"],
+                    _ => {
+                        &["access_token", "code", "expires_in", "iss", "scope", "session_state", "state", "token_type"]
+                    }
                 };
                 assert_eq!(names(&members), expected, "{response_type} {mode} {prompt}");
                 browser = flow.browser;
@@ -119,7 +123,7 @@ async fn a_form_post_comes_after_sign_in_and_consent_and_carries_errors_too() {
     let post = || Flow::new(&site.gateway, &app).with("response_mode", "form_post");
     let flow = post().with("state", "\"><script>alert(1)</script>&amp;");
     let members = form_post(&flow.authorize(&site.alice).await);
-    assert_eq!(names(&members), ["code", "iss", "state"]);
+    assert_eq!(names(&members), ["code", "iss", "session_state", "state"]);
     assert_eq!(member(&members, "state"), "\"><script>alert(1)</script>&amp;");
     assert_eq!(flow.redeem(member(&members, "code")).await.status, 200);
 
@@ -128,8 +132,10 @@ async fn a_form_post_comes_after_sign_in_and_consent_and_carries_errors_too() {
         ("error", "login_required"),
         ("error_description", "the person is not signed in"),
         ("iss", &site.gateway.issuer),
+        ("session_state", member(&refused, "session_state")),
         ("state", "af0ifjsldkj"),
     ];
+    assert_form(member(&refused, "session_state"));
     assert_eq!(refused, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
 
     let bob = user(&site.db, "bob").await;

@@ -76,7 +76,7 @@ async fn every_foreign_key_has_an_index_and_says_what_deletion_does() {
 
 /// Every function of identity_gateway with the evidence it demands (README, decision 2). None takes a user id, a session id, a
 /// time or a scope as a fact.
-pub const PROTOCOL: [(&str, &str); 35] = [
+pub const PROTOCOL: [(&str, &str); 37] = [
     ("account_application_withdraw", "session cookie; the client id only selects among the person's own"),
     ("account_page", "session cookie"),
     ("account_password_change", "session cookie and the old password"),
@@ -88,6 +88,8 @@ pub const PROTOCOL: [(&str, &str); 35] = [
         "authorization_resume",
         "sealed request, browser cookie, session cookie; documents of the client are a declared exception",
     ),
+    ("backchannel_logout_done", "receipt of the last attempt; what a client answered is a declared exception"),
+    ("backchannel_logout_take", "none: what is due is handed to whoever delivers it"),
     ("build", "none: public"),
     ("client_keys_store", "none: what a client published at its registered jwks_uri is a declared exception"),
     ("configured_issuer", "none: public"),

@@ -110,17 +110,25 @@ impl Session {
     }
 }
 
-async fn show(State(state): State<AppState>, cookies: Cookies, query: Result<Query, Malformed>) -> Response {
-    page::answer(&state, show_page(&state, &cookies, query).await)
+async fn show(State(state): State<AppState>, mut cookies: Cookies, query: Result<Query, Malformed>) -> Response {
+    let result = show_page(&state, &mut cookies, query).await;
+    cookies.onto(page::answer(&state, result))
 }
 
-async fn show_page(state: &AppState, cookies: &Cookies, query: Result<Query, Malformed>) -> Result<Response, Trouble> {
+async fn show_page(
+    state: &AppState,
+    cookies: &mut Cookies,
+    query: Result<Query, Malformed>,
+) -> Result<Response, Trouble> {
     let query = query?.0;
     let notice = query.one("done")?.and_then(notice);
     let answer = state.db.call(&PAGE, &[&cookies.session()]).await?;
     match answer.outcome.as_str() {
         "page" => {}
-        "sign_in" => return Ok(response::see_other(&state.issuer.local("/login"))),
+        "sign_in" => {
+            cookies.end_session();
+            return Ok(response::see_other(&state.issuer.local("/login")));
+        }
         _ => return Err(answer.into()),
     }
     let answer: PageAnswer = answer.read()?;
@@ -190,6 +198,7 @@ async fn act(
     done: &'static str,
 ) -> Result<Response, Trouble> {
     let answer = state.db.call(call, evidence).await?;
+    state.logouts.nudge();
     match answer.outcome.as_str() {
         "ok" | "not_found" => Ok(response::see_other(&format!("{}?done={done}", page::home(state)))),
         "sign_in" => Ok(response::see_other(&state.issuer.local("/login"))),

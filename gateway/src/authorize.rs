@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::get;
+use serde::Deserialize;
 use tokio_postgres::types::{Json, ToSql};
 
 use crate::web::cookies::Cookies;
@@ -48,11 +49,24 @@ async fn authorize(State(state): State<AppState>, mut cookies: Cookies, parts: P
     };
     let browser = cookies.browser_or_new().map(str::to_owned);
     let session = cookies.session();
-    let response = match resumed(&parameters) {
+    let answered = match resumed(&parameters) {
         Some(resume) => go_on(&state, &RESUME, &[&resume, &session, &browser]).await,
         None => go_on(&state, &REQUEST, &[&Json(&parameters), &session, &browser]).await,
     };
-    cookies.onto(response)
+    if session.is_some() && answered.as_ref().is_ok_and(is_over) {
+        cookies.end_session();
+    }
+    cookies.onto(answer(&state, answered))
+}
+
+/// Whether the session that the browser named is over. The frame of session monitoring has to notice (session_state.rs).
+fn is_over(answer: &Answer) -> bool {
+    #[derive(Deserialize)]
+    struct Over {
+        #[serde(default)]
+        signed_out: bool,
+    }
+    answer.read::<Over>().is_ok_and(|over| over.signed_out)
 }
 
 /// OpenID Connect Core §3.1.2.1: "Authorization Servers MUST support the use of the HTTP GET and POST methods". A POST
@@ -73,14 +87,18 @@ fn resumed(parameters: &Parameters) -> Option<&str> {
 }
 
 /// A call that may have to know documents of the client first: its request, its keys.
-async fn go_on(state: &AppState, call: &'static Call, parameters: &[&(dyn ToSql + Sync)]) -> Response {
+async fn go_on(
+    state: &AppState,
+    call: &'static Call,
+    parameters: &[&(dyn ToSql + Sync)],
+) -> Result<Answer, Unavailable> {
     let mut errand = Errand::new(state);
     loop {
         let handed = Json(errand.handed());
         let last: [&(dyn ToSql + Sync); 1] = [&handed];
         let answered = state.db.call(call, &[parameters, &last].concat()).await;
         if !errand.brought(&answered).await {
-            return answer(state, answered);
+            return answered;
         }
     }
 }

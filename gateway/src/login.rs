@@ -188,6 +188,8 @@ async fn sign_in(
 fn signed_in(state: &AppState, cookies: &mut Cookies, answer: &Answer) -> Result<Response, Trouble> {
     let answer: SignedIn = answer.read()?;
     cookies.set_session(&answer.session_cookie);
+    // Whoever was signed in here before is not any more.
+    state.logouts.nudge();
     if let Some(device) = &answer.device_cookie {
         cookies.set_device(device);
     }

@@ -2,26 +2,33 @@
 //! without parameters.
 //!
 //! ```text
-//! GET /logout ── confirm ──> page ── POST /logout/confirm ── logout-yes ──> client, or /logout/done
+//! GET /logout ── confirm ──> page ── POST /logout/confirm ── logout-yes ──> frames ──> client, or /logout/done
 //!      │                                                 └── logout-no ───> home page
-//!      └── signed_out (nobody is signed in any more) ──> client, or page
+//!      └── signed_out (nobody is signed in any more) ──> frames ──> client, or page
 //! ```
+//! The frames are those of Front-Channel Logout 1.0, where clients of the session want one; the others are told meanwhile
+//! (backchannel_logout.rs).
+
+use std::sync::LazyLock;
 
 use askama::Template;
+use aws_lc_rs::digest::{SHA256, digest};
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::{get, post};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use tokio_postgres::types::Json;
 
 use crate::web::cookies::Cookies;
-use crate::web::database::{Answer, Call, Pool, Unavailable};
+use crate::web::database::{Answer, Call, Pool};
 use crate::web::form::{self, Form, Malformed, Query};
 use crate::web::outcome::Redirection;
-use crate::web::page::{self, Client, Forms, Site, Trouble};
+use crate::web::page::{self, Client, Forms, Site, Trouble, WebLink};
 use crate::web::state::AppState;
 use crate::web::{csrf, refusal, response};
 
@@ -31,7 +38,7 @@ pub fn routes() -> Router<AppState> {
         // Axum answers HEAD with what GET does: sessions would end unseen.
         .route("/logout", get(show).head(refusal::no_head).post(repeat))
         .route("/logout/confirm", post(submit))
-        .route("/logout/done", get(done))
+        .route(DONE, get(done))
 }
 
 /// The statements of this feature.
@@ -58,6 +65,23 @@ struct LoggedOutPage {
     site: Site,
 }
 
+/// Loads a page of each client in a frame, and then goes on.
+#[derive(Template)]
+#[template(path = "frontchannel_logout.html")]
+struct FramesPage<'a> {
+    site: Site,
+    frames: &'a [WebLink],
+    next: &'a str,
+    script: &'static str,
+}
+
+/// On when all frames are there; a frame that hangs is waited for no longer than this.
+const SCRIPT: &str =
+    "function go(){location.replace(document.getElementById('continue').href)}onload=go;setTimeout(go,3000)";
+
+static SCRIPT_DIGEST: LazyLock<String> =
+    LazyLock::new(|| format!("sha256-{}", STANDARD.encode(digest(&SHA256, SCRIPT.as_bytes()))));
+
 #[derive(Deserialize)]
 struct Confirm {
     resume: String,
@@ -68,6 +92,9 @@ struct Confirm {
 #[derive(Deserialize)]
 struct SignedOut {
     redirect_uri: Option<IgnoredAny>,
+    /// What is loaded before: `frontchannel_logout_uri` of the clients of the session.
+    #[serde(default)]
+    frames: Vec<Redirection>,
 }
 
 async fn show(State(state): State<AppState>, mut cookies: Cookies, query: Result<Query, Malformed>) -> Response {
@@ -93,9 +120,10 @@ async fn show_page(
             let pictures = confirm.client.iter().filter_map(|client| client.logo_uri.as_ref());
             page::render(StatusCode::OK, &logout, Forms::Onward, pictures)
         }
-        "signed_out" => match signed_out(cookies, &answer)? {
-            Some(redirection) => Ok(redirection.respond(state)),
-            None => logged_out(state),
+        "signed_out" => match signed_out(state, cookies, &answer)? {
+            Next::Page(page) => Ok(page),
+            Next::Client(redirection) => Ok(redirection.respond(state)),
+            Next::Nowhere => logged_out(state),
         },
         _ => Err(answer.into()),
     }
@@ -138,9 +166,10 @@ async fn confirm(
     let resume = form.one("resume")?;
     let answer = state.db.call(&CONFIRM, &[&resume, &cookies.session(), &cookies.browser()]).await?;
     match answer.outcome.as_str() {
-        "signed_out" => Ok(match signed_out(cookies, &answer)? {
-            Some(redirection) => redirection.respond(state),
-            None => response::see_other(&state.issuer.local("/logout/done")),
+        "signed_out" => Ok(match signed_out(state, cookies, &answer)? {
+            Next::Page(page) => page,
+            Next::Client(redirection) => redirection.respond(state),
+            Next::Nowhere => response::see_other(&state.issuer.local(DONE)),
         }),
         _ => Err(answer.into()),
     }
@@ -154,9 +183,29 @@ fn logged_out(state: &AppState) -> Result<Response, Trouble> {
     page::render(StatusCode::OK, &LoggedOutPage { site: Site::of(state) }, Forms::Here, [])
 }
 
-/// Forgets the session, and reads where the browser goes.
-fn signed_out(cookies: &mut Cookies, answer: &Answer) -> Result<Option<Redirection>, Unavailable> {
-    let redirects = answer.read::<SignedOut>()?.redirect_uri.is_some();
-    cookies.end_session();
-    redirects.then(|| answer.read()).transpose()
+/// Where the browser goes after a logout.
+enum Next {
+    /// This page is between.
+    Page(Response),
+    Client(Redirection),
+    Nowhere,
 }
+
+/// Forgets the session, has the clients told, and reads where the browser goes.
+fn signed_out(state: &AppState, cookies: &mut Cookies, answer: &Answer) -> Result<Next, Trouble> {
+    let SignedOut { redirect_uri, frames } = answer.read()?;
+    cookies.end_session();
+    state.logouts.nudge();
+    let client = redirect_uri.map(|_| answer.read::<Redirection>()).transpose()?;
+    // What is no web address is nothing that a page may load.
+    let frames: Vec<WebLink> = frames.iter().filter_map(|frame| frame.query().parse().ok()).collect();
+    if !frames.is_empty() {
+        let next = client.as_ref().map_or_else(|| state.issuer.local(DONE), Redirection::query);
+        let page = FramesPage { site: Site::of(state), frames: &frames, next: &next, script: SCRIPT };
+        return Ok(Next::Page(page::render_frames(&page, &frames, &SCRIPT_DIGEST)?));
+    }
+    Ok(client.map_or(Next::Nowhere, Next::Client))
+}
+
+/// The page that says so.
+const DONE: &str = "/logout/done";

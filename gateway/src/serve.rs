@@ -10,6 +10,7 @@ use tokio::{
 };
 
 use crate::{
+    backchannel_logout,
     check::{self, Finding, Obstacle},
     config::{self, Settings},
     failure::Failure,
@@ -58,7 +59,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         db.open(&runtimes);
     }
     let mut serving = tokio::spawn({
-        let (http, router, runtimes) = (settings.http.clone(), router::router(state), runtimes.clone());
+        let (http, router, runtimes) = (settings.http.clone(), router::router(state.clone()), runtimes.clone());
         async move { server::serve(listener, runtimes, &http, tls, router, phases).await }
     });
     tracing::info!(listen = %settings.http.listen, %issuer, "listening");
@@ -70,6 +71,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         db.open(&runtimes);
     }
     tracing::info!("the database fits; serving");
+    tokio::spawn(backchannel_logout::deliver(state));
     if settings.maintenance.interval > 0 {
         tokio::spawn(maintenance::run_every(Duration::from_secs(settings.maintenance.interval), db));
     }

@@ -17,7 +17,7 @@ use crate::web::issuer::Issuer;
 use crate::web::outcome::Reply;
 use crate::web::response;
 use crate::web::state::AppState;
-use crate::{jwks, token};
+use crate::{jwks, session_state, token};
 
 /// The endpoints of this feature, with their paths from the root of the host.
 pub fn routes(issuer: &Issuer) -> Router<AppState> {
@@ -66,6 +66,12 @@ fn wire(issuer: &Issuer) -> Map<String, Value> {
         "introspection_endpoint": issuer.url("/introspect"),
         "revocation_endpoint": issuer.url("/revoke"),
         "end_session_endpoint": issuer.url("/logout"),
+        // sid is in every ID token and logout token.
+        "backchannel_logout_supported": true,
+        "backchannel_logout_session_supported": true,
+        "frontchannel_logout_supported": true,
+        "frontchannel_logout_session_supported": true,
+        "check_session_iframe": issuer.url(session_state::PATH),
         "grant_types_supported": grant_types(),
         "subject_types_supported": ["public", "pairwise"],
         "token_endpoint_auth_methods_supported": METHODS,

@@ -21,6 +21,9 @@ use crate::uuid_v7;
 const ACCESS: [&str; 4] = ["ES256", "EdDSA", "PS256", "RS256"];
 /// Lifetime of what an administrator signs by hand.
 const BY_HAND: i64 = 300;
+/// Back-Channel Logout §4: "preferably at most two minutes in the future".
+const LOGOUT_LIFE: i64 = 120;
+const LOGOUT_EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 /// The revocation list forgets after a day by default: what lives longer could outlive its revocation.
 const LONGEST_LIFE: i64 = 86_400;
 
@@ -231,6 +234,16 @@ sql_function! {
             "none" => unsecured(claims),
             algorithm => sign(&view, &[algorithm], "JWT", claims),
         }
+    }
+}
+
+sql_function! {
+    /// `mint_logout_token(claims, algorithm)`: OpenID Connect Back-Channel Logout §2.4. Never unsecured: §2.6 forbids it.
+    fn mint_logout_token(claims: Option<pgrx::Json>, algorithm: Option<&str>) -> Result<String, Error> {
+        let view = View::latest();
+        let mut claims = dated(&view, present(claims)?, clock::wall_seconds(), LOGOUT_LIFE)?;
+        claims.insert("events".to_owned(), serde_json::json!({ LOGOUT_EVENT: {} }));
+        sign(&view, &[algorithm.unwrap_or_default()], "logout+jwt", claims)
     }
 }
 

@@ -3,7 +3,7 @@
 --   verify_jwt(token, audience)            applications, administrators
 --   decode_jwt_unverified(token)           applications, administrators
 --   sign_jwt(claims, algorithm, typ)       administrators
---   mint_access_token, mint_id_token, mint_userinfo, client_tokens, person_tokens   the store
+--   mint_access_token, mint_id_token, mint_userinfo, mint_logout_token, client_tokens, person_tokens   the store
 --   half_hash, access_token_verify, id_token_hint_verify   the store
 --
 -- Whether a token is good is decided in one place, pg_identity/src/tokens.rs, from the rows of configuration, audiences,
@@ -109,3 +109,11 @@ comment on function identity.mint_userinfo(json, text) is
   'A userinfo answer as a token (OpenID Connect Core §5.3.2), signed with the current key of this algorithm, or unsecured for none; iss and iat are added, exp is not. Raises ID002 without issuer or key, ID003 without the master key, ID005 for claims.';
 revoke all on function identity.mint_userinfo(json, text) from public;
 grant execute on function identity.mint_userinfo(json, text) to identity_owner;
+
+create function identity.mint_logout_token(claims json, algorithm text)
+returns text
+language c volatile parallel unsafe cost 10000 as 'MODULE_PATHNAME', 'mint_logout_token_wrapper';
+comment on function identity.mint_logout_token(json, text) is
+  'A logout token (OpenID Connect Back-Channel Logout §2.4, typ logout+jwt) that lives for two minutes, signed with the current key of this algorithm; events, iss, iat and exp are added. Raises ID002 without issuer or key, ID003 without the master key, ID005 for claims.';
+revoke all on function identity.mint_logout_token(json, text) from public;
+grant execute on function identity.mint_logout_token(json, text) to identity_owner;

@@ -117,6 +117,7 @@ impl Good {
             .await
             .unwrap()
             .get(0);
+        let receipt = receipt(db, &sql).await;
         let admin = db.admin().await;
         admin
             .execute("select identity.trust_issuer('https://trusted.example', 'here', $1::text::jsonb)", &[&JWKS])
@@ -150,6 +151,7 @@ impl Good {
             (("*", "code_verifier"), VERIFIER.to_owned()),
             (("*", "refresh_token"), text(&tokens["refresh_token"])),
             (("*", "token"), text(&tokens["access_token"])),
+            (("*", "receipt"), receipt),
             (("*", "user_id"), alice.id.to_string()),
             (("uuid_v7_time", "id"), alice.id.to_string()),
             (("*", "session_id"), session_id),
@@ -193,6 +195,20 @@ impl Good {
     }
 }
 
+/// That of a logout which somebody delivers just now.
+async fn receipt(db: &Database, sql: &tokio_postgres::Client) -> String {
+    let queued = "insert into identity_store.backchannel_logouts (id, client_id, user_id, session_id)
+      select identity.uuid_v7(), id, gen_random_uuid(), gen_random_uuid() from identity_store.clients";
+    let superuser = db.superuser().await;
+    superuser
+        .batch_execute("update identity_store.clients set backchannel_logout_uri = 'https://notes.example/out'")
+        .await
+        .unwrap();
+    superuser.batch_execute(queued).await.unwrap();
+    let (_, taken) = call(sql, "backchannel_logout_take", &[&1]).await;
+    taken["logouts"][0]["receipt"].as_str().unwrap().to_owned()
+}
+
 /// A client that may do all.
 async fn everything(db: &Database) -> Client {
     client(
@@ -219,7 +235,7 @@ const JWKS: &str =
 
 type Place = (&'static str, &'static str);
 
-const PLAIN: [(Place, &str); 86] = [
+const PLAIN: [(Place, &str); 88] = [
     (("*", "initial_access_token"), "null"),
     (("*", "policy"), "'open'"),
     (("*", "grant_types"), "'{authorization_code}'"),
@@ -230,6 +246,8 @@ const PLAIN: [(Place, &str); 86] = [
     (("*", "lifetime"), "'1 day'"),
     (("*", "max_uses"), "1"),
     (("registration_issuer_distrust", "issuer"), "'https://vouch.example'"),
+    (("*", "places"), "1"),
+    (("*", "status"), "200"),
     (("protect", "organization"), "null"),
     (("protect", "scope_read"), "null"),
     (("protect", "scope_write"), "null"),

@@ -47,7 +47,7 @@ for (const javaScriptEnabled of [true, false]) {
     assert.equal(page.url(), redirect_uri)
     const { type, form } = posted.pop()
     assert.equal(type, 'application/x-www-form-urlencoded')
-    assert.deepEqual([...form.keys()].sort(), ['code', 'iss', 'state'])
+    assert.deepEqual([...form.keys()].sort(), ['code', 'iss', 'session_state', 'state'])
     assert.equal(form.get('state'), state)
     assert.equal(form.get('iss'), ISSUER)
     assert.deepEqual(complaints.filter((text) => !text.includes('favicon')), [])

@@ -110,3 +110,28 @@ async fn it_can_do_what_every_login_can_until_its_role_may_not_log_in() {
         "select count(*) from pg_db_role_setting s join pg_roles r on r.oid = s.setrole where r.rolname = $1";
     assert_eq!(superuser.query_one(settings, &[&name]).await.unwrap().get::<_, i64>(0), 0);
 }
+
+#[tokio::test]
+async fn logouts_that_it_takes_are_told_to_nobody_if_it_says_so_and_others_are() {
+    let db = Database::new().await;
+    let (alice, thief, gateway) = (user(&db, "alice").await, thief(&db).await, db.gateway_role().await);
+    let metadata =
+        json!({"redirect_uris": ["https://a.example/cb"], "backchannel_logout_uri": "https://a.example/out"});
+    let app = crate::support::client(&db, metadata).await;
+    for _ in 0..2 {
+        let cookie = session(&gateway, &alice).await;
+        code(&gateway, &request(&app), &cookie).await;
+    }
+    db.admin().await.execute("select identity.user_disable($1)", &[&alice.id]).await.unwrap();
+    let (_, taken) = call(&thief, "backchannel_logout_take", &[&100]).await;
+    let taken = taken["logouts"].as_array().unwrap().clone();
+    assert_eq!(taken.len(), 1);
+    let told = |receipt: &serde_json::Value| receipt["receipt"].as_str().map(str::to_owned);
+    assert_eq!(call(&thief, "backchannel_logout_done", &[&told(&taken[0]), &200, &None::<&str>]).await.0, "ok");
+    // What the token is worth: nothing here.
+    let token = taken[0]["logout_token"].as_str().unwrap();
+    assert_eq!(sqlstate(authenticate(&db.app().await, token).await), "ID108");
+    let (_, taken) = call(&gateway, "backchannel_logout_take", &[&100]).await;
+    assert_eq!(taken["logouts"].as_array().unwrap().len(), 1);
+    assert_eq!(call(&thief, "backchannel_logout_take", &[&100]).await.1, json!({"logouts": []}));
+}

@@ -77,7 +77,10 @@ async fn change(
     let address = source.address.to_string();
     let answer = state.db.call(&CHANGE, &[&cookies.session(), &old, &new, &address]).await?;
     match answer.outcome.as_str() {
-        "ok" => Ok(response::see_other(&format!("{}?done=password-changed", pages::home(state)))),
+        "ok" => {
+            state.logouts.nudge();
+            Ok(response::see_other(&format!("{}?done=password-changed", pages::home(state))))
+        }
         "sign_in" => Ok(response::see_other(&state.issuer.local("/login"))),
         "invalid_credentials" => {
             refuse(StatusCode::UNPROCESSABLE_ENTITY, "The current password is not right.".to_owned())

@@ -96,6 +96,10 @@ pub fn paths() -> Vec<(String, Value)> {
                 ])),
             )],
         ),
+        path(
+            "/session-state",
+            [("get", page("session_state", "For frames: whether a session_state is that of today", &[DONE]))],
+        ),
         path("/logout/done", [("get", page("logged_out", "Signed out", &[DONE]))]),
         path(
             "/",

@@ -1,13 +1,15 @@
-//! The three cookies (README, decision 14), and the rules of setting them.
+//! The four cookies (README, decision 14), and the rules of setting them.
 //!
 //! | cookie  | holds                                       | lives                  |
 //! |---------|---------------------------------------------|------------------------|
 //! | session | the secret of a browser session, made in SQL | until the browser ends |
+//! | state   | a digest of that secret, which the frame of session monitoring reads (session_state.rs) | as long |
 //! | browser | 256 random bits: unfinished logins and their forms belong to this browser | until the browser ends |
 //! | device  | "somebody has signed in here before", made in SQL: a counter of failures of its own | 365 days |
 
 use std::convert::Infallible;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -45,11 +47,14 @@ impl Cookies {
         // A cross-site POST comes without our Lax cookies although the browser has them: setting new ones would
         // throw away the person's session and every login that is under way in another window (README, decision 7).
         let stranger = headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site");
+        // Those that come along from other sites say nothing about what was held back.
+        let held_back = |name: &str| name == names.state || name == names.session && same_site == SameSite::None;
+        let brought = pairs(headers).any(|(name, _)| !held_back(name));
         Self {
             session: value(headers, names.session),
             browser: value(headers, names.browser).filter(|value| value.len() == BROWSER_LENGTH),
             device: value(headers, names.device),
-            settable: headers.contains_key(header::COOKIE) || !stranger,
+            settable: brought || !stranger,
             set: Vec::new(),
             names,
             same_site,
@@ -87,6 +92,7 @@ impl Cookies {
     /// Sets the session cookie. It ends with the browser; how long it is good for is decided in SQL.
     pub fn set_session(&mut self, value: &str) {
         self.put(self.names.session, value, self.same_site, "");
+        self.put_state(&browser_state(value), "");
     }
 
     /// Sets the device cookie for a year.
@@ -98,6 +104,7 @@ impl Cookies {
     pub fn end_session(&mut self) {
         if self.session.take().is_some() {
             self.put(self.names.session, "", self.same_site, "; Max-Age=0");
+            self.put_state("", "; Max-Age=0");
         }
     }
 
@@ -110,6 +117,14 @@ impl Cookies {
             }
         }
         response
+    }
+
+    /// Read by script in frames of all sites, and worth nothing: so neither HttpOnly nor Lax. Without Secure a browser would
+    /// throw `None` away.
+    fn put_state(&mut self, value: &str, lifetime: &str) {
+        let (name, secure) = (self.names.state, self.names.secure);
+        let same_site = if secure.is_empty() { SameSite::Lax } else { SameSite::None }.attribute();
+        self.set.push(format!("{name}={value}; Path=/; SameSite={same_site}{secure}{lifetime}"));
     }
 
     /// RFC 6265bis §4.1.3.2: a `__Host-` cookie must be Secure, have `Path=/` and no Domain.
@@ -128,9 +143,18 @@ impl FromRequestParts<AppState> for Cookies {
     }
 }
 
+/// What identity_store.session_state computes from the row of the session: the same digest of its secret, which it holds as the
+/// SHA-256 of the cookie.
+fn browser_state(session: &str) -> String {
+    let hash = digest(&SHA256, session.as_bytes());
+    let state = digest(&SHA256, &[b"browser_state:", hash.as_ref()].concat());
+    state.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 #[derive(Clone, Copy)]
 struct Names {
     session: &'static str,
+    state: &'static str,
     browser: &'static str,
     device: &'static str,
     secure: &'static str,
@@ -138,20 +162,34 @@ struct Names {
 
 const HTTPS: Names = Names {
     session: "__Host-identity_session",
+    state: "__Host-identity_state",
     browser: "__Host-identity_browser",
     device: "__Host-identity_device",
     secure: "; Secure",
 };
 
 /// For an http issuer on loopback: many clients do not return Secure cookies over http.
-const LOOPBACK: Names =
-    Names { session: "identity_session", browser: "identity_browser", device: "identity_device", secure: "" };
+const LOOPBACK: Names = Names {
+    session: "identity_session",
+    state: "identity_state",
+    browser: "identity_browser",
+    device: "identity_device",
+    secure: "",
+};
+
+/// The name of the cookie that the frame of session monitoring reads.
+pub const fn state_name(secure: bool) -> &'static str {
+    if secure { HTTPS.state } else { LOOPBACK.state }
+}
+
+fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='))
+}
 
 /// The first cookie of that name; what cannot be one of ours counts as absent.
 fn value(headers: &HeaderMap, name: &str) -> Option<String> {
-    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    let (_, value) = pairs.find(|(found, _)| *found == name)?;
+    let (_, value) = pairs(headers).find(|(found, _)| *found == name)?;
     let ours = (1..=LONGEST).contains(&value.len())
         && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
     ours.then(|| value.to_owned())
@@ -177,7 +215,15 @@ mod tests {
     fn a_session_cookie_is_a_host_cookie_and_ends_with_the_browser() {
         let mut https = cookies(&[], true);
         https.set_session("abc");
-        assert_eq!(set(https), ["__Host-identity_session=abc; Path=/; HttpOnly; SameSite=Lax; Secure"]);
+        // printf abc | sha256sum, in binary, behind "browser_state:", sha256sum again.
+        let state = "19429a5f59fe6fba38b3bced0d9eb574bf31a959cda8373c64221de269074a45";
+        assert_eq!(
+            set(https),
+            [
+                "__Host-identity_session=abc; Path=/; HttpOnly; SameSite=Lax; Secure".to_owned(),
+                format!("__Host-identity_state={state}; Path=/; SameSite=None; Secure")
+            ]
+        );
         let mut loopback = cookies(&[], false);
         loopback.set_device("abc");
         assert_eq!(set(loopback), ["identity_device=abc; Path=/; HttpOnly; SameSite=Lax; Max-Age=31536000"]);
@@ -188,13 +234,17 @@ mod tests {
         let mut framed = Cookies::read(&HeaderMap::new(), true, SameSite::None);
         framed.set_session("abc");
         framed.set_device("def");
-        assert_eq!(
-            set(framed),
-            [
-                "__Host-identity_session=abc; Path=/; HttpOnly; SameSite=None; Secure",
-                "__Host-identity_device=def; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=31536000"
-            ]
-        );
+        let set = set(framed);
+        assert_eq!(set[0], "__Host-identity_session=abc; Path=/; HttpOnly; SameSite=None; Secure");
+        assert_eq!(set[2], "__Host-identity_device=def; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=31536000");
+    }
+
+    #[test]
+    fn over_http_the_browser_state_stays_on_its_site() {
+        let mut loopback = cookies(&[], false);
+        loopback.set_session("abc");
+        let state = browser_state("abc");
+        assert_eq!(set(loopback)[1], format!("identity_state={state}; Path=/; SameSite=Lax"));
     }
 
     #[test]
@@ -213,6 +263,9 @@ mod tests {
         assert!(set(stranger).is_empty());
         let mut known = cookies(&[("sec-fetch-site", "cross-site"), ("cookie", "identity_session=a")], false);
         assert!(known.browser_or_new().is_some());
+        // The one that follows everywhere does not tell that the others were not held back.
+        let mut watched = cookies(&[("sec-fetch-site", "cross-site"), ("cookie", "identity_state=a")], false);
+        assert_eq!(watched.browser_or_new(), None);
     }
 
     #[test]
@@ -231,6 +284,12 @@ mod tests {
         assert!(set(none).is_empty());
         let mut some = cookies(&[("cookie", "identity_session=a")], false);
         some.end_session();
-        assert_eq!(set(some), ["identity_session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"]);
+        assert_eq!(
+            set(some),
+            [
+                "identity_session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0",
+                "identity_state=; Path=/; SameSite=Lax; Max-Age=0"
+            ]
+        );
     }
 }

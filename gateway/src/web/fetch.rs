@@ -7,6 +7,7 @@
 //! connections; a limit on time and on bytes.
 
 mod address;
+mod post;
 mod resolver;
 
 use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};

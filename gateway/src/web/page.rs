@@ -86,6 +86,26 @@ pub fn render<'a>(
     Ok((status, headers, html).into_response())
 }
 
+/// Renders the page that loads pages of clients in frames, for as long as it takes them. `script`: its digest, as a policy writes it.
+///
+/// # Errors
+/// [`Trouble::Template`], which does not happen with the templates we have.
+pub fn render_frames<'a>(
+    template: &impl Template,
+    frames: impl IntoIterator<Item = &'a WebLink>,
+    script: &str,
+) -> Result<Response, Trouble> {
+    let mut response = render(StatusCode::OK, template, Forms::Here, [])?;
+    let frames = origins(frames).join(" ");
+    let policy = format!(
+        "default-src 'none'; style-src 'self'; img-src 'self'; frame-src {frames}; frame-ancestors 'none'; base-uri 'none'; \
+         form-action 'none'; script-src '{script}'"
+    );
+    let policy = HeaderValue::try_from(policy).map_err(|_| Trouble::Policy)?;
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    Ok(response)
+}
+
 /// Path of the home page: `/`, or the issuer's path as it is.
 pub fn home(state: &AppState) -> String {
     match state.issuer.path() {
@@ -96,10 +116,7 @@ pub fn home(state: &AppState) -> String {
 
 fn content_security_policy<'a>(forms: Forms, pictures: impl IntoIterator<Item = &'a WebLink>) -> String {
     let mut policy = "default-src 'none'; style-src 'self'; img-src 'self'".to_owned();
-    let mut origins: Vec<String> = pictures.into_iter().map(WebLink::origin).collect();
-    origins.sort_unstable();
-    origins.dedup();
-    for origin in origins {
+    for origin in origins(pictures) {
         policy.push(' ');
         policy.push_str(&origin);
     }
@@ -114,6 +131,14 @@ fn content_security_policy<'a>(forms: Forms, pictures: impl IntoIterator<Item = 
         }
     }
     policy
+}
+
+/// Each origin once.
+fn origins<'a>(links: impl IntoIterator<Item = &'a WebLink>) -> Vec<String> {
+    let mut origins: Vec<String> = links.into_iter().map(WebLink::origin).collect();
+    origins.sort_unstable();
+    origins.dedup();
+    origins
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@ use axum::{Router, response::Redirect, routing::get};
 
 use super::{database::Call, documents, door::Door, page, state::AppState};
 use crate::{
-    account, assets, authorize, consent, health, introspect, jwks, login, logout, maintenance, openapi, registration,
-    revoke, select_account, token, userinfo, well_known,
+    account, assets, authorize, backchannel_logout, consent, health, introspect, jwks, login, logout, maintenance,
+    openapi, registration, revoke, select_account, session_state, token, userinfo, well_known,
 };
 
 /// Every endpoint. All are below the issuer's path, except the well-known documents, which RFC 8414 §3 puts before it.
@@ -16,6 +16,7 @@ pub fn router(state: AppState) -> Router {
         .merge(select_account::routes())
         .merge(consent::routes())
         .merge(logout::routes())
+        .merge(session_state::routes())
         .merge(account::routes())
         .merge(assets::routes())
         // A resource server asks, not an application in a browser.
@@ -52,6 +53,7 @@ pub fn calls() -> Vec<&'static Call> {
         select_account::CALLS,
         consent::CALLS,
         logout::CALLS,
+        backchannel_logout::CALLS,
         account::CALLS,
         token::CALLS,
         userinfo::CALLS,

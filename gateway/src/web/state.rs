@@ -5,7 +5,7 @@ use std::{ops::Deref, sync::Arc};
 use super::{
     cache::Cached, database::Database, documents::Documents, fetch::Fetcher, issuer::Issuer, limits::SourceLimits,
 };
-use crate::{config::Settings, jwks, well_known};
+use crate::{backchannel_logout::Nudge, config::Settings, jwks, well_known};
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -29,6 +29,8 @@ pub struct Parts {
     pub fetcher: Fetcher,
     /// Those documents, on their way here.
     pub documents: Documents,
+    /// Wakes the delivery of logouts.
+    pub logouts: Nudge,
 }
 
 impl AppState {
@@ -38,7 +40,17 @@ impl AppState {
         let metadata = Cached::new(&well_known::READ, well_known::document);
         let jwks = Cached::new(&jwks::READ, jwks::document);
         let documents = Documents::default();
-        Self(Arc::new(Parts { db, issuer, settings, metadata, jwks, limits, fetcher, documents }))
+        Self(Arc::new(Parts {
+            db,
+            issuer,
+            settings,
+            metadata,
+            jwks,
+            limits,
+            fetcher,
+            documents,
+            logouts: Nudge::default(),
+        }))
     }
 }
 

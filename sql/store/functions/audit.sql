@@ -21,6 +21,8 @@ as $$
     ('session_started', 'A person signed in; details hold how, from where and the failures just before.'),
     ('session_renewed', 'A signed-in person proved again who they are; the cookie changed, the session did not.'),
     ('session_ended', 'A session ended before its time; details hold the reason.'),
+    ('backchannel_logout_delivered', 'A client was told that a session ended, and understood.'),
+    ('backchannel_logout_failed', 'A client could not be told that a session ended: it refused, or a day went by; details say which.'),
     ('sign_in_failed', 'Failed guesses, counted by bucket and minute; a row stands for many.'),
     ('sign_in_threshold_crossed', 'A bucket reached the number of failures at which somebody should look.'),
     ('client_created', 'A client was registered.'),

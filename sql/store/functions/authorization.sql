@@ -32,7 +32,7 @@ end
 $$;
 comment on function identity.authorization_request(json, text, text, json) is
   'An authorization request as it arrived ({"name": ["value", …]}), with the documents that it needed ({url: text or null}). Evidence for the person: the session cookie. '
-  'Outcomes: error_page {error, error_description}; redirect {redirect_uri, response_mode, parameters}; sign_in {resume}; select_account {resume}; consent {resume}; need {kind, url, client_id}: the document is fetched and the call is made again.';
+  'Outcomes: error_page {error, error_description}; redirect {redirect_uri, response_mode, parameters, signed_out?}; sign_in {resume, signed_out? (the session of the cookie is over)}; select_account {resume}; consent {resume}; need {kind, url, client_id}: the document is fetched and the call is made again.';
 revoke all on function identity.authorization_request(json, text, text, json) from public;
 grant execute on function identity.authorization_request(json, text, text, json) to identity_gateway;
 
@@ -113,12 +113,13 @@ begin
       return query select 'sign_in', v.rule, json_build_object('resume', identity_store.resume_seal(request));
     end if;
   elsif v.verdict = 'refuse' then
-    return query select * from identity_store.authorization_redirect(request, v.client, v.rule,
+    return query select * from identity_store.authorization_redirect(request, v.client, session, v.rule,
       json_build_object('error', v.error, 'error_description', v.description));
   elsif v.verdict in ('sign_in', 'select_account', 'consent') then
-    return query select v.verdict, v.rule, json_build_object('resume', identity_store.resume_seal(request));
+    return query select v.verdict, v.rule, json_strip_nulls(json_build_object('resume', identity_store.resume_seal(request),
+      'signed_out', case when v.rule = 'signed_out' then true end));
   else
-    return query select * from identity_store.authorization_redirect(request, v.client, null,
+    return query select * from identity_store.authorization_redirect(request, v.client, session, null,
       identity_store.authorization_issue(request, v.client, session, v.scope, v.resources, v.claims));
   end if;
 end

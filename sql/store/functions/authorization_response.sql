@@ -62,24 +62,34 @@ comment on function identity_store.authorization_issue(jsonb, identity_store.cli
 revoke all on function identity_store.authorization_issue(jsonb, identity_store.clients, identity_store.sessions, text[], text[], jsonb) from public;
 
 create or replace function identity_store.authorization_redirect(
-  request jsonb, client identity_store.clients, why text, members json
+  request jsonb, client identity_store.clients, session identity_store.sessions, why text, members json
 )
 returns table (outcome text, detail text, answer json)
-language plpgsql stable parallel safe
+language plpgsql volatile parallel unsafe
 as $$
+declare
+  p jsonb := request -> 'parameters';
+  uri text := coalesce(p ->> 'redirect_uri', client.redirect_uris[1]);
 begin
   outcome := 'redirect';
   detail := why;
   answer := json_build_object(
-    'redirect_uri', coalesce(request -> 'parameters' ->> 'redirect_uri', client.redirect_uris[1]),
-    'response_mode', identity_store.response_mode(request -> 'parameters'),
+    'redirect_uri', uri,
+    'response_mode', identity_store.response_mode(p),
     'parameters', jsonb_strip_nulls(members::jsonb || jsonb_build_object(
-      'state', request -> 'parameters' ->> 'state',
+      'state', p ->> 'state',
+      -- OpenID Connect Session Management §2: in every Authentication Response, and in the error responses too.
+      'session_state', case when 'openid' = any (string_to_array(p ->> 'scope', ' '))
+        then identity_store.session_state(client.id, uri, session) end,
       -- RFC 9207 §2: the iss parameter is in every authorization response, errors included.
       'iss', identity.configured_issuer())));
+  if why = 'signed_out' then
+    -- Whatever session the browser thinks it has: its cookies are of no use any more, that of the browser state included.
+    answer := (answer::jsonb || '{"signed_out": true}')::json;
+  end if;
   return next;
 end
 $$;
-comment on function identity_store.authorization_redirect(jsonb, identity_store.clients, text, json) is
-  'The way back to the client with these members (null ones left out), state and iss, by the response mode of the request.';
-revoke all on function identity_store.authorization_redirect(jsonb, identity_store.clients, text, json) from public;
+comment on function identity_store.authorization_redirect(jsonb, identity_store.clients, identity_store.sessions, text, json) is
+  'The way back to the client with these members (null ones left out), state, session_state and iss, by the response mode of the request; with signed_out where that is why.';
+revoke all on function identity_store.authorization_redirect(jsonb, identity_store.clients, identity_store.sessions, text, json) from public;

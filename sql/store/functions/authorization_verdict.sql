@@ -25,7 +25,7 @@ begin
 
   resources := case when p ? 'resource'
     then identity_store.resources_requested(array(select jsonb_array_elements_text(p -> 'resource'))) else '{}' end;
-  hint := case when p ? 'id_token_hint' then identity.id_token_hint_verify(p ->> 'id_token_hint') end;
+  hint := case when p ? 'id_token_hint' then identity_store.id_token_hint(p ->> 'id_token_hint') end;
   select 'refuse', k.rule, k.error, k.description into verdict, rule, error, description
   from identity_store.authorization_request_checks(request, client, resources, hint) k where k.failed limit 1;
   if found then return next; return; end if;

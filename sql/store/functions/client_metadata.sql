@@ -10,6 +10,10 @@ as $$
   values
     ('redirect_uris', 'redirect_uris', null::text[], '[]'::jsonb),
     ('post_logout_redirect_uris', 'redirect_uris', null, '[]'),
+    ('backchannel_logout_uri', 'page', null, null),
+    ('backchannel_logout_session_required', 'boolean', null, null),
+    ('frontchannel_logout_uri', 'page', null, null),
+    ('frontchannel_logout_session_required', 'boolean', null, null),
     ('token_endpoint_auth_method', 'choice', '{none,client_secret_basic,client_secret_post,client_secret_jwt,private_key_jwt}',
       '"client_secret_basic"'),
     ('token_endpoint_auth_signing_alg', 'choice', array['HS256', 'HS384', 'HS512'] || identity_store.client_key_algorithms(), null),
@@ -248,6 +252,13 @@ as $$
     ('redirect_uris', 'of several hosts need sector_identifier_uri for pairwise subjects',
       registered ->> 'subject_type' = 'pairwise' and not registered ? 'sector_identifier_uri' and (
         select count(distinct identity_store.url_host(u)) from jsonb_array_elements_text(registered -> 'redirect_uris') u) > 1),
+    -- Back-Channel Logout §2.2: an absolute URI, which MUST NOT include a fragment component.
+    ('backchannel_logout_uri', 'must be without fragment', registered ->> 'backchannel_logout_uri' like '%#%'),
+    -- Front-Channel Logout §2: scheme, host and port MUST be those of a registered redirect URI.
+    ('frontchannel_logout_uri', 'must be without fragment, and of scheme, host and port of one of redirect_uris',
+      registered ->> 'frontchannel_logout_uri' like '%#%' or registered ? 'frontchannel_logout_uri' and not exists (
+        select from jsonb_array_elements_text(registered -> 'redirect_uris') u
+        where identity_store.url_origin(u) = identity_store.url_origin(registered ->> 'frontchannel_logout_uri'))),
     ('sector_identifier_uri', 'must be an https URL', registered ->> 'sector_identifier_uri' not like 'https://%'),
     ('jwks', 'cannot stand beside jwks_uri', registered ?& array['jwks', 'jwks_uri']),
     ('jwks', 'or jwks_uri is required for private_key_jwt', method = 'private_key_jwt' and not registered ?| array['jwks', 'jwks_uri']),

@@ -66,11 +66,11 @@ begin
   if v.verdict not in ('consent', 'allowed') then
     return query select * from identity_store.authorization_continue(request, session, consent_decide.browser_cookie);
   elsif consent_decide.decision is distinct from 'allow' then
-    return query select * from identity_store.authorization_redirect(request, v.client, 'denied',
+    return query select * from identity_store.authorization_redirect(request, v.client, session, 'denied',
       json_build_object('error', 'access_denied', 'error_description', 'the person did not allow it'));
   else
     perform identity_store.consent_remember(session, v.client, v.asked, v.resources);
-    return query select * from identity_store.authorization_redirect(request, v.client, null,
+    return query select * from identity_store.authorization_redirect(request, v.client, session, null,
       identity_store.authorization_issue(request, v.client, session, v.scope, v.resources, v.claims));
   end if;
 end

@@ -24,12 +24,13 @@ begin
   from identity_store.parameters_read(logout_request.parameters,
     array['id_token_hint', 'logout_hint', 'client_id', 'post_logout_redirect_uri', 'state', 'ui_locales']) r;
 
-  hint := case when p ? 'id_token_hint' then identity.id_token_hint_verify(p ->> 'id_token_hint') end;
+  hint := case when p ? 'id_token_hint' then identity_store.id_token_hint(p ->> 'id_token_hint') end;
   select c.* into client from identity_store.clients c where c.id = coalesce(p ->> 'client_id', hint ->> 'aud');
 
   select r.description into refusal from (values
     (format('%s is given more than once', repeated[1]), repeated is not null),
-    ('the request is too large', identity_store.resume_oversized(p)),
+    -- The hint is read here and travels no further.
+    ('the request is too large', identity_store.resume_oversized(p - 'id_token_hint')),
     ('id_token_hint is not an ID token of this issuer', p ? 'id_token_hint' and hint is null),
     -- §2: when both client_id and id_token_hint are present, the OP MUST verify that the Client Identifier matches.
     ('client_id is not that of id_token_hint', p ? 'client_id' and hint ->> 'aud' <> p ->> 'client_id'),
@@ -56,18 +57,16 @@ begin
       'client', identity_store.client_display(client.id)));
     return;
   end if;
-  if session.id is not null then
-    perform identity_store.session_end(session.id, 'logout');
-  elsif hint is null and identity_store.client_registered_itself(client.id) then
+  if session.id is null and hint is null and identity_store.client_registered_itself(client.id) then
     -- §3: not without other means of confirming the legitimacy of the target. Whoever registers a client chooses it.
     target := target - 'post_logout_redirect_uri';
   end if;
-  return query select * from identity_store.logout_done(target);
+  return query select * from identity_store.logout_done(target, session);
 end
 $$;
 comment on function identity.logout_request(json, text, text) is
   'A logout request as it arrived ({"name": ["value", …]}). Evidence: session cookie, id_token_hint. '
-  'Outcomes: signed_out {redirect_uri?, parameters? {state}}; confirm {resume, client?} when the person has to be asked; error_page {error, error_description}.';
+  'Outcomes: signed_out {redirect_uri?, parameters? {state}, frames? [{redirect_uri, parameters {iss, sid}}]}; confirm {resume, client?} when the person has to be asked; error_page {error, error_description}.';
 revoke all on function identity.logout_request(json, text, text) from public;
 grant execute on function identity.logout_request(json, text, text) to identity_gateway;
 
@@ -77,34 +76,36 @@ language plpgsql volatile parallel unsafe security definer set search_path = pg_
 as $$
 declare
   target jsonb := identity.state_open('logout', logout_confirm.resume);
-  session identity_store.sessions;
 begin
   perform set_config('synchronous_commit', 'on', true);
   if (target ->> 'browser' = identity_store.browser_hash(logout_confirm.browser_cookie)) is not true then
     return query select * from identity_store.resume_refuse();
     return;
   end if;
-  session := identity_store.session_find(logout_confirm.session_cookie);
-  if session.id is not null then
-    perform identity_store.session_end(session.id, 'logout');
-  end if;
-  return query select * from identity_store.logout_done(target);
+  return query select * from identity_store.logout_done(target, identity_store.session_find(logout_confirm.session_cookie));
 end
 $$;
 comment on function identity.logout_confirm(text, text, text) is
   'The person said yes. Evidence: resume, bound to the browser cookie, and the session cookie. '
-  'Outcomes: signed_out {redirect_uri?, parameters? {state}}; error_page {error, error_description}.';
+  'Outcomes: signed_out {redirect_uri?, parameters? {state}, frames? [{redirect_uri, parameters {iss, sid}}]}; error_page {error, error_description}.';
 revoke all on function identity.logout_confirm(text, text, text) from public;
 grant execute on function identity.logout_confirm(text, text, text) to identity_gateway;
 
-create or replace function identity_store.logout_done(target jsonb)
+create or replace function identity_store.logout_done(target jsonb, session identity_store.sessions)
 returns table (outcome text, detail text, answer json)
-language sql immutable parallel safe
+language plpgsql volatile parallel unsafe
 as $$
+begin
+  if session.id is not null then
+    perform identity_store.session_end(session.id, 'logout');
+  end if;
   -- §3: state is passed back with the redirect.
-  select 'signed_out', null::text, json_strip_nulls(json_build_object(
+  return query select 'signed_out', null::text, json_strip_nulls(json_build_object(
     'redirect_uri', target ->> 'post_logout_redirect_uri',
-    'parameters', case when target ?& array['post_logout_redirect_uri', 'state'] then json_build_object('state', target ->> 'state') end))
+    'parameters', case when target ?& array['post_logout_redirect_uri', 'state'] then json_build_object('state', target ->> 'state') end,
+    'frames', identity_store.frontchannel_logouts(session)));
+end
 $$;
-comment on function identity_store.logout_done(jsonb) is 'The answer after a logout: where to go on, if the client named a registered place.';
-revoke all on function identity_store.logout_done(jsonb) from public;
+comment on function identity_store.logout_done(jsonb, identity_store.sessions) is
+  'Ends the session, if there is one, and answers: where to go on, if the client named a registered place, and what the page before that loads in frames.';
+revoke all on function identity_store.logout_done(jsonb, identity_store.sessions) from public;

@@ -2,7 +2,8 @@
 --
 -- identity.maintenance_run()    gateway: a timer; administrators
 --
--- Partitions ahead, old ones dropped, expired revocations, client assertions and unused registrations reaped, failed sign-ins of past minutes written to the audit,
+-- Partitions ahead, old ones dropped, expired revocations, client assertions and unused registrations reaped, logouts given up that
+-- nobody took for a day, failed sign-ins of past minutes written to the audit,
 -- signing keys rotated when due.
 
 -- lock_timeout, because a request for a table lock that waits makes everybody behind it wait too; shorter than the 50 ms that
@@ -38,6 +39,7 @@ begin
   get diagnostics reaped = row_count;
   perform identity_store.client_assertions_reap();
   registrations := identity_store.registrations_reap();
+  perform identity_store.backchannel_logouts_expire();
   perform identity_store.keys_rotate();
 
   -- Last, because the locks of partitions made and dropped are held until the end.
@@ -60,7 +62,7 @@ begin
 end
 $$;
 comment on function identity.maintenance_run() is
-  'Makes partitions ahead and drops expired ones, reaps expired revocations, client assertions and unused registrations, audits counted sign-in failures, rotates signing keys when due. Idempotent; meant to be called every minute or so. '
+  'Makes partitions ahead and drops expired ones, reaps expired revocations, client assertions and unused registrations, gives up logouts that could not be delivered for a day, audits counted sign-in failures, rotates signing keys when due. Idempotent; meant to be called every minute or so. '
   'Outcome: ok {made, dropped, busy (tables left for the next run), revocations_reaped, registrations_reaped, failure_buckets}, or ok {running: true} when another run is under way. '
   'Keys that cannot be rotated for want of a master key or a lock are a warning. Raises ID001 when keys are due and the library is not preloaded, 55P03 when a table it needs is locked for longer than 20 ms: nothing is done then.';
 revoke all on function identity.maintenance_run() from public;

@@ -105,22 +105,23 @@ returns void
 language plpgsql volatile parallel unsafe
 as $$
 declare
-  owner_id uuid;
+  ended identity_store.sessions;
 begin
   update identity_store.sessions s set ended_at = now(), end_reason = session_end.reason
   where s.id = session_end.session_id and s.ended_at is null
-  returning s.user_id into owner_id;
+  returning s.* into ended;
   if found then
     perform set_config('synchronous_commit', 'on', true);
     perform identity.revoke('session', session_end.session_id::text);
     perform identity_store.session_families_end(session_end.session_id);
-    perform identity_store.audit('session_ended', owner_id, null, session_end.session_id,
+    perform identity_store.backchannel_logout_queue(ended);
+    perform identity_store.audit('session_ended', ended.user_id, null, session_end.session_id,
       jsonb_build_object('reason', session_end.reason));
   end if;
 end
 $$;
 comment on function identity_store.session_end(uuid, text) is
-  'Ends a session, refuses its tokens from the next transaction on, and ends the refresh families that depend on it. On one that has ended nothing happens. Returns nothing.';
+  'Ends a session, refuses its tokens from the next transaction on, ends the refresh families that depend on it, and has its clients told (back-channel logout). On one that has ended nothing happens. Returns nothing.';
 revoke all on function identity_store.session_end(uuid, text) from public;
 
 -- In the order of ids, so that two who end the same sessions do not wait for each other in a circle.
@@ -165,7 +166,7 @@ begin
 end
 $$;
 comment on function identity.session_revoke(uuid) is
-  'Ends a browser session: the browser is signed out, and tokens of the session are refused from the next transaction on. On one that has ended nothing happens. Returns nothing; raises ID006 when there is no such session.';
+  'Ends a browser session: the browser is signed out, tokens of the session are refused from the next transaction on, and its clients are told (back-channel logout). On one that has ended nothing happens. Returns nothing; raises ID006 when there is no such session.';
 revoke all on function identity.session_revoke(uuid) from public;
 grant execute on function identity.session_revoke(uuid) to identity_admin;
 

@@ -33,7 +33,7 @@ begin
       select u.username from identity_store.users u
       where u.id = present.user_id and not coalesce(
         'select_account' = any (string_to_array(request -> 'parameters' ->> 'prompt', ' '))
-        or identity.id_token_hint_verify(request -> 'parameters' ->> 'id_token_hint') ->> 'sub' <> u.id::text, false))));
+        or identity_store.id_token_hint(request -> 'parameters' ->> 'id_token_hint') ->> 'sub' <> u.id::text, false))));
 end
 $$;
 comment on function identity.sign_in_page(text, text, text) is

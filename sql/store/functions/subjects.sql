@@ -2,6 +2,7 @@
 --
 --   identity_store.subject_for, session_for    wherever a client is told sub or sid
 --   identity_store.subject_user, subject_session    wherever a token of ours comes back
+--   identity_store.id_token_hint    authorization, sign-in, logout: an ID token that comes back
 
 create or replace function identity_store.url_host(url text)
 returns text
@@ -50,6 +51,19 @@ end
 $$;
 comment on function identity_store.session_for(identity_store.clients, uuid) is 'The sid of a session as this client sees it; NULL for no session.';
 revoke all on function identity_store.session_for(identity_store.clients, uuid) from public;
+
+create or replace function identity_store.id_token_hint(token text)
+returns jsonb
+language plpgsql volatile parallel unsafe
+as $$
+begin
+  -- OpenID Connect Core §3.1.2.1: a client that gets its ID tokens encrypted may encrypt one to us, to use it as a hint.
+  return identity.id_token_hint_verify(case when token like '%.%.%.%.%' then identity.jwe_open(token) else token end);
+end
+$$;
+comment on function identity_store.id_token_hint(text) is
+  'The claims of an ID token of ours, as id_token_hint_verify, also where it was encrypted to us; NULL when it is anything else.';
+revoke all on function identity_store.id_token_hint(text) from public;
 
 create or replace function identity_store.subject_user(claims jsonb)
 returns uuid

@@ -7,6 +7,10 @@ create table identity_store.clients (
   id text primary key check (id ~ '^[\x21-\x7e]+$' and length(id) <= 1024),
   redirect_uris text[] not null default '{}',
   post_logout_redirect_uris text[] not null default '{}',
+  backchannel_logout_uri text,
+  backchannel_logout_session_required boolean,
+  frontchannel_logout_uri text,
+  frontchannel_logout_session_required boolean,
   token_endpoint_auth_method text not null
     check (token_endpoint_auth_method in ('none', 'client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt')),
   token_endpoint_auth_signing_alg text,
@@ -77,6 +81,14 @@ comment on column identity_store.clients.redirect_uris is
   'Acted on: where /authorize may send a person back, compared byte for byte but for the port of a native client on loopback (RFC 6749 §3.1.2, RFC 8252 §7.3). Empty: no authorization_code.';
 comment on column identity_store.clients.post_logout_redirect_uris is
   'Acted on: where a logout may send the browser, compared byte for byte (OpenID Connect RP-Initiated Logout 1.0 §3). Empty: nowhere.';
+comment on column identity_store.clients.backchannel_logout_uri is
+  'Acted on: where it is told that a session has ended (OpenID Connect Back-Channel Logout 1.0 §2.2); NULL: it is not.';
+comment on column identity_store.clients.backchannel_logout_session_required is
+  'Met without a look at it: sid is in every logout token (Back-Channel Logout 1.0 §2.2); NULL: not said.';
+comment on column identity_store.clients.frontchannel_logout_uri is
+  'Acted on: what a logout loads in a frame, so that the client ends its session in that browser (OpenID Connect Front-Channel Logout 1.0 §2); NULL: nothing.';
+comment on column identity_store.clients.frontchannel_logout_session_required is
+  'Met without a look at it: iss and sid are always added (Front-Channel Logout 1.0 §2); NULL: not said.';
 comment on column identity_store.clients.token_endpoint_auth_method is
   'Acted on: how the client proves itself (RFC 7591 §2); none: a public client, without a secret.';
 comment on column identity_store.clients.token_endpoint_auth_signing_alg is

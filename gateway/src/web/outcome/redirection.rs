@@ -72,9 +72,11 @@ impl Redirection {
         }
     }
 
+    /// The address with the parameters in its query.
+    ///
     /// RFC 6749 §3.1.2: a query component of the registered URI "MUST be retained". The URI itself is not parsed and
     /// written anew: it goes back byte for byte as it was registered.
-    fn query(&self) -> String {
+    pub fn query(&self) -> String {
         if self.parameters.is_empty() {
             return self.redirect_uri.clone();
         }

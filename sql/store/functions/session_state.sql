@@ -1,0 +1,42 @@
+-- Session management: a client learns by a frame of ours, without a request, that who is signed in has changed (OpenID Connect
+-- Session Management 1.0 §3).
+--
+--   identity_store.session_state    authorization_redirect: what the client asks that frame about
+--
+-- Browser state is a digest of the session's secret: it changes with every sign-in, is empty when nobody is signed in, and gives
+-- nothing away. The gateway keeps it in a cookie that the frame reads, computing it from the session cookie (web/cookies.rs).
+
+create or replace function identity_store.session_state(
+  client_id text, redirect_uri text, session identity_store.sessions
+)
+returns text
+language plpgsql volatile parallel unsafe
+as $$
+declare
+  browser_state constant text := coalesce(encode(sha256(convert_to('browser_state:', 'UTF8') || session.secret_hash), 'hex'), '');
+  salt constant text := replace(gen_random_uuid()::text, '-', '');
+begin
+  -- §3.2: "a salted cryptographic hash of Client ID, origin URL, and OP User Agent state"; the origin is that of the answer.
+  return encode(sha256(convert_to(
+    concat_ws(' ', session_state.client_id, identity_store.url_origin(session_state.redirect_uri), browser_state, salt), 'UTF8')), 'hex')
+    || '.' || salt;
+end
+$$;
+comment on function identity_store.session_state(text, text, identity_store.sessions) is
+  'The session_state of an answer to this client at this redirect URI; session: who is signed in, a row of NULLs for nobody.';
+revoke all on function identity_store.session_state(text, text, identity_store.sessions) from public;
+
+create or replace function identity_store.url_origin(url text)
+returns text
+language sql immutable parallel safe
+as $$
+  -- RFC 6454 §6.2: scheme, host, and the port unless it is that of the scheme; anything but a web address has no origin.
+  select coalesce((
+    select lower(p[1]) || '://' || lower(p[2])
+      || case when ltrim(p[3], '0') = case lower(p[1]) when 'https' then '443' else '80' end then '' else coalesce(':' || ltrim(p[3], '0'), '') end
+    from regexp_match(url, '^(https?)://(?:[^/?#@]*@)?(\[[^]]*\]|[^/?#:]+)(?::([0-9]+))?', 'i') p
+    where p is not null), 'null')
+$$;
+comment on function identity_store.url_origin(text) is
+  'The origin of a web address as browsers write it; null, the word, for any other address.';
+revoke all on function identity_store.url_origin(text) from public;
