@@ -1,9 +1,10 @@
-//! The OpenID Foundation's certification plans Basic, Implicit, Hybrid, Form Post, Config and Third-Party-Initiated Login, module by
-//! module: each test names the modules (`oidcc-…`) whose conditions it looks at, in every response type and mode in which a plan
+//! The OpenID Foundation's certification plans Basic, Implicit, Hybrid, Form Post, Config, Third-Party-Initiated Login, RP-Initiated,
+//! Back-Channel and Front-Channel Logout and Session Management, module by module: each test names the modules (`oidcc-…`) whose conditions it looks at, in every response type and mode in which a plan
 //! has them. What the suite only warns of fails here.
 
 mod answers;
 mod documents;
+mod logout;
 mod person;
 mod requests;
 
@@ -70,8 +71,13 @@ struct Suite {
 
 impl Suite {
     async fn new() -> Suite {
+        Suite::with(&[]).await
+    }
+
+    /// With a gateway of these settings.
+    async fn with(environment: &[(&str, &str)]) -> Suite {
         let db = Database::new().await;
-        let gateway = Gateway::start(&db).await;
+        let gateway = Gateway::start_with(&db, environment).await;
         let (alice, app) = (user(&db, "alice").await, hybrid_client(&db).await);
         let browser = Browser::new();
         let keys = browser.get(gateway.url("/jwks.json")).await.json()["keys"].as_array().unwrap().clone();
@@ -127,7 +133,8 @@ impl Suite {
     #[track_caller]
     fn assert_error(&self, returned: &Returned, error: &str) {
         let names: Vec<&str> = returned.keys().map(String::as_str).collect();
-        assert_eq!(names, ["error", "error_description", "iss", "state"]);
+        assert_eq!(names, ["error", "error_description", "iss", "session_state", "state"]);
+        crate::session_state::assert_form(&returned["session_state"]);
         assert_eq!((returned["error"].as_str(), returned["state"].as_str()), (error, STATE));
         // RFC 6749 §4.1.2.1: MUST NOT include characters outside the set %x20-21 / %x23-5B / %x5D-7E.
         let words = &returned["error_description"];
@@ -184,6 +191,19 @@ impl Suite {
     /// `PerformStandardIdTokenChecks`, `oidcc-idtoken-signature`.
     #[track_caller]
     fn verified(&self, flow: &Flow, token: &str) -> Value {
+        self.verify_signature(token);
+        let claims = Tokens::claims(token);
+        assert_eq!((&claims["iss"], &claims["aud"]), (&json!(self.gateway.issuer), &flow_parameter(flow, "client_id")));
+        assert_eq!(claims["nonce"], flow_parameter(flow, "nonce"));
+        let (iat, exp) = (claims["iat"].as_i64().unwrap(), claims["exp"].as_i64().unwrap());
+        assert!(iat < exp && claims["auth_time"].as_i64().unwrap() <= iat, "{claims}");
+        assert_eq!((claims["sub"].is_string(), claims.get("azp")), (true, None));
+        claims
+    }
+
+    /// RS256, with a key that is published.
+    #[track_caller]
+    fn verify_signature(&self, token: &str) {
         let (signed, signature) = token.rsplit_once('.').unwrap();
         let decode = |part: &str| BASE64_URL_SAFE_NO_PAD.decode(part).unwrap();
         let header: Value = serde_json::from_slice(&decode(signed.split_once('.').unwrap().0)).unwrap();
@@ -194,13 +214,6 @@ impl Suite {
         RsaPublicKeyComponents { n: part("n"), e: part("e") }
             .verify(&RSA_PKCS1_2048_8192_SHA256, signed.as_bytes(), &decode(signature))
             .unwrap();
-        let claims = Tokens::claims(token);
-        assert_eq!((&claims["iss"], &claims["aud"]), (&json!(self.gateway.issuer), &flow_parameter(flow, "client_id")));
-        assert_eq!(claims["nonce"], flow_parameter(flow, "nonce"));
-        let (iat, exp) = (claims["iat"].as_i64().unwrap(), claims["exp"].as_i64().unwrap());
-        assert!(iat < exp && claims["auth_time"].as_i64().unwrap() <= iat, "{claims}");
-        assert_eq!((claims["sub"].is_string(), claims.get("azp")), (true, None));
-        claims
     }
 
     async fn userinfo(&self, token: &str) -> Value {
