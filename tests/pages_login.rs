@@ -96,7 +96,7 @@ async fn a_first_visit_from_another_site_gets_its_cookie_one_request_later() {
     assert!(still.has("continue") && !still.body.contains("http-equiv"));
 
     let page = flow.browser.get(&link).await;
-    assert_eq!(set_cookies(&page).len(), 1);
+    assert_eq!(set_cookies(&page).len(), 2);
     let consent = flow.browser.sign_in(&page, &alice.username, &alice.password).await;
     let answer = flow.browser.press(&consent, "allow", &[]).await;
     assert!(answer.location_parameter("code").is_some(), "{:?}", answer.location());
@@ -149,7 +149,8 @@ async fn cookies_are_for_this_site_alone() {
     let browser = Browser::new();
     let page = browser.get(gateway.url("/login")).await;
     let made = set_cookies(&page);
-    assert_eq!(made.len(), 1);
+    assert_eq!(made.len(), 2);
+    assert!(made[1].starts_with("identity_state=") && made[1].ends_with("; Path=/; SameSite=Lax"), "{made:?}");
     let value = made[0].strip_prefix("identity_browser=").unwrap();
     let value = value.strip_suffix("; Path=/; HttpOnly; SameSite=Lax").unwrap();
     assert_eq!(value.len(), 43, "256 bits");

@@ -2,7 +2,7 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::json;
 use tokio::process::Command;
 use url::Url;
@@ -12,25 +12,35 @@ use crate::http_site::Site;
 use crate::pages::set_cookies;
 use crate::real_clients::run;
 use crate::sessions::sessions;
-use crate::support::{Client, Database, Flow, Gateway, Page, client, free_port, user, web_client};
+use crate::support::{Browser, Client, Database, Flow, Gateway, Page, client, free_port, user, web_client};
 use crate::tls::certificate;
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// What the cookie of the browser state holds while this is the session cookie.
-fn browser_state(session: Option<&str>) -> String {
-    let secret = |session: &str| digest(&SHA256, session.as_bytes());
-    session.map_or_else(String::new, |session| {
-        hex(digest(&SHA256, &[b"browser_state:", secret(session).as_ref()].concat()).as_ref())
-    })
+/// What a browser has: the cookie of a session, or its own while nobody is signed in.
+#[derive(Clone, Copy)]
+pub enum Has<'a> {
+    Session(&'a str),
+    Browser(&'a str),
 }
 
-/// Whether the frame would say `unchanged` to a page of this origin, where this is the session cookie.
-pub fn fits(session_state: &str, client: &str, origin: &str, session: Option<&str>) -> bool {
+/// What the cookie of the browser state holds then.
+fn browser_state(has: Has<'_>) -> String {
+    let hash = match has {
+        Has::Session(cookie) => digest(&SHA256, cookie.as_bytes()).as_ref().to_vec(),
+        Has::Browser(cookie) => {
+            URL_SAFE_NO_PAD.encode(digest(&SHA256, format!("browser:{cookie}").as_bytes())).into_bytes()
+        }
+    };
+    hex(digest(&SHA256, &[b"browser_state:".as_slice(), &hash].concat()).as_ref())
+}
+
+/// Whether the frame would say `unchanged` to a page of this origin.
+pub fn fits(session_state: &str, client: &str, origin: &str, has: Has<'_>) -> bool {
     let (hash, salt) = session_state.split_once('.').unwrap();
-    let text = format!("{client} {origin} {} {salt}", browser_state(session));
+    let text = format!("{client} {origin} {} {salt}", browser_state(has));
     hex(digest(&SHA256, text.as_bytes()).as_ref()) == hash
 }
 
@@ -61,24 +71,29 @@ async fn every_answer_to_an_openid_request_holds_it_and_no_other() {
     for response_type in ["code", "id_token", "id_token token", "code id_token", "code token", "code id_token token"] {
         let asked = with(request(&hybrid), json!({"response_type": response_type}));
         let state = state_of(&sql, &asked, Some(&cookie)).await.unwrap();
-        assert!(fits(&state, &hybrid.id, origin, Some(&cookie)), "{response_type}");
+        assert!(fits(&state, &hybrid.id, origin, Has::Session(&cookie)), "{response_type}");
         assert!(
-            !fits(&state, &app.id, origin, Some(&cookie))
-                && !fits(&state, &hybrid.id, "https://evil.example", Some(&cookie))
+            !fits(&state, &app.id, origin, Has::Session(&cookie))
+                && !fits(&state, &hybrid.id, "https://evil.example", Has::Session(&cookie))
         );
         assert_ne!(state_of(&sql, &asked, Some(&cookie)).await.unwrap(), state, "salted");
     }
     // §2: "SHOULD also return the Session State … in the Authentication Error Response".
     let silent = with(request(&app), json!({"prompt": "none"}));
     let signed_out = state_of(&sql, &silent, None).await.unwrap();
-    assert!(fits(&signed_out, &app.id, origin, None) && !fits(&signed_out, &app.id, origin, Some(&cookie)));
+    assert!(
+        fits(&signed_out, &app.id, origin, Has::Browser("browser"))
+            && !fits(&signed_out, &app.id, origin, Has::Session(&cookie))
+    );
     let login = with(request(&app), json!({"prompt": "none", "max_age": "0"}));
-    assert!(fits(&state_of(&sql, &login, Some(&cookie)).await.unwrap(), &app.id, origin, Some(&cookie)));
+    assert!(fits(&state_of(&sql, &login, Some(&cookie)).await.unwrap(), &app.id, origin, Has::Session(&cookie)));
     assert_eq!(state_of(&sql, &with(request(&app), json!({"scope": "profile", "prompt": "none"})), None).await, None);
     // Whoever signs in again is another state.
     let renewed = crate::sessions::cookie(&db, &alice, Some(&cookie)).await;
     let state = state_of(&sql, &silent, Some(&renewed)).await.unwrap();
-    assert!(fits(&state, &app.id, origin, Some(&renewed)) && !fits(&state, &app.id, origin, Some(&cookie)));
+    assert!(
+        fits(&state, &app.id, origin, Has::Session(&renewed)) && !fits(&state, &app.id, origin, Has::Session(&cookie))
+    );
 }
 
 #[tokio::test]
@@ -146,7 +161,12 @@ fn state_cookie(page: &Page) -> Option<String> {
 async fn the_browser_state_changes_with_every_sign_in_and_goes_with_the_session() {
     let site = Site::new().await;
     let flow = site.flow();
-    let page = flow.open().await;
+    let begun = flow.browser.get(flow.url()).await;
+    let cookies = set_cookies(&begun);
+    let browser = cookies[0].strip_prefix("identity_browser=").unwrap().split(';').next().unwrap();
+    let nobody = format!("identity_state={}; Path=/; SameSite=Lax", browser_state(Has::Browser(browser)));
+    assert_eq!((cookies.len(), &cookies[1]), (2, &nobody));
+    let page = flow.browser.follow(begun).await;
     let sign_in = async |page: &Page| {
         let fields = [("username", site.alice.username.as_str()), ("password", site.alice.password.as_str())];
         let answer = flow.browser.send(flow.browser.filled_in(page, "sign-in", &fields)).await;
@@ -157,10 +177,10 @@ async fn the_browser_state_changes_with_every_sign_in_and_goes_with_the_session(
         (session, state_cookie(&answer).unwrap(), answer)
     };
     let (first, state, answer) = sign_in(&page).await;
-    assert_eq!(state, format!("identity_state={}; Path=/; SameSite=Lax", browser_state(Some(&first))));
+    assert_eq!(state, format!("identity_state={}; Path=/; SameSite=Lax", browser_state(Has::Session(&first))));
     let page = flow.browser.press(&flow.browser.follow(answer).await, "allow", &[]).await;
     let given = page.location_parameter("session_state").unwrap();
-    assert!(fits(&given, &site.web.id, "https://notes.example", Some(&first)));
+    assert!(fits(&given, &site.web.id, "https://notes.example", Has::Session(&first)));
     // A second window asks for the password again.
     let again = Flow::new(&site.gateway, &site.web).in_browser(flow.browser).with("prompt", "login");
     let page = again.open().await;
@@ -175,17 +195,36 @@ async fn the_browser_state_changes_with_every_sign_in_and_goes_with_the_session(
     let silent = Flow::new(&site.gateway, &site.web).in_browser(flow.browser).with("prompt", "none");
     let page = silent.open().await;
     assert_eq!(page.location_parameter("error").as_deref(), Some("login_required"));
-    assert_eq!(
-        set_cookies(&page),
-        [
-            "identity_session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0",
-            "identity_state=; Path=/; SameSite=Lax; Max-Age=0"
-        ]
-    );
-    assert!(fits(&page.location_parameter("session_state").unwrap(), &site.web.id, "https://notes.example", None));
-    // Without a session cookie nothing is known, so nothing is forgotten.
-    let bare = Flow::new(&site.gateway, &site.web).with("prompt", "none");
-    assert_eq!(state_cookie(&bare.open().await), None);
+    assert_eq!(set_cookies(&page), ["identity_session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0", nobody.as_str()]);
+    let given = page.location_parameter("session_state").unwrap();
+    assert!(fits(&given, &site.web.id, "https://notes.example", Has::Browser(browser)));
+    // A frame of another site comes without any of them: it learns nothing, and its answer fits nothing.
+    let framed = silent
+        .browser
+        .http
+        .get(silent.url())
+        .header("Sec-Fetch-Site", "cross-site")
+        .header("Cookie", "identity_state=x");
+    let page = Browser::new().send(framed).await;
+    assert_eq!(set_cookies(&page), [""; 0]);
+}
+
+/// Anybody may ask the frame, and could hash a constant.
+#[tokio::test]
+async fn no_answer_fits_a_browser_of_which_nothing_is_known() {
+    let db = Database::new().await;
+    let (sql, app) = (db.gateway_role().await, web_client(&db).await);
+    let query =
+        "select answer -> 'parameters' ->> 'session_state' from identity.authorization_request($1, null, null, '{}')";
+    let silent = with(request(&app), json!({"prompt": "none"}));
+    let state: String = sql.query_one(query, &[&silent]).await.unwrap().get(0);
+    assert_form(&state);
+    for browser in ["", "null", "browser"] {
+        assert!(!fits(&state, &app.id, "https://notes.example", Has::Browser(browser)));
+    }
+    let (hash, salt) = state.split_once('.').unwrap();
+    let nothing = format!("{} https://notes.example  {salt}", app.id);
+    assert_ne!(hex(digest(&SHA256, nothing.as_bytes()).as_ref()), hash);
 }
 
 async fn watched(issuer: &str, app: &Client, person: &crate::support::User, origin: &str) {

@@ -106,7 +106,7 @@ async fn with_an_https_issuer_the_cookies_are_host_cookies_and_the_whole_flow_wo
     let (alice, app) = (user(&db, "alice").await, web_client(&db).await);
     let browser = Browser { http: trusting(&certificate) };
     let page = browser.get(gateway.url("/login")).await;
-    assert_host_cookies(&page, &["__Host-identity_browser"]);
+    assert_host_cookies(&page, &["__Host-identity_browser", "__Host-identity_state"]);
     let flow = Flow::new(&gateway, &app).in_browser(browser);
     let page = flow.open().await;
     let form = page.form("sign-in");
@@ -149,7 +149,7 @@ async fn behind_a_proxy_with_a_certificate_the_cookies_are_host_cookies_too() {
     let browser = Browser::new();
     let login = format!("http://127.0.0.1:{}/login", db.http_port);
     let page = browser.send(browser.http.get(login).header("x-forwarded-proto", "https")).await;
-    assert_host_cookies(&page, &["__Host-identity_browser"]);
+    assert_host_cookies(&page, &["__Host-identity_browser", "__Host-identity_state"]);
     assert_eq!(header(&page, "strict-transport-security"), Some("max-age=31536000"));
 }
 

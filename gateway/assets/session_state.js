@@ -44,7 +44,9 @@
   function answer(message, origin) {
     var parts = /^([!-~]+) ([0-9a-f]{64})[.]([!-~]+)$/.exec(message)
     if (!parts) return 'error'
-    return sha256(parts[1] + ' ' + origin + ' ' + browserState() + ' ' + parts[3]) === parts[2] ? 'unchanged' : 'changed'
+    // Without a cookie nothing is known, and anybody could hash nothing.
+    var state = browserState()
+    return state && sha256(parts[1] + ' ' + origin + ' ' + state + ' ' + parts[3]) === parts[2] ? 'unchanged' : 'changed'
   }
   window.addEventListener('message', function (event) {
     // Neither what we said ourselves, nor anybody but the page around us and its other frames, where the browser says who that is.

@@ -158,7 +158,9 @@ impl Answer {
         assert!(self.status < 500, "{context}: {} {}", self.status, self.body);
         for (name, value) in &self.headers {
             // Or a session that is over is forgotten.
-            let cookie_of_nobody = value.starts_with("identity_browser=") || value.ends_with("; Max-Age=0");
+            let cookie_of_nobody =
+                ["identity_browser=", "identity_state="].iter().any(|cookie| value.starts_with(cookie))
+                    || value.ends_with("; Max-Age=0");
             assert!(name != "set-cookie" || cookie_of_nobody || self.cell().starts_with("200"), "{context}: {value}");
         }
         assert!(!self.body.contains("<script"), "{context}: {}", self.body);

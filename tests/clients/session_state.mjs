@@ -1,6 +1,7 @@
 // Headless Chromium watches a session as an application does: a frame of the provider, asked by messages, says whether anything
 // has changed. The application is a server of a few lines.
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { createServer } from 'node:http'
 import { test, before, after } from 'node:test'
 import { profile } from './browser.mjs'
@@ -91,6 +92,12 @@ const watch = async (message, origin = `${APP_ORIGIN}/`) => {
   await tab.close()
   return answer.data
 }
+
+test('nobody can tell from outside whether somebody is signed in', async () => {
+  const salt = '0'.repeat(32)
+  const nothing = createHash('sha256').update(`${CLIENT_ID} ${APP_ORIGIN}  ${salt}`).digest('hex')
+  assert.equal(await watch(`${CLIENT_ID} ${nothing}.${salt}`), 'changed')
+})
 
 test('a session is watched from sign-in to logout', async () => {
   const nobody = await silent()

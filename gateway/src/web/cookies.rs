@@ -84,6 +84,9 @@ impl Cookies {
             aws_lc_rs::rand::fill(&mut bits).ok()?;
             let value = URL_SAFE_NO_PAD.encode(bits);
             self.put(self.names.browser, &value, SameSite::Lax, "");
+            if self.session.is_none() {
+                self.put_state(&nobodys_state(&value), "");
+            }
             self.browser = Some(value);
         }
         self.browser()
@@ -92,7 +95,7 @@ impl Cookies {
     /// Sets the session cookie. It ends with the browser; how long it is good for is decided in SQL.
     pub fn set_session(&mut self, value: &str) {
         self.put(self.names.session, value, self.same_site, "");
-        self.put_state(&browser_state(value), "");
+        self.put_state(&browser_state(digest(&SHA256, value.as_bytes()).as_ref()), "");
     }
 
     /// Sets the device cookie for a year.
@@ -104,7 +107,10 @@ impl Cookies {
     pub fn end_session(&mut self) {
         if self.session.take().is_some() {
             self.put(self.names.session, "", self.same_site, "; Max-Age=0");
-            self.put_state("", "; Max-Age=0");
+            match self.browser.as_deref().map(nobodys_state) {
+                Some(state) => self.put_state(&state, ""),
+                None => self.put_state("", "; Max-Age=0"),
+            }
         }
     }
 
@@ -143,12 +149,17 @@ impl FromRequestParts<AppState> for Cookies {
     }
 }
 
-/// What identity_store.session_state computes from the row of the session: the same digest of its secret, which it holds as the
-/// SHA-256 of the cookie.
-fn browser_state(session: &str) -> String {
-    let hash = digest(&SHA256, session.as_bytes());
-    let state = digest(&SHA256, &[b"browser_state:", hash.as_ref()].concat());
+/// What identity_store.session_state computes of what the database holds: the SHA-256 of a session cookie, or the hash of a browser
+/// cookie.
+fn browser_state(hash: &[u8]) -> String {
+    let state = digest(&SHA256, &[b"browser_state:", hash].concat());
     state.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// While nobody is signed in: of the browser, for a constant would tell every site that asks the frame whether somebody is.
+fn nobodys_state(browser: &str) -> String {
+    let hash = digest(&SHA256, format!("browser:{browser}").as_bytes());
+    browser_state(URL_SAFE_NO_PAD.encode(hash).as_bytes())
 }
 
 #[derive(Clone, Copy)]
@@ -243,7 +254,7 @@ mod tests {
     fn over_http_the_browser_state_stays_on_its_site() {
         let mut loopback = cookies(&[], false);
         loopback.set_session("abc");
-        let state = browser_state("abc");
+        let state = browser_state(digest(&SHA256, b"abc").as_ref());
         assert_eq!(set(loopback)[1], format!("identity_state={state}; Path=/; SameSite=Lax"));
     }
 
@@ -253,7 +264,9 @@ mod tests {
         let value = first.browser_or_new().unwrap().to_owned();
         assert_eq!(value.len(), BROWSER_LENGTH);
         assert_eq!(first.browser_or_new(), Some(value.as_str()));
-        assert_eq!(set(first).len(), 1);
+        let set = set(first);
+        assert_eq!(set.len(), 2);
+        assert_eq!(set[1], format!("identity_state={}; Path=/; SameSite=Lax", nobodys_state(&value)));
     }
 
     #[test]

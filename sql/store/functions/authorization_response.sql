@@ -80,7 +80,7 @@ begin
       'state', p ->> 'state',
       -- OpenID Connect Session Management §2: in every Authentication Response, and in the error responses too.
       'session_state', case when 'openid' = any (string_to_array(p ->> 'scope', ' '))
-        then identity_store.session_state(client.id, uri, session) end,
+        then identity_store.session_state(client.id, uri, session, request ->> 'browser') end,
       -- RFC 9207 §2: the iss parameter is in every authorization response, errors included.
       'iss', identity.configured_issuer())));
   if why = 'signed_out' then

@@ -3,17 +3,19 @@
 --
 --   identity_store.session_state    authorization_redirect: what the client asks that frame about
 --
--- Browser state is a digest of the session's secret: it changes with every sign-in, is empty when nobody is signed in, and gives
--- nothing away. The gateway keeps it in a cookie that the frame reads, computing it from the session cookie (web/cookies.rs).
+-- Browser state is a digest of the session's secret, and of the browser cookie while nobody is signed in: it changes with every
+-- sign-in and logout, and gives nothing away. The gateway keeps it in a cookie that the frame reads, computing it from those two
+-- (web/cookies.rs). No constant stands for nobody: any site could ask the frame about it, and learn whether somebody is signed in.
 
 create or replace function identity_store.session_state(
-  client_id text, redirect_uri text, session identity_store.sessions
+  client_id text, redirect_uri text, session identity_store.sessions, browser_hash text
 )
 returns text
 language plpgsql volatile parallel unsafe
 as $$
 declare
-  browser_state constant text := coalesce(encode(sha256(convert_to('browser_state:', 'UTF8') || session.secret_hash), 'hex'), '');
+  browser_state constant text := encode(sha256(convert_to('browser_state:', 'UTF8')
+    || coalesce(session.secret_hash, convert_to(session_state.browser_hash, 'UTF8'), identity.opaque_hash(gen_random_uuid()::text))), 'hex');
   salt constant text := replace(gen_random_uuid()::text, '-', '');
 begin
   -- §3.2: "a salted cryptographic hash of Client ID, origin URL, and OP User Agent state"; the origin is that of the answer.
@@ -22,9 +24,9 @@ begin
     || '.' || salt;
 end
 $$;
-comment on function identity_store.session_state(text, text, identity_store.sessions) is
-  'The session_state of an answer to this client at this redirect URI; session: who is signed in, a row of NULLs for nobody.';
-revoke all on function identity_store.session_state(text, text, identity_store.sessions) from public;
+comment on function identity_store.session_state(text, text, identity_store.sessions, text) is
+  'The session_state of an answer to this client at this redirect URI; session: who is signed in, a row of NULLs for nobody; browser_hash: which browser that is, NULL for one that is not known, of which nothing will be said to be unchanged.';
+revoke all on function identity_store.session_state(text, text, identity_store.sessions, text) from public;
 
 create or replace function identity_store.url_origin(url text)
 returns text
