@@ -30,14 +30,15 @@ revoke all on function identity_store.session_state(text, text, identity_store.s
 
 create or replace function identity_store.url_origin(url text)
 returns text
-language sql immutable parallel safe
+language plpgsql immutable parallel safe
 as $$
+declare
   -- RFC 6454 §6.2: scheme, host, and the port unless it is that of the scheme; anything but a web address has no origin.
-  select coalesce((
-    select lower(p[1]) || '://' || lower(p[2])
-      || case when ltrim(p[3], '0') = case lower(p[1]) when 'https' then '443' else '80' end then '' else coalesce(':' || ltrim(p[3], '0'), '') end
-    from regexp_match(url, '^(https?)://(?:[^/?#@]*@)?(\[[^]]*\]|[^/?#:]+)(?::([0-9]+))?', 'i') p
-    where p is not null), 'null')
+  p constant text[] := regexp_match(url, '^(https?)://(?:[^/?#@]*@)?(\[[^]]*\]|[^/?#:]+)(?::0*([0-9]+))?', 'i');
+begin
+  return case when p is null then 'null' else lower(p[1] || '://' || p[2])
+    || case when p[3] = case lower(p[1]) when 'https' then '443' else '80' end then '' else coalesce(':' || p[3], '') end end;
+end
 $$;
 comment on function identity_store.url_origin(text) is
   'The origin of a web address as browsers write it; null, the word, for any other address.';
