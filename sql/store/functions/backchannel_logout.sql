@@ -125,6 +125,7 @@ declare
   -- §2.6: "alg with the value none MUST NOT be used"; §2.4 wants the algorithm of ID tokens, whose default is RS256.
   alg constant text := coalesce(nullif(client.id_token_signed_response_alg, 'none'), 'RS256');
   recipient json;
+  token text;
 begin
   if not exists (select from identity.signing_keys k where k.algorithm = alg and k.state = 'current') then
     return null;
@@ -136,10 +137,13 @@ begin
         then json_build_object('need', (select n.answer from identity_store.need_client_keys(client) n)) end;
     end if;
   end if;
-  return json_build_object('uri', client.backchannel_logout_uri, 'logout_token', identity_store.id_token_sealed(
-    identity.mint_logout_token(json_build_object(
-      'aud', client.id, 'jti', event.id, 'sub', identity_store.subject_for(client, event.user_id),
-      'sid', identity_store.session_for(client, event.session_id)), alg), recipient));
+  token := identity.mint_logout_token(json_build_object(
+    'aud', client.id, 'jti', event.id, 'sub', identity_store.subject_for(client, event.user_id),
+    'sid', identity_store.session_for(client, event.session_id)), alg);
+  if recipient is not null then
+    token := identity.jwe_seal(token, (recipient -> 'jwk')::jsonb, recipient ->> 'alg', recipient ->> 'enc', 'JWT');
+  end if;
+  return json_build_object('uri', client.backchannel_logout_uri, 'logout_token', token);
 end
 $$;
 comment on function identity_store.backchannel_logout_delivery(identity_store.backchannel_logouts, identity_store.clients) is
