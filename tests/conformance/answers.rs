@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Suite, Variant};
 use crate::http::{assert_answer, assert_error};
+use crate::registration::{client_of, configure, text};
 use crate::support::{Browser, Flow, client, full_profile, pkce};
 
 /// `oidcc-server`, `oidcc-idtoken-signature`: the whole flow, and no claim about the person in an ID token beside an access token.
@@ -29,6 +30,38 @@ async fn every_flow_begins_in_a_new_browser() {
         let flow = suite.request(variant).in_browser(Browser::new());
         assert!(flow.open().await.has("sign-in"), "{variant:?}");
         suite.complete(&flow, variant).await;
+    }
+}
+
+/// The same for a client of the plans' `dynamic_client`: it registers with what `OIDCCCreateDynamicClientRegistrationRequest` has.
+#[tokio::test]
+async fn every_flow_is_for_a_client_that_registered_itself_too() {
+    let suite = Suite::new().await;
+    configure(&suite.db, "'open'").await;
+    for variant in Variant::all() {
+        let implicit = ["token", "id_token"].iter().any(|word| variant.gives(word));
+        let grants = [("authorization_code", variant.gives("code")), ("implicit", implicit)];
+        let metadata = json!({
+            "client_name": "OIDF conformance test", "contacts": ["certification@oidf.org"],
+            "redirect_uris": [suite.app.redirect_uri()], "response_types": [variant.response_type],
+            "grant_types": grants.iter().filter(|(_, used)| *used).map(|(name, _)| name).collect::<Vec<_>>(),
+            "token_endpoint_auth_method": "client_secret_basic",
+        });
+        let request = suite.browser.http.post(suite.gateway.url("/register")).json(&metadata);
+        let registered = suite.browser.send(request).await;
+        let made = registered.json();
+        assert_answer(&registered, 201, &made);
+        for (name, value) in metadata.as_object().unwrap() {
+            assert_eq!(made[name], *value, "{variant:?}: {name}");
+        }
+        let app = client_of(&made);
+        suite.complete(&suite.request_of(&app, variant), variant).await;
+        // `UnregisterDynamicallyRegisteredClient`.
+        let (address, token) = (text(&made, "registration_client_uri"), text(&made, "registration_access_token"));
+        let gone = suite.browser.send(suite.browser.http.delete(address).bearer_auth(token)).await;
+        assert_eq!((gone.status.as_u16(), gone.body.as_str()), (204, ""), "{variant:?}");
+        let page = suite.request_of(&app, variant).open().await;
+        assert_eq!((page.status.as_u16(), page.text("error").as_deref()), (400, Some("invalid_client")), "{variant:?}");
     }
 }
 

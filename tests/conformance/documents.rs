@@ -2,11 +2,12 @@
 
 use std::fs;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Suite;
-use crate::http::header;
-use crate::support::{checkout, client};
+use crate::http::{assert_answer, header};
+use crate::registration::{configure, text};
+use crate::support::checkout;
 
 /// `oidcc-discovery-endpoint-verification`: each condition of the plan Config, and those of Dynamic that no registration is needed for.
 #[tokio::test]
@@ -79,19 +80,25 @@ async fn the_published_keys_are_whole_public_and_told_apart() {
 #[tokio::test]
 async fn initiate_login_uri_is_https() {
     let suite = Suite::new().await;
-    let with = |address: &str| json!({"redirect_uris": ["https://a.example/cb"], "initiate_login_uri": address});
-    let app = client(&suite.db, with("https://a.example/login")).await;
-    assert_eq!(app.metadata["initiate_login_uri"], "https://a.example/login");
+    configure(&suite.db, "'open'").await;
+    let register = async |address: &str| {
+        let metadata = json!({"redirect_uris": ["https://a.example/cb"], "initiate_login_uri": address});
+        suite.browser.send(suite.browser.http.post(suite.gateway.url("/register")).json(&metadata)).await
+    };
+    let registered = register("https://a.example/login").await;
+    let made = registered.json();
+    assert_eq!((registered.status.as_u16(), &made["initiate_login_uri"]), (201, &json!("https://a.example/login")));
+    // `CallClientConfigurationEndpoint`, `ValidateInitiateLoginUriInConfigurationResponse`.
+    let (address, token) = (text(&made, "registration_client_uri"), text(&made, "registration_access_token"));
+    let read = suite.browser.send(suite.browser.http.get(address).bearer_auth(token)).await;
+    assert_answer(&read, 200, &read.json());
+    assert_eq!(read.json()["initiate_login_uri"], "https://a.example/login");
     for address in ["http://a.example/login", "http://localhost/login", "http://127.0.0.1:8080/login", "javascript:x"] {
-        let metadata: Value = with(address);
-        let admin = suite.db.admin().await;
-        let error = admin.query_one("select identity.client_create($1)", &[&metadata]).await.unwrap_err();
-        let error = error.as_db_error().unwrap();
-        assert_eq!(
-            (error.code().code(), error.message()),
-            ("ID005", "initiate_login_uri: must be an https URL"),
-            "{address}"
-        );
+        let refused = register(address).await;
+        let description = "initiate_login_uri: must be an https URL";
+        let expected = json!({"error": "invalid_client_metadata", "error_description": description});
+        assert_eq!(refused.json(), expected, "{address}");
+        assert_answer(&refused, 400, &expected);
     }
 }
 
