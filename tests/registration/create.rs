@@ -211,7 +211,7 @@ async fn every_member_of_a_wrong_type_is_refused_by_its_name() {
         ] {
             let fits = match kind.as_str() {
                 "boolean" => value.is_boolean(),
-                "texts" | "choices" | "redirect_uris" => value == json!([]),
+                "texts" | "choices" | "redirect_uris" | "pages" => value == json!([]),
                 _ => false,
             };
             if fits {
