@@ -69,7 +69,7 @@ async fn the_discovery_document_says_what_works_and_nothing_else() {
             "claims_parameter_supported": true,
             "acr_values_supported": ["1"],
             "display_values_supported": ["page", "popup", "touch"],
-            "ui_locales_supported": ["en"],
+            "ui_locales_supported": ["en", "de", "fr", "es", "pt"],
             "request_parameter_supported": true,
             "request_object_signing_alg_values_supported": ["none", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"],
             "request_object_encryption_alg_values_supported": ["ECDH-ES", "ECDH-ES+A256KW"],
@@ -160,6 +160,21 @@ async fn documents_may_be_kept_for_a_while_and_are_not_sent_twice() {
         assert_eq!((second.status.as_u16(), second.body.as_str()), (304, ""), "{path}");
         assert_eq!(header(&second, "etag"), Some(etag.as_str()));
         assert_eq!(header(&second, "cache-control"), Some(kept.as_str()));
+
+        // RFC 9110 §13.1.2: one of a list, compared weakly, or whatever there is; and nothing else.
+        let asked = async |known: &str| {
+            browser.send(browser.http.get(gateway.url(path)).header("If-None-Match", known)).await.status.as_u16()
+        };
+        for known in [format!("\"other\", {etag}"), format!("W/{etag}"), "*".to_owned()] {
+            assert_eq!(asked(&known).await, 304, "{path} {known}");
+        }
+        for other in ["\"other\"", "", &etag[1..], &etag.to_lowercase()] {
+            assert_eq!(asked(other).await, 200, "{path} {other}");
+        }
+        let head = browser.send(browser.http.head(gateway.url(path))).await;
+        assert_eq!((head.status.as_u16(), head.body.as_str()), (200, ""));
+        assert_eq!((header(&head, "etag"), header(&head, "cache-control")), (Some(etag.as_str()), Some(kept.as_str())));
+        assert_eq!(header(&head, "content-length"), Some(first.body.len().to_string().as_str()), "{path}");
     }
 }
 

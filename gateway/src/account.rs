@@ -18,6 +18,7 @@ use uuid::Uuid;
 use crate::web::cookies::Cookies;
 use crate::web::database::{Call, Pool};
 use crate::web::form::{Form, Malformed, Parameters, Query};
+use crate::web::locales::{Html, Language, Message};
 use crate::web::page::{self, Client, Forms, Scope, Site, Time, Trouble};
 use crate::web::state::AppState;
 use crate::web::{csrf, response};
@@ -50,7 +51,7 @@ struct AccountPage<'a> {
     site: Site,
     issuer: &'a str,
     page: &'a PageAnswer,
-    notice: Option<&'static str>,
+    notice: Option<Message>,
     form: password::Fields<'a>,
 }
 
@@ -105,8 +106,8 @@ impl User {
 }
 
 impl Session {
-    fn device(&self) -> String {
-        device::name(self.user_agent.as_deref().unwrap_or_default())
+    fn device(&self, language: &Language) -> Html {
+        device::name(self.user_agent.as_deref().unwrap_or_default(), *language)
     }
 }
 
@@ -121,7 +122,7 @@ async fn show_page(
     query: Result<Query, Malformed>,
 ) -> Result<Response, Trouble> {
     let query = query?.0;
-    let notice = query.one("done")?.and_then(notice);
+    let done = query.one("done")?;
     let answer = state.db.call(&PAGE, &[&cookies.session()]).await?;
     match answer.outcome.as_str() {
         "page" => {}
@@ -133,18 +134,20 @@ async fn show_page(
     }
     let answer: PageAnswer = answer.read()?;
     let form = password::Fields::of(cookies, &answer.user.username);
-    let account = AccountPage { site: Site::of(state), issuer: state.issuer.as_str(), page: &answer, notice, form };
+    let site = Site::of(state);
+    let notice = done.and_then(|done| notice(done, site.language));
+    let account = AccountPage { site, issuer: state.issuer.as_str(), page: &answer, notice, form };
     let pictures = answer.applications.iter().filter_map(|application| application.client.logo_uri.as_ref());
     page::render(StatusCode::OK, &account, Forms::Here, pictures)
 }
 
 /// What the home page says after a form. The words are chosen by name: an address cannot put others into its mouth.
-fn notice(done: &str) -> Option<&'static str> {
+fn notice(done: &str, language: Language) -> Option<Message> {
     match done {
-        "session-ended" => Some("That session has been ended."),
-        "sessions-ended" => Some("All other sessions have been ended."),
-        "withdrawn" => Some("The application has lost its access to your account."),
-        "password-changed" => Some("Your password has been changed. You are signed out everywhere else."),
+        "session-ended" => Some(language.say("notice-session-ended")),
+        "sessions-ended" => Some(language.say("notice-sessions-ended")),
+        "withdrawn" => Some(language.say("notice-withdrawn")),
+        "password-changed" => Some(language.say("notice-password-changed")),
         _ => None,
     }
 }

@@ -13,6 +13,7 @@ use crate::web::cookies::Cookies;
 use crate::web::csrf::{self, Seen};
 use crate::web::database::{Call, Pool};
 use crate::web::form::{self, Form, Malformed, Query};
+use crate::web::locales::{self, Html};
 use crate::web::page::{self, Client, Forms, Scope, Site, Trouble};
 use crate::web::state::AppState;
 use crate::web::{outcome, refusal, response};
@@ -67,6 +68,16 @@ struct User {
     username: String,
 }
 
+impl PageAnswer {
+    fn resources(&self) -> Html {
+        Html::list(self.resources.iter().map(|resource| Html::strong(resource.words())))
+    }
+
+    fn redirect_host(&self) -> Html {
+        Html::identified("strong", "redirect-host", &self.redirect_host)
+    }
+}
+
 impl Resource {
     fn words(&self) -> &str {
         self.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&self.identifier)
@@ -91,6 +102,7 @@ async fn show_page(state: &AppState, cookies: &Cookies, query: Result<Query, Mal
     if answer.outcome != "page" {
         return Ok(outcome::authorization(state, &answer.outcome, &answer.body));
     }
+    locales::heed(&answer.body);
     let answer: PageAnswer = answer.read()?;
     let consent = ConsentPage {
         site: Site::of(state),

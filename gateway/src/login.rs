@@ -16,6 +16,7 @@ use url::form_urlencoded;
 use crate::web::cookies::Cookies;
 use crate::web::database::{Answer, Call, Pool};
 use crate::web::form::{Form, Malformed, Query};
+use crate::web::locales::{self, Language, Message};
 use crate::web::outcome::{self, Outcome};
 use crate::web::page::{self, Client, Forms, Site, Trouble};
 use crate::web::proxy::Source;
@@ -50,7 +51,7 @@ struct LoginPage<'a> {
     username: &'a str,
     /// Somebody is signed in and must prove it again.
     again: bool,
-    problem: Option<String>,
+    problem: Option<Message>,
     resume: Option<&'a str>,
     csrf: String,
 }
@@ -114,6 +115,7 @@ async fn show_page(
     if answer.outcome != "page" {
         return Err(answer.into());
     }
+    locales::heed(&answer.body);
     let answer: PageAnswer = answer.read()?;
     // "Not you?": whoever is signed in, and whoever the client had in mind, somebody else wants to.
     let (hint, present) =
@@ -166,17 +168,18 @@ async fn sign_in(
     let evidence: &[&(dyn ToSql + Sync)] =
         &[&resume, &browser, &username, &password, &address, &user_agent, &device, &session];
     let answer = state.db.call(&SIGN_IN, evidence).await?;
+    locales::heed(&answer.body);
     let page = LoginPage::of(state, cookies, resume, username);
     match answer.outcome.as_str() {
         "signed_in" => signed_in(state, cookies, &answer),
         "invalid_credentials" => {
             let Refused { client, .. } = answer.read()?;
-            let problem = Some("The username or the password is not right.".to_owned());
+            let problem = Some(page.site.language.say("sign-in-wrong"));
             LoginPage { client, problem, ..page }.respond(Outcome::InvalidCredentials.status())
         }
         "slow_down" => {
             let Refused { client, retry_after } = answer.read()?;
-            let problem = Some(too_many(retry_after));
+            let problem = Some(too_many(page.site.language, retry_after));
             let mut response = LoginPage { client, problem, ..page }.respond(StatusCode::TOO_MANY_REQUESTS)?;
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after));
             Ok(response)
@@ -214,10 +217,8 @@ impl<'a> LoginPage<'a> {
 }
 
 /// Says when the next attempt is listened to.
-pub fn too_many(seconds: u32) -> String {
-    let seconds = seconds.max(1);
-    let unit = if seconds == 1 { "second" } else { "seconds" };
-    format!("Too many attempts. Wait {seconds} {unit}, then try again.")
+pub fn too_many(language: Language, seconds: u32) -> Message {
+    language.say("too-many-attempts").count("seconds", seconds.max(1).into())
 }
 
 fn user_agent(headers: &HeaderMap) -> Option<String> {

@@ -27,6 +27,7 @@ use tokio_postgres::types::Json;
 use crate::web::cookies::Cookies;
 use crate::web::database::{Answer, Call, Pool};
 use crate::web::form::{self, Form, Malformed, Query};
+use crate::web::locales;
 use crate::web::outcome::Redirection;
 use crate::web::page::{self, Client, Forms, Site, Trouble, WebLink};
 use crate::web::state::AppState;
@@ -165,11 +166,12 @@ async fn confirm(
     }
     let resume = form.one("resume")?;
     let answer = state.db.call(&CONFIRM, &[&resume, &cookies.session(), &cookies.browser()]).await?;
+    locales::heed(&answer.body);
     match answer.outcome.as_str() {
         "signed_out" => Ok(match signed_out(state, cookies, &answer)? {
             Next::Page(page) => page,
             Next::Client(redirection) => redirection.respond(state),
-            Next::Nowhere => response::see_other(&state.issuer.local(DONE)),
+            Next::Nowhere => response::see_other(&locales::keep(state.issuer.local(DONE))),
         }),
         _ => Err(answer.into()),
     }

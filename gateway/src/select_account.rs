@@ -13,6 +13,7 @@ use crate::web::cookies::Cookies;
 use crate::web::csrf::{self, Seen};
 use crate::web::database::{Call, Pool};
 use crate::web::form::{self, Form, Malformed, Query};
+use crate::web::locales;
 use crate::web::page::{self, Client, Forms, Site, Trouble};
 use crate::web::state::AppState;
 use crate::web::{outcome, refusal, response};
@@ -71,6 +72,7 @@ async fn show_page(state: &AppState, cookies: &Cookies, query: Result<Query, Mal
     if answer.outcome != "page" {
         return Ok(outcome::authorization(state, &answer.outcome, &answer.body));
     }
+    locales::heed(&answer.body);
     let answer: PageAnswer = answer.read()?;
     let csrf = csrf::token_of_both(cookies.browser(), cookies.session());
     let choose = SelectAccountPage { site: Site::of(state), page: &answer, csrf };

@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 
 use crate::web::database::{Call, Pool};
 use crate::web::issuer::Issuer;
+use crate::web::locales::Language;
 use crate::web::outcome::Reply;
 use crate::web::response;
 use crate::web::state::AppState;
@@ -84,7 +85,7 @@ fn wire(issuer: &Issuer) -> Map<String, Value> {
         "claim_types_supported": ["normal"],
         // How the pages are shown: one way that fits all of these.
         "display_values_supported": ["page", "popup", "touch"],
-        "ui_locales_supported": ["en"],
+        "ui_locales_supported": Language::all().map(Language::tag).collect::<Vec<_>>(),
         "request_uri_parameter_supported": true,
         "require_request_uri_registration": true,
     });

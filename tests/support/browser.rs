@@ -1,6 +1,6 @@
 //! A person's browser without script: cookies, forms, and redirects that it follows only when told.
 
-use reqwest::header::{HeaderMap, LOCATION};
+use reqwest::header::{HeaderMap, HeaderName, LOCATION};
 use reqwest::{Method, StatusCode};
 use url::Url;
 
@@ -29,10 +29,17 @@ impl Browser {
     /// A browser without cookies.
     #[expect(clippy::new_without_default, reason = "each is another person's")]
     pub fn new() -> Browser {
+        Browser::sending(&[])
+    }
+
+    /// The same, with headers of its own on every request.
+    pub fn sending(headers: &[(&'static str, &str)]) -> Browser {
+        let headers = headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .cookie_store(true)
             .no_proxy()
+            .default_headers(headers.collect())
             .build()
             .unwrap();
         Browser { http }

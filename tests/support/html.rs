@@ -96,7 +96,8 @@ fn tag_name(tag: &str) -> &str {
     tag.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default()
 }
 
-fn unescape(text: &str) -> String {
+/// Text without character references.
+pub fn unescape(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some(start) = rest.find('&') {

@@ -26,7 +26,7 @@ pub use cluster::{Cluster, checkout, free_port};
 pub use database::{Database, Login};
 pub use flow::{Flow, Tokens, pkce};
 pub use gateway::Gateway;
-pub use html::{Form, attribute_of, element};
+pub use html::{Form, attribute_of, element, unescape};
 pub use people::{Client, User, client, full_profile, public_client, service_client, user, web_client};
 pub use pooler::Pooler;
 pub use stranger::{Says, Stranger};

@@ -1,16 +1,20 @@
 //! What a person calls the thing they signed in with, from its `User-Agent`: a hint, never evidence.
 
+use crate::web::locales::{Html, Language};
+
 /// "Firefox on Linux"; what is not recognised by its first word, and nothing as "Unknown device".
-pub fn name(user_agent: &str) -> String {
+pub fn name(user_agent: &str, language: Language) -> Html {
     let find = |marks: &[(&str, &'static str)]| {
         marks.iter().find(|(mark, _)| user_agent.contains(mark)).map(|(_, name)| *name)
     };
     match (find(BROWSERS), find(SYSTEMS)) {
-        (Some(browser), Some(system)) => format!("{browser} on {system}"),
-        (Some(name), None) | (None, Some(name)) => name.to_owned(),
+        (Some(browser), Some(system)) => {
+            language.say("device-browser").set("browser", browser).set("system", system).into()
+        }
+        (Some(name), None) | (None, Some(name)) => Html::text(name),
         (None, None) => {
             let word: String = user_agent.split_whitespace().next().unwrap_or_default().chars().take(40).collect();
-            if word.is_empty() { "Unknown device".to_owned() } else { word }
+            if word.is_empty() { language.say("device-unknown").into() } else { Html::text(&word) }
         }
     }
 }
@@ -39,7 +43,11 @@ const SYSTEMS: &[(&str, &str)] = &[
 
 #[cfg(test)]
 mod tests {
-    use super::name;
+    use crate::web::locales::Language;
+
+    fn name(user_agent: &str) -> String {
+        super::name(user_agent, Language::ENGLISH).to_string()
+    }
 
     #[test]
     fn devices_have_the_names_that_people_use() {
@@ -51,5 +59,7 @@ mod tests {
         assert_eq!(name(phone), "Safari on iPhone");
         assert_eq!(name("curl/8.5.0"), "curl/8.5.0");
         assert_eq!(name(""), "Unknown device");
+        assert_eq!(name("<b>"), "&#60;b&#62;");
+        assert_eq!(super::name(linux, Language::named("fr").unwrap()).to_string(), "Chrome sur Linux");
     }
 }

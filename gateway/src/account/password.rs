@@ -12,7 +12,8 @@ use crate::login::too_many;
 use crate::web::cookies::Cookies;
 use crate::web::database::{Call, Pool};
 use crate::web::form::{Form, Malformed};
-use crate::web::page::{self as pages, Forms, Site, Trouble};
+use crate::web::locales::{Html, Language};
+use crate::web::page::{self as pages, Forms, Site, Trouble, Words};
 use crate::web::proxy::Source;
 use crate::web::state::AppState;
 use crate::web::{csrf, response};
@@ -37,7 +38,7 @@ pub struct Fields<'a> {
     /// For password managers only.
     pub username: &'a str,
     /// Why it is shown again.
-    pub problem: Option<String>,
+    pub problem: Option<Html>,
 }
 
 /// The form is on the home page; only its refusal is a page of its own, which a reload leaves.
@@ -66,13 +67,14 @@ async fn change(
     let form = checked(state, headers, cookies, form)?;
     let old = form.one("old_password")?.unwrap_or_default();
     let new = form.one("new_password")?.unwrap_or_default();
-    let refuse = |status, problem: String| {
+    let language = Language::present();
+    let refuse = |status, problem: Html| {
         let username = form.one("username")?.unwrap_or_default();
         let form = Fields { problem: Some(problem), ..Fields::of(cookies, username) };
         pages::render(status, &PasswordPage { site: Site::of(state), form }, Forms::Here, [])
     };
     if form.one("new_password_again")? != Some(new) {
-        return refuse(StatusCode::UNPROCESSABLE_ENTITY, "The two new passwords are not the same.".to_owned());
+        return refuse(StatusCode::UNPROCESSABLE_ENTITY, language.say("password-unequal").into());
     }
     let address = source.address.to_string();
     let answer = state.db.call(&CHANGE, &[&cookies.session(), &old, &new, &address]).await?;
@@ -82,16 +84,14 @@ async fn change(
             Ok(response::see_other(&format!("{}?done=password-changed", pages::home(state))))
         }
         "sign_in" => Ok(response::see_other(&state.issuer.local("/login"))),
-        "invalid_credentials" => {
-            refuse(StatusCode::UNPROCESSABLE_ENTITY, "The current password is not right.".to_owned())
-        }
+        "invalid_credentials" => refuse(StatusCode::UNPROCESSABLE_ENTITY, language.say("password-wrong").into()),
         "invalid_password" => {
             let Refused { error_description, .. } = answer.read()?;
-            refuse(StatusCode::UNPROCESSABLE_ENTITY, error_description)
+            refuse(StatusCode::UNPROCESSABLE_ENTITY, Words::of(language, "why-", &error_description).into())
         }
         "slow_down" => {
             let Refused { retry_after, .. } = answer.read()?;
-            let mut response = refuse(StatusCode::TOO_MANY_REQUESTS, too_many(retry_after))?;
+            let mut response = refuse(StatusCode::TOO_MANY_REQUESTS, too_many(language, retry_after).into())?;
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after));
             Ok(response)
         }

@@ -100,7 +100,14 @@ pub fn paths() -> Vec<(String, Value)> {
             "/session-state",
             [("get", page("session_state", "For frames: whether a session_state is that of today", &[DONE]))],
         ),
-        path("/logout/done", [("get", page("logged_out", "Signed out", &[DONE]))]),
+        path(
+            "/logout/done",
+            [(
+                "get",
+                page("logged_out", "Signed out", &[DONE])
+                    .query(&[field("ui_locales", "Languages that the client asked for, the best first.")]),
+            )],
+        ),
         path(
             "/",
             [(

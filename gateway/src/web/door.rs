@@ -14,7 +14,7 @@ use axum::{
 };
 use tracing::Instrument as _;
 
-use super::{cors, guard, limits, observe::Observed, state::AppState, transport};
+use super::{cors, guard, limits, locales, observe::Observed, state::AppState, transport};
 
 /// Who may come to an endpoint, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,12 +42,13 @@ async fn pass(
 ) -> Response {
     let observed = Observed::begin(&state, peer.ip(), &request);
     let span = observed.span(&request);
+    let languages = locales::Wishes::of(&request);
     let answered = async {
         let mut response = admit(door, &state, &observed, request, next).await;
         observed.end(&mut response);
         response
     };
-    answered.instrument(span).await
+    locales::speaking(languages, answered.instrument(span)).await
 }
 
 async fn admit(door: Door, state: &AppState, observed: &Observed, mut request: Request, next: Next) -> Response {

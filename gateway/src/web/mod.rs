@@ -16,6 +16,7 @@ mod guard;
 pub mod issuer;
 pub mod json;
 pub mod limits;
+pub mod locales;
 mod observe;
 pub mod outcome;
 pub mod page;

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use super::database::{Answer, Unavailable};
 use super::form::Malformed;
+use super::locales;
 use super::page;
 use super::response;
 use super::state::AppState;
@@ -233,6 +234,7 @@ impl IntoResponse for Reply {
 /// What the authorization endpoint, and the sign-in and consent pages after it, do with the outcome of an
 /// authorization request: go to the client, to another page of ours, or say why not.
 pub fn authorization(state: &AppState, outcome: &str, answer: &RawValue) -> Response {
+    locales::heed(answer);
     match Outcome::named(outcome) {
         Some(Outcome::Redirect) => match read::<Redirection>(answer) {
             Ok(redirection) => redirection.respond(state),
@@ -249,6 +251,7 @@ pub fn authorization(state: &AppState, outcome: &str, answer: &RawValue) -> Resp
 
 /// The page for `error_page`, whose answer is `{error, error_description}`.
 pub fn error_page(state: &AppState, answer: &RawValue) -> Response {
+    locales::heed(answer);
     match read::<Refusal>(answer) {
         Ok(refusal) => page::error(state, StatusCode::BAD_REQUEST, &refusal.error, &refusal.error_description),
         Err(error) => unavailable_page(state, &error),

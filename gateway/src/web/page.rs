@@ -10,9 +10,10 @@ use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-pub use display::{Client, Scope, Time, WebLink};
+pub use display::{Client, Scope, Time, WebLink, Words};
 pub use error::{Trouble, answer, busy, error, missing};
 
+use super::locales::{Html, Language, Message};
 use super::state::AppState;
 use crate::assets;
 
@@ -28,6 +29,8 @@ pub struct Site {
     pub stylesheet: String,
     /// Path of the mark, which is also the icon of the window.
     pub mark: String,
+    /// What it speaks.
+    pub language: Language,
 }
 
 impl Site {
@@ -40,7 +43,25 @@ impl Site {
             home: home(state),
             stylesheet: state.issuer.local(&assets::STYLE.path()),
             mark: state.issuer.local(&assets::MARK.path()),
+            language: Language::present(),
         }
+    }
+
+    /// One of the messages.
+    pub fn say(&self, name: &'static str) -> Message {
+        self.language.say(name)
+    }
+
+    /// A name in a sentence.
+    #[expect(clippy::unused_self, reason = "templates reach it so")]
+    pub fn bdi(&self, text: impl AsRef<str>) -> Html {
+        Html::bdi(text.as_ref())
+    }
+
+    /// A name that a sentence is about.
+    #[expect(clippy::unused_self, reason = "templates reach it so")]
+    pub fn strong(&self, text: impl AsRef<str>) -> Html {
+        Html::strong(text.as_ref())
     }
 }
 
@@ -72,6 +93,7 @@ pub fn render<'a>(
     pictures: impl IntoIterator<Item = &'a WebLink>,
 ) -> Result<Response, Trouble> {
     let html = template.render()?;
+    let language = HeaderValue::from_static(Language::present().tag());
     let policy = HeaderValue::try_from(content_security_policy(forms, pictures)).map_err(|_| Trouble::Policy)?;
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
@@ -82,6 +104,8 @@ pub fn render<'a>(
         // Addresses of pages hold sealed requests.
         (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (header::CONTENT_LANGUAGE, language),
+        (header::VARY, HeaderValue::from_static("accept-language")),
     ];
     Ok((status, headers, html).into_response())
 }

@@ -103,12 +103,14 @@ begin
   end if;
   select * into v from identity_store.authorization_verdict(request, session);
   if v.verdict = 'error_page' then
-    return query select 'error_page', v.rule, r.answer from identity_store.refuse(v.error, v.description) r;
+    return query select 'error_page', v.rule, identity_store.locales_answer(request, r.answer)
+      from identity_store.refuse(v.error, v.description) r;
   elsif v.verdict = 'refuse' and session.id is null and request -> 'parameters' ->> 'prompt' is distinct from 'none'
     and identity_store.client_registered_itself((v.client).id) then
     -- RFC 9700 §4.11.2: the person MUST sign in first, or whoever registers a client makes an open redirector of us.
     if identity_store.resume_oversized(request -> 'parameters') then
-      return query select 'error_page', v.rule, r.answer from identity_store.refuse(v.error, v.description) r;
+      return query select 'error_page', v.rule, identity_store.locales_answer(request, r.answer)
+        from identity_store.refuse(v.error, v.description) r;
     else
       return query select 'sign_in', v.rule, json_build_object('resume', identity_store.resume_seal(request));
     end if;

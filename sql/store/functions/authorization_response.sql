@@ -73,7 +73,8 @@ declare
 begin
   outcome := 'redirect';
   detail := why;
-  answer := json_build_object(
+  -- The language is for the page that a form_post is.
+  answer := identity_store.locales_answer(request, json_build_object(
     'redirect_uri', uri,
     'response_mode', identity_store.response_mode(p),
     'parameters', jsonb_strip_nulls(members::jsonb || jsonb_build_object(
@@ -82,7 +83,7 @@ begin
       'session_state', case when 'openid' = any (string_to_array(p ->> 'scope', ' '))
         then identity_store.session_state(client.id, uri, session, request ->> 'browser') end,
       -- RFC 9207 §2: the iss parameter is in every authorization response, errors included.
-      'iss', identity.configured_issuer())));
+      'iss', identity.configured_issuer()))));
   if why = 'signed_out' then
     -- Whatever session the browser thinks it has: its cookies are of no use any more, that of the browser state included.
     answer := (answer::jsonb || '{"signed_out": true}')::json;

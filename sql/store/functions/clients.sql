@@ -252,10 +252,10 @@ returns json
 language sql stable parallel safe
 as $$
   select json_strip_nulls(json_build_object('client_id', c.id, 'client_name', coalesce(c.client_name, c.id),
-    'client_uri', c.client_uri, 'logo_uri', c.logo_uri, 'policy_uri', c.policy_uri, 'tos_uri', c.tos_uri))
+    'client_uri', c.client_uri, 'logo_uri', c.logo_uri, 'policy_uri', c.policy_uri, 'tos_uri', c.tos_uri, 'localized', c.localized))
   from identity_store.clients c
   where c.id = client_display.client_id
 $$;
 comment on function identity_store.client_display(text) is
-  'What a page shows of a client: client_id, client_name (the id when it has none), client_uri, logo_uri, policy_uri, tos_uri where registered; NULL for an unknown client.';
+  'What a page shows of a client: client_id, client_name (the id when it has none), client_uri, logo_uri, policy_uri, tos_uri where registered, localized {client_name#fr …} with these in other languages; NULL for an unknown client.';
 revoke all on function identity_store.client_display(text) from public;

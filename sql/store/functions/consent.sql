@@ -22,11 +22,12 @@ begin
   session := identity_store.session_find(consent_page.session_cookie);
   select * into v from identity_store.authorization_verdict(request, session);
   if v.verdict in ('error_page', 'refuse') then
-    return query select 'error_page', v.rule, r.answer from identity_store.refuse(v.error, v.description) r;
+    return query select 'error_page', v.rule, identity_store.locales_answer(request, r.answer)
+      from identity_store.refuse(v.error, v.description) r;
   elsif v.verdict in ('sign_in', 'select_account') then
     return query select v.verdict, v.rule, json_build_object('resume', identity_store.resume_seal(request));
   else
-    return query select 'page', null::text, json_build_object(
+    return query select 'page', null::text, identity_store.locales_answer(request, json_build_object(
       'resume', bound,
       'client', identity_store.client_display((v.client).id),
       -- Who registered a client chose its name and logo; the host is what a person can check.
@@ -37,13 +38,13 @@ begin
       'resources', (select coalesce(json_agg(json_build_object('identifier', r.identifier, 'name', r.name) order by r.name), '[]')
         from identity_store.resources r where r.identifier = any (v.resources)),
       'user', (select json_build_object('name', coalesce(u.claims ->> 'name', u.username), 'username', u.username)
-        from identity_store.users u where u.id = session.user_id));
+        from identity_store.users u where u.id = session.user_id)));
   end if;
 end
 $$;
 comment on function identity.consent_page(text, text, text) is
   'What the consent page shows. Evidence: resume, bound to the browser cookie, and the session cookie. '
-  'Outcomes: page {resume (for the form), client, redirect_host, scopes, resources, user}; sign_in {resume}; select_account {resume}; error_page {error, error_description}.';
+  'Outcomes: page {resume (for the form), client, redirect_host, scopes, resources, user, ui_locales?}; sign_in {resume}; select_account {resume}; error_page {error, error_description, ui_locales?}.';
 revoke all on function identity.consent_page(text, text, text) from public;
 grant execute on function identity.consent_page(text, text, text) to identity_gateway;
 

@@ -47,7 +47,7 @@ begin
 
   session := identity_store.session_find(logout_request.session_cookie);
   target := jsonb_strip_nulls(jsonb_build_object('client_id', client.id,
-    'post_logout_redirect_uri', p ->> 'post_logout_redirect_uri', 'state', p ->> 'state'));
+    'post_logout_redirect_uri', p ->> 'post_logout_redirect_uri', 'state', p ->> 'state', 'ui_locales', p ->> 'ui_locales'));
   -- §2, §6: without proof that it is this person's client that asks, any page could sign people out.
   if session.id is not null and (hint ->> 'sub' = session.user_id::text
     and coalesce(hint ->> 'sid' = session.id::text, true)) is not true then
@@ -66,7 +66,7 @@ end
 $$;
 comment on function identity.logout_request(json, text, text) is
   'A logout request as it arrived ({"name": ["value", …]}). Evidence: session cookie, id_token_hint. '
-  'Outcomes: signed_out {redirect_uri?, parameters? {state}, frames? [{redirect_uri, parameters {iss, sid}}]}; confirm {resume, client?} when the person has to be asked; error_page {error, error_description}.';
+  'Outcomes: signed_out {redirect_uri?, parameters? {state}, frames? [{redirect_uri, parameters {iss, sid}}], ui_locales?}; confirm {resume, client?} when the person has to be asked; error_page {error, error_description}.';
 revoke all on function identity.logout_request(json, text, text) from public;
 grant execute on function identity.logout_request(json, text, text) to identity_gateway;
 
@@ -87,7 +87,7 @@ end
 $$;
 comment on function identity.logout_confirm(text, text, text) is
   'The person said yes. Evidence: resume, bound to the browser cookie, and the session cookie. '
-  'Outcomes: signed_out {redirect_uri?, parameters? {state}, frames? [{redirect_uri, parameters {iss, sid}}]}; error_page {error, error_description}.';
+  'Outcomes: signed_out {redirect_uri?, parameters? {state}, frames? [{redirect_uri, parameters {iss, sid}}], ui_locales?}; error_page {error, error_description}.';
 revoke all on function identity.logout_confirm(text, text, text) from public;
 grant execute on function identity.logout_confirm(text, text, text) to identity_gateway;
 
@@ -101,6 +101,7 @@ begin
   end if;
   -- §3: state is passed back with the redirect.
   return query select 'signed_out', null::text, json_strip_nulls(json_build_object(
+    'ui_locales', target ->> 'ui_locales',
     'redirect_uri', target ->> 'post_logout_redirect_uri',
     'parameters', case when target ?& array['post_logout_redirect_uri', 'state'] then json_build_object('state', target ->> 'state') end,
     'frames', identity_store.frontchannel_logouts(session)));

@@ -24,24 +24,25 @@ begin
   session := identity_store.session_read(select_account_page.session_cookie);
   select * into v from identity_store.authorization_verdict(request, session);
   if v.verdict in ('error_page', 'refuse') then
-    return query select 'error_page', v.rule, r.answer from identity_store.refuse(v.error, v.description) r;
+    return query select 'error_page', v.rule, identity_store.locales_answer(request, r.answer)
+      from identity_store.refuse(v.error, v.description) r;
     return;
   elsif session.id is null then
     return query select 'sign_in', v.rule, json_build_object('resume', bound);
     return;
   end if;
-  return query select 'page', null::text, json_build_object(
+  return query select 'page', null::text, identity_store.locales_answer(request, json_build_object(
     'resume', bound,
     'client', identity_store.client_display(request -> 'parameters' ->> 'client_id'),
     'accounts', (
       select json_agg(json_build_object('number', k.number, 'username', k.username, 'name', k.name,
         'signed_in', k.user_id = session.user_id) order by k.number)
-      from identity_store.accounts_known(session, select_account_page.device_cookie) k));
+      from identity_store.accounts_known(session, select_account_page.device_cookie) k)));
 end
 $$;
 comment on function identity.select_account_page(text, text, text, text) is
   'Whom a person may go on as. Evidence: resume, bound to the browser cookie, the session cookie, the device cookie. '
-  'Outcomes: page {resume (for the form), client, accounts [{number, username, name, signed_in}]}; sign_in {resume}; error_page {error, error_description}.';
+  'Outcomes: page {resume (for the form), client, accounts [{number, username, name, signed_in}], ui_locales?}; sign_in {resume}; error_page {error, error_description, ui_locales?}.';
 revoke all on function identity.select_account_page(text, text, text, text) from public;
 grant execute on function identity.select_account_page(text, text, text, text) to identity_gateway;
 

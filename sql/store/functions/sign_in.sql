@@ -28,6 +28,7 @@ begin
     'resume', bound,
     'client', identity_store.client_display(request -> 'parameters' ->> 'client_id'),
     'login_hint', request -> 'parameters' ->> 'login_hint',
+    'ui_locales', request -> 'parameters' ->> 'ui_locales',
     -- OpenID Connect Core §3.1.2.1: to select an account, or to be the person of id_token_hint, is not to be asked again.
     'username', (
       select u.username from identity_store.users u
@@ -37,7 +38,7 @@ begin
 end
 $$;
 comment on function identity.sign_in_page(text, text, text) is
-  'What the sign-in page shows. resume: the sealed authorization request, NULL for the account page. Outcomes: page {resume? (for the form), client?, login_hint?, username? (who is signed in and is asked again)}, error_page {error, error_description}.';
+  'What the sign-in page shows. resume: the sealed authorization request, NULL for the account page. Outcomes: page {resume? (for the form), client?, login_hint?, ui_locales?, username? (who is signed in and is asked again)}, error_page {error, error_description}.';
 revoke all on function identity.sign_in_page(text, text, text) from public;
 grant execute on function identity.sign_in_page(text, text, text) to identity_gateway;
 
@@ -58,7 +59,7 @@ declare
   source_key bytea := identity.keyed_hash('sign_in_bucket', 'source:' || identity_store.sign_in_source(sign_in.source));
   seconds integer;
   new_cookie text;
-  client json; -- a refusal shows the page again, with whom it is for
+  shown json := '{}'; -- a refusal shows the page again, with whom it is for
 begin
   if sign_in.resume is not null then
     request := identity_store.resume_open(sign_in.resume, sign_in.browser_cookie);
@@ -66,7 +67,8 @@ begin
       return query select * from identity_store.resume_refuse();
       return;
     end if;
-    client := identity_store.client_display(request -> 'parameters' ->> 'client_id');
+    shown := json_build_object('client', identity_store.client_display(request -> 'parameters' ->> 'client_id'),
+      'ui_locales', request -> 'parameters' ->> 'ui_locales');
   end if;
 
   select * into person from identity_store.sign_in_person(sign_in.username);
@@ -80,7 +82,7 @@ begin
   seconds := identity_store.sign_in_admit(kind, key, source_key);
   if seconds is not null then
     return query select 'slow_down', kind || ' or source bucket',
-      json_strip_nulls(json_build_object('retry_after', seconds, 'client', client));
+      json_strip_nulls((shown::jsonb || jsonb_build_object('retry_after', seconds))::json);
     return;
   end if;
 
@@ -96,7 +98,7 @@ begin
     if source_key is not null then
       perform identity_store.sign_in_failed('source', source_key, null);
     end if;
-    return query select 'invalid_credentials', null::text, json_strip_nulls(json_build_object('client', client));
+    return query select 'invalid_credentials', null::text, json_strip_nulls(shown);
     return;
   end if;
 
@@ -114,7 +116,7 @@ end
 $$;
 comment on function identity.sign_in(text, text, text, text, text, text, text, text) is
   'Signs a person in by user name or verified address and password, making a session with a new cookie. resume: the sealed authorization request to go on with, NULL for none; source: address of the browser, counted and shown; device_cookie and session_cookie: what the browser sent, NULL if nothing. '
-  'Outcomes: signed_in {session_cookie, device_cookie, next? {outcome, answer}}, invalid_credentials {client?}, slow_down {retry_after seconds, client?}, error_page {error, error_description}. Raises ID004 when hashing is busy.';
+  'Outcomes: signed_in {session_cookie, device_cookie, next? {outcome, answer}}, invalid_credentials {client?, ui_locales?}, slow_down {retry_after seconds, client?, ui_locales?}, error_page {error, error_description}. Raises ID004 when hashing is busy.';
 revoke all on function identity.sign_in(text, text, text, text, text, text, text, text) from public;
 grant execute on function identity.sign_in(text, text, text, text, text, text, text, text) to identity_gateway;
 

@@ -107,7 +107,7 @@ comment on column identity_store.clients.policy_uri is 'Shown on our pages: what
 comment on column identity_store.clients.tos_uri is 'Shown on our pages: its terms of service (RFC 7591 §2); NULL: none.';
 comment on column identity_store.clients.contacts is
   'Stored and echoed only: who answers for the client, as a rule mail addresses (RFC 7591 §2); NULL: not said.';
-comment on column identity_store.clients.localized is 'Members with a language tag, such as client_name#fr (RFC 7591 §2.2), stored and echoed only; NULL: none.';
+comment on column identity_store.clients.localized is 'Shown on our pages to whoever reads that language: members with a language tag, such as client_name#fr (RFC 7591 §2.2); NULL: none.';
 comment on column identity_store.clients.jwks_uri is
   'Acted on: where its keys are (RFC 7591 §2); fetched by the gateway when needed, kept in client_key_sets; NULL: nowhere.';
 comment on column identity_store.clients.jwks is

@@ -135,6 +135,7 @@ mod tests {
             home: "/".into(),
             stylesheet: "/assets/style.css".into(),
             mark: "/assets/mark.svg".into(),
+            language: crate::web::locales::Language::ENGLISH,
         };
         let page = FormPostPage { site, redirect_uri: "https://a.example/cb", parameters: &parameters, script: SUBMIT };
         let html = page.render().unwrap();

@@ -1,33 +1,79 @@
 //! What several pages show of clients, scopes and times. Texts in it were written by strangers: the templates escape
 //! them, and links are parsed here into what a page may hold.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer};
+use askama::filters::HtmlSafe;
+use serde::Deserialize;
 use time::OffsetDateTime;
 use url::{Host, Url};
 
-/// An application as people see it (RFC 7591 §2).
+use crate::web::locales::{self, Html, Language, Message};
+
+/// An application as people see it (RFC 7591 §2), in the language of the request.
 #[derive(Debug, Deserialize)]
+#[serde(from = "Registered")]
 pub struct Client {
     client_id: String,
     client_name: Option<String>,
     /// Its home page.
-    #[serde(default, deserialize_with = "link")]
     pub client_uri: Option<WebLink>,
     /// Its picture.
-    #[serde(default, deserialize_with = "link")]
     pub logo_uri: Option<WebLink>,
     /// What it does with data.
-    #[serde(default, deserialize_with = "link")]
     pub policy_uri: Option<WebLink>,
     /// Its terms of service.
-    #[serde(default, deserialize_with = "link")]
     pub tos_uri: Option<WebLink>,
     /// Where others may begin a sign-in at it; on the account page only.
-    #[serde(default, deserialize_with = "link")]
     initiate_login_uri: Option<WebLink>,
+}
+
+/// As it registered itself, in whatever languages.
+#[derive(Deserialize)]
+struct Registered {
+    client_id: String,
+    client_name: Option<String>,
+    client_uri: Option<String>,
+    logo_uri: Option<String>,
+    policy_uri: Option<String>,
+    tos_uri: Option<String>,
+    initiate_login_uri: Option<String>,
+    /// `client_name#fr` and others of this kind.
+    #[serde(default)]
+    localized: BTreeMap<String, String>,
+}
+
+impl Registered {
+    /// RFC 7591 §2.2: the member with the tag of a language is "the human-readable value in that language"; the one without
+    /// a tag is for everybody else.
+    fn in_language(&self, member: &str, otherwise: Option<&String>) -> Option<String> {
+        let translated = locales::best(|range| {
+            let mut tagged = self.localized.iter().filter_map(|(name, value)| Some((name.split_once('#')?, value)));
+            tagged.find(|((name, tag), _)| *name == member && tag.eq_ignore_ascii_case(range)).map(|(_, value)| value)
+        });
+        translated.or(otherwise).cloned()
+    }
+
+    /// What is no link that a page may hold is not shown; the page is still good.
+    fn link(&self, member: &str, otherwise: Option<&String>) -> Option<WebLink> {
+        self.in_language(member, otherwise)?.parse().ok()
+    }
+}
+
+impl From<Registered> for Client {
+    fn from(registered: Registered) -> Self {
+        Self {
+            client_name: registered.in_language("client_name", registered.client_name.as_ref()),
+            client_uri: registered.link("client_uri", registered.client_uri.as_ref()),
+            logo_uri: registered.link("logo_uri", registered.logo_uri.as_ref()),
+            policy_uri: registered.link("policy_uri", registered.policy_uri.as_ref()),
+            tos_uri: registered.link("tos_uri", registered.tos_uri.as_ref()),
+            initiate_login_uri: registered.initiate_login_uri.and_then(|uri| uri.parse().ok()),
+            client_id: registered.client_id,
+        }
+    }
 }
 
 impl Client {
@@ -70,11 +116,54 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// In plain words; a scope that nobody described is shown by its name, never left out.
-    pub fn words(&self) -> &str {
-        self.description.as_deref().filter(|words| !words.is_empty()).unwrap_or(&self.name)
+    /// In plain words: the standard ones in the person's language, others as the administrator described them. A scope that
+    /// nobody described is shown by its name, never left out.
+    pub fn words(&self, language: &Language) -> Words<'_> {
+        let written = self.description.as_deref().filter(|words| !words.is_empty()).unwrap_or(&self.name);
+        Words::of(*language, "scope-", written)
     }
 }
+
+/// A text of the database: in the person's language if it is one of ours, else as it was written.
+pub enum Words<'a> {
+    /// One of ours.
+    Ours(Message),
+    /// Somebody else's.
+    Written(&'a str),
+}
+
+impl<'a> Words<'a> {
+    /// Of a kind of messages.
+    pub fn of(language: Language, kind: &str, written: &'a str) -> Self {
+        language.translate(kind, written).map_or(Self::Written(written), Self::Ours)
+    }
+
+    /// Whether it is in the language of whoever wrote it.
+    pub const fn is_written(&self) -> bool {
+        matches!(self, Self::Written(_))
+    }
+}
+
+impl fmt::Display for Words<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ours(message) => message.fmt(formatter),
+            Self::Written(text) => Html::bdi(text).fmt(formatter),
+        }
+    }
+}
+
+impl From<Words<'_>> for Html {
+    fn from(words: Words<'_>) -> Self {
+        match words {
+            Words::Ours(message) => message.into(),
+            Words::Written(text) => Self::bdi(text),
+        }
+    }
+}
+
+/// Both kinds are escaped.
+impl HtmlSafe for Words<'_> {}
 
 /// A link or picture that a page may hold: https, or http on this machine for development. Never `javascript:` or
 /// `data:`, and nothing that looks like another host than it leads to.
@@ -119,26 +208,25 @@ impl fmt::Display for WebLink {
     }
 }
 
-/// What is no such link is not shown; the page is still good.
-pub fn link<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<WebLink>, D::Error> {
-    Ok(Option::<String>::deserialize(deserializer)?.and_then(|text| text.parse().ok()))
-}
-
 /// A moment, shown by its distance: the server does not know the person's time zone.
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub struct Time(#[serde(with = "time::serde::rfc3339")] OffsetDateTime);
 
 impl Time {
     /// How long before `now` it was, in words.
-    pub fn ago(&self, now: &Self) -> String {
+    pub fn ago(&self, now: &Self, language: &Language) -> Html {
         let minutes = (now.0 - self.0).whole_minutes();
-        match (minutes, minutes / 60, minutes / (24 * 60)) {
-            (..1, _, _) => "just now".to_owned(),
-            (minutes, 0, _) => count(minutes, "minute"),
-            (_, hours, 0) => count(hours, "hour"),
-            (_, _, days @ ..60) => count(days, "day"),
-            (_, _, _) => format!("on {}", self.0.date()),
-        }
+        let words = match (minutes, minutes / 60, minutes / (24 * 60)) {
+            (..1, _, _) => language.say("moment-now"),
+            (minutes, 0, _) => language.say("moment-minutes").count("count", minutes),
+            (_, hours, 0) => language.say("moment-hours").count("count", hours),
+            (_, _, days @ ..60) => language.say("moment-days").count("count", days),
+            (_, _, _) => {
+                let date = language.say("moment-date").count("month", u8::from(self.0.month()).into());
+                date.set("day", self.0.day().to_string()).set("year", self.0.year().to_string())
+            }
+        };
+        Html::time(&self.stamp(), &words)
     }
 
     /// In the form that HTML and other programs read, to the second.
@@ -146,11 +234,6 @@ impl Time {
         let moment = self.0.to_offset(time::UtcOffset::UTC);
         format!("{}T{:02}:{:02}:{:02}Z", moment.date(), moment.hour(), moment.minute(), moment.second())
     }
-}
-
-fn count(number: i64, unit: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {unit}{plural} ago")
 }
 
 #[cfg(test)]
@@ -191,12 +274,23 @@ mod tests {
     fn times_are_told_by_their_distance() {
         let at = |text: &str| serde_json::from_str::<Time>(&format!("\"{text}\"")).unwrap();
         let now = at("2026-03-04T12:00:00.5+00:00");
-        let told = |text: &str| at(text).ago(&now);
-        assert_eq!(told("2026-03-04T12:00:30+00:00"), "just now");
-        assert_eq!(told("2026-03-04T11:58:59+00:00"), "1 minute ago");
-        assert_eq!(told("2026-03-04T09:00:00+00:00"), "3 hours ago");
-        assert_eq!(told("2026-03-02T12:00:00+02:00"), "2 days ago");
-        assert_eq!(told("2025-12-24T12:00:00+00:00"), "on 2025-12-24");
+        let german = Language::named("de").unwrap();
+        let told = |text: &str, language: &Language| {
+            let html = at(text).ago(&now, language).to_string();
+            let words = html.split_once('>').unwrap().1.split_once("</time>").unwrap().0;
+            assert_eq!(html.matches(&at(text).stamp()).count(), 2, "{html}");
+            words.to_owned()
+        };
+        for (moment, english, translated) in [
+            ("2026-03-04T12:00:30+00:00", "just now", "gerade eben"),
+            ("2026-03-04T11:58:59+00:00", "1 minute ago", "vor 1 Minute"),
+            ("2026-03-04T09:00:00+00:00", "3 hours ago", "vor 3 Stunden"),
+            ("2026-03-02T12:00:00+02:00", "2 days ago", "vor 2 Tagen"),
+            ("2025-12-24T12:00:00+00:00", "on December 24, 2025", "am 24. Dezember 2025"),
+            ("2025-05-01T12:00:00+00:00", "on May 1, 2025", "am 1. Mai 2025"),
+        ] {
+            assert_eq!((told(moment, &Language::ENGLISH), told(moment, &german)), (english.into(), translated.into()));
+        }
         assert_eq!(at("2025-12-24T01:02:03.4+02:00").stamp(), "2025-12-23T23:02:03Z");
     }
 }

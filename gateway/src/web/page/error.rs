@@ -6,10 +6,11 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::value::RawValue;
 
-use super::{Forms, Site, render};
+use super::{Forms, Site, Words, render};
 use crate::web::csrf::Forged;
 use crate::web::database::{Answer, Unavailable};
 use crate::web::form::Malformed;
+use crate::web::locales::{Html, Message};
 use crate::web::outcome::{self, Outcome};
 use crate::web::state::AppState;
 
@@ -62,10 +63,18 @@ pub fn answer(state: &AppState, result: Result<Response, Trouble>) -> Response {
     }
 }
 
-/// The page of an OAuth error. `description` is public text.
+/// The page of an OAuth error. `description` is public text, for the operator of the application.
 pub fn error(state: &AppState, status: StatusCode, code: &str, description: &str) -> Response {
+    if description == LOST_REQUEST {
+        return shown(state, status, code, &EXPIRED, "");
+    }
     shown(state, status, code, explanation(code), description)
 }
+
+/// What the database says of a sealed request that it cannot open (resume.sql): it is for the person, whom the page tells
+/// more kindly.
+const LOST_REQUEST: &str =
+    "this sign-in took too long or began in another browser: go back to the application and start again";
 
 /// "Too many people at once": 503 with Retry-After, in seconds.
 pub fn busy(state: &AppState, retry_after: u32) -> Response {
@@ -83,19 +92,28 @@ pub async fn missing(State(state): State<AppState>) -> Response {
 #[template(path = "error.html")]
 struct ErrorPage<'a> {
     site: Site,
-    code: &'a str,
-    explanation: &'a Explanation,
-    description: &'a str,
+    heading: Message,
+    advice: Message,
+    /// Whether the way to the home page is shown.
+    home: bool,
+    code: Html,
+    description: Option<Words<'a>>,
 }
 
 fn shown(state: &AppState, status: StatusCode, code: &str, explanation: &Explanation, description: &str) -> Response {
-    let page = ErrorPage { site: Site::of(state), code, explanation, description };
+    let site = Site::of(state);
+    let code = Html::identified("code", "error", code);
+    let description = (!description.is_empty()).then(|| Words::of(site.language, "why-", description));
+    let Explanation { heading, advice, home } = *explanation;
+    let (heading, advice) = (site.say(heading), site.say(advice));
+    let page = ErrorPage { site, heading, advice, home, code, description };
     render(status, &page, Forms::Here, []).unwrap_or_else(|trouble| {
         tracing::error!(%trouble, "an error page was not rendered");
         StatusCode::INTERNAL_SERVER_ERROR.into_response()
     })
 }
 
+/// Names of messages.
 struct Explanation {
     heading: &'static str,
     advice: &'static str,
@@ -115,48 +133,15 @@ fn explanation(code: &str) -> &'static Explanation {
     }
 }
 
-static WRONG_REQUEST: Explanation = Explanation {
-    heading: "This did not work",
-    advice: "The application sent you here with a request that cannot be answered. Go back to the application and start \
-             again. If that does not help, tell its operator what it says below.",
-    home: false,
-};
-static UNKNOWN_CLIENT: Explanation = Explanation {
-    heading: "This application is not known here",
-    advice: "Do not enter your password for it anywhere. If you trust the application, tell its operator what it says below.",
-    home: false,
-};
-static EXPIRED: Explanation = Explanation {
-    heading: "This took too long",
-    advice: "The sign-in has expired. Go back to the application and start again.",
-    home: false,
-};
-static DENIED: Explanation = Explanation {
-    heading: "Access was denied",
-    advice: "Nothing was shared with the application. Go back to it if you want to start again.",
-    home: false,
-};
-static FORGED: Explanation = Explanation {
-    heading: "This form is out of date",
-    advice: "Nothing was done. You may have signed in or out in another window, or your browser does not keep cookies. \
-             Go back, reload the page and try again.",
-    home: true,
-};
-static MISSING: Explanation =
-    Explanation { heading: "There is no such page", advice: "The address is wrong, or the page is gone.", home: true };
-static BUSY: Explanation = Explanation {
-    heading: "One moment, please",
-    advice: "Too many people are here at once, or the service is being restarted. Wait a few seconds, then reload the \
-             page.",
-    home: false,
-};
-static SLOW_DOWN: Explanation = Explanation {
-    heading: "Too many attempts",
-    advice: "Nothing was done. Wait a little, then go back and try again.",
-    home: false,
-};
-static FAULT: Explanation = Explanation {
-    heading: "Something went wrong here",
-    advice: "It is not your fault, and it has been noted. Try again in a moment.",
-    home: false,
-};
+static WRONG_REQUEST: Explanation =
+    Explanation { heading: "error-request", advice: "error-request-advice", home: false };
+static UNKNOWN_CLIENT: Explanation =
+    Explanation { heading: "error-client", advice: "error-client-advice", home: false };
+static EXPIRED: Explanation = Explanation { heading: "error-expired", advice: "error-expired-advice", home: false };
+static DENIED: Explanation = Explanation { heading: "error-denied", advice: "error-denied-advice", home: false };
+static FORGED: Explanation = Explanation { heading: "error-forged", advice: "error-forged-advice", home: true };
+static MISSING: Explanation = Explanation { heading: "error-missing", advice: "error-missing-advice", home: true };
+static BUSY: Explanation = Explanation { heading: "error-busy", advice: "error-busy-advice", home: false };
+static SLOW_DOWN: Explanation =
+    Explanation { heading: "error-slow-down", advice: "error-slow-down-advice", home: false };
+static FAULT: Explanation = Explanation { heading: "error-fault", advice: "error-fault-advice", home: false };
