@@ -81,6 +81,19 @@ async fn form_post_in_chromium() {
 }
 
 #[tokio::test]
+async fn our_pages_in_chromium() {
+    let mut world = World::new().await;
+    let redirect_uri = format!("http://127.0.0.1:{}/callback", world.port("PAGES"));
+    let shown = json!({
+        "client_name": "A client with rather a long name for itself", "redirect_uris": [redirect_uri], "scope": SCOPE,
+        "grant_types": ["authorization_code", "refresh_token"],
+        "client_uri": "https://notes.example/", "policy_uri": "https://notes.example/policy", "tos_uri": "https://notes.example/tos"
+    });
+    world.register("PAGES", shown).await;
+    world.node("pages.mjs").await;
+}
+
+#[tokio::test]
 async fn oidc_client_ts_of_npm_in_chromium() {
     // Of another site, in a frame, the session cookie comes along only so; and only by https.
     let mut world = World::with_tls(&[("GATEWAY_SESSION_COOKIE_SAME_SITE", "none")]).await;
