@@ -1,8 +1,9 @@
 # Thin on purpose: each target is one script of .make, where the reasons are.
 #   make test PG=18                 another major version of PostgreSQL (15 to 18; what Debian has no package of is built once)
 #   make run GATEWAY_PORT=9080      other ports: GATEWAY_PORT, APP_PORT, PG_PORT
+#   make run ISSUER=https://…        behind a proxy that speaks TLS (.make/run has the rest: LISTEN, TRUSTED_PROXIES, FETCH_ALLOW, FETCH_EXTRA_CA)
 #   make test T=refresh             only tests, or measures of make bench, whose names contain this
-export PG GATEWAY_PORT APP_PORT PG_PORT
+export PG GATEWAY_PORT APP_PORT PG_PORT ISSUER LISTEN TRUSTED_PROXIES FETCH_ALLOW FETCH_EXTRA_CA
 
 .PHONY: help run clean-run psql test fuzz lint bench api format
 

@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Browser, Client, Flow, User, checkout, free_port};
+use crate::support::{Browser, Client, Flow, Tokens, User, checkout, free_port};
+
+mod proxy;
 
 #[tokio::test]
 async fn starts_stops_and_keeps_the_data() {
@@ -43,7 +45,7 @@ async fn starts_stops_and_keeps_the_data() {
     let seen = sql(&env["APP_DATABASE_URL"], "select count(*), identity.user_id() is null from notes");
     assert_eq!(String::from_utf8_lossy(&seen.stdout).trim(), "0|t", "{seen:?}");
 
-    assert_every_standard_claim(&env).await;
+    assert_every_standard_claim(&env, Browser::new()).await;
 
     // A second one in the same folder would write over the first.
     let second = demo.command().output().unwrap();
@@ -79,7 +81,7 @@ fn names_a_taken_port_and_what_to_do() {
 }
 
 /// OpenID Connect Core §5.1 and §5.1.1, for the scopes of §5.4: nothing is missing, and nothing is there but empty.
-async fn assert_every_standard_claim(env: &HashMap<String, String>) {
+async fn assert_every_standard_claim(env: &HashMap<String, String>, browser: Browser) -> Flow {
     let client = Client {
         id: env["DEMO_WEB_CLIENT_ID"].clone(),
         secret: Some(env["DEMO_WEB_CLIENT_SECRET"].clone()),
@@ -87,7 +89,8 @@ async fn assert_every_standard_claim(env: &HashMap<String, String>) {
     };
     let person =
         User { id: uuid::Uuid::nil(), username: env["DEMO_USERNAME"].clone(), password: env["DEMO_PASSWORD"].clone() };
-    let flow = Flow::at(&env["ISSUER"], &client).with("scope", "openid profile email address phone");
+    let flow = Flow::at(&env["ISSUER"], &client).in_browser(browser);
+    let flow = flow.with("scope", "openid profile email address phone");
     let tokens = flow.tokens(&person).await;
     let url = format!("{}/userinfo", env["ISSUER"]);
     let page = flow.browser.send(flow.browser.http.get(url).bearer_auth(tokens.access())).await;
@@ -127,12 +130,16 @@ async fn assert_every_standard_claim(env: &HashMap<String, String>) {
     for value in claims.as_object().unwrap().values().chain(claims["address"].as_object().unwrap().values()) {
         assert!(!value.is_null() && *value != json!("") && *value != json!(false), "{claims}");
     }
+    assert_eq!(Tokens::claims(tokens.id())["iss"], json!(env["ISSUER"]));
+    flow
 }
 
 /// A `make run` with everything of its own. Stopped and forgotten when dropped.
 pub struct Demo {
     /// RUN_DIR.
     pub folder: PathBuf,
+    /// What else is in its environment.
+    pub environment: Vec<(&'static str, String)>,
     gateway_port: u16,
     app_port: u16,
     pg_port: u16,
@@ -144,7 +151,8 @@ impl Demo {
     pub fn new() -> Demo {
         let (gateway_port, app_port, pg_port) = (free_port(), free_port(), free_port());
         let folder = checkout().join(format!("target/test-run-{gateway_port}"));
-        Demo { folder, gateway_port, app_port, pg_port, process: None }
+        let environment = vec![("GATEWAY_PORT", gateway_port.to_string())];
+        Demo { folder, environment, gateway_port, app_port, pg_port, process: None }
     }
 
     /// Starts it and waits until it says that Ctrl-C stops it.
@@ -185,9 +193,9 @@ impl Demo {
             .env_clear()
             .envs(kept.iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
             .env("RUN_DIR", &self.folder)
-            .env("GATEWAY_PORT", self.gateway_port.to_string())
             .env("APP_PORT", self.app_port.to_string())
-            .env("PG_PORT", self.pg_port.to_string());
+            .env("PG_PORT", self.pg_port.to_string())
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
     }
 
     /// What it has printed.

@@ -47,7 +47,7 @@ async fn behind_a_proxy_plain_http_is_sent_to_https() {
 }
 
 /// A client that trusts this certificate only, and keeps cookies.
-fn trusting(certificate: &str) -> reqwest::Client {
+pub fn trusting(certificate: &str) -> reqwest::Client {
     let root = reqwest::Certificate::from_pem(&std::fs::read(certificate).unwrap()).unwrap();
     let client = reqwest::Client::builder().tls_certs_only([root]).no_proxy().cookie_store(true);
     client.redirect(reqwest::redirect::Policy::none()).build().unwrap()
@@ -155,9 +155,14 @@ async fn behind_a_proxy_with_a_certificate_the_cookies_are_host_cookies_too() {
 
 /// A self-signed certificate for localhost: paths of certificate and key, which hold this name.
 pub fn certificate(db: &Database, name: &str) -> (String, String) {
+    certificate_at(db.http_port, name)
+}
+
+/// The same for whoever has a port and no database.
+pub fn certificate_at(port: u16, name: &str) -> (String, String) {
     let folder = crate::support::checkout().join("target/test-logs");
     std::fs::create_dir_all(&folder).unwrap();
-    let path = |kind: &str| folder.join(format!("{name}-{}.{kind}", db.http_port)).to_str().unwrap().to_owned();
+    let path = |kind: &str| folder.join(format!("{name}-{port}.{kind}")).to_str().unwrap().to_owned();
     let (certificate, key) = (path("crt"), path("key"));
     let made = Command::new("openssl")
         .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
