@@ -60,7 +60,9 @@ impl Language {
                 None => (sentence.before == english).then(|| self.say(name)),
                 Some(after) => {
                     let value = english.strip_prefix(sentence.before)?.strip_suffix(after)?;
-                    (!value.contains(' ')).then(|| self.say(name).set("name", value))
+                    // At the beginning a name only: otherwise every sentence with such an end would be this one.
+                    let fits = !value.contains(' ') || !sentence.before.is_empty();
+                    fits.then(|| self.say(name).set("name", value))
                 }
             }
         })
