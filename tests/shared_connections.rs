@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::authorize::{authorize, call, request, session};
 use crate::operations::{becomes, dial, header};
 use crate::refresh::{OFFLINE, tokens};
+use crate::registration;
 use crate::support::{Browser, Client, Database, Flow, Gateway, Page, checkout, service_client, user, web_client};
 use crate::token::method;
 
@@ -180,6 +181,9 @@ async fn what_runs_on_shared_connections_writes_nothing_locks_no_row_and_leaves_
     let (sql, app, alice) = (db.gateway_role().await, web_client(&db).await, user(&db, "alice").await);
     let job = service_client(&db).await;
     let cookie = session(&sql, &alice).await;
+    registration::configure(&db, "'open'").await;
+    let registered = registration::registered(&sql, &json!({"redirect_uris": ["https://app.example/cb"]})).await;
+    let [itself, proof] = ["client_id", "registration_access_token"].map(|member| registered[member].as_str());
     let given = tokens(&sql, &app, &alice, OFFLINE).await;
     let (_, sign_in) = authorize(&sql, &request(&app), None).await;
     let (access, resume) = (given["access_token"].as_str().unwrap(), sign_in["resume"].as_str().unwrap());
@@ -190,7 +194,7 @@ async fn what_runs_on_shared_connections_writes_nothing_locks_no_row_and_leaves_
     sql.batch_execute("begin read only").await.unwrap();
     let parameters = request(&app);
     let (secret, none, method) = (job.secret.as_deref(), None::<&str>, method(&job));
-    let calls: [(&str, Vec<&(dyn ToSql + Sync)>, &str); 8] = [
+    let calls: [(&str, Vec<&(dyn ToSql + Sync)>, &str); 9] = [
         ("readiness", vec![], "ok"),
         ("provider_metadata", vec![], "ok"),
         ("userinfo_read", vec![&access], "ok"),
@@ -199,6 +203,7 @@ async fn what_runs_on_shared_connections_writes_nothing_locks_no_row_and_leaves_
         ("sign_in_page", vec![&resume, &cookie, &"browser"], "page"),
         ("select_account_page", vec![&resume, &cookie, &"browser", &none], "page"),
         ("authorization_defer", vec![&parameters], "deferred"),
+        ("registration_read", vec![&itself, &proof], "ok"),
     ];
     let known = calls.iter().map(|(name, ..)| *name).chain(["jwks"]).map(str::to_owned).collect::<BTreeSet<_>>();
     assert_eq!(reads(), known, "every one is asked here");
