@@ -17,6 +17,8 @@ provider = client.provider_config(E["ISSUER"])
 assert provider["issuer"] == E["ISSUER"], provider
 
 client.redirect_uris = ["https://notes.example/callback"]
+# We fetch requests from registered addresses only; it registers one below this.
+client.base_url = "https://notes.example/"
 registration = client.register(
     provider["registration_endpoint"],
     client_name="Notes with pyoidc",
