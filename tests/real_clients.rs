@@ -9,6 +9,8 @@ use crate::encrypted::Jose;
 use crate::support::{public_client, service_client, web_client};
 pub use world::{World, clients, run, run_in};
 
+/// Clients on this machine are told of logouts only where an administrator named it.
+const TELLING: [(&str, &str); 1] = [("GATEWAY_FETCH_ALLOW", "localhost")];
 const SCOPE: &str = "openid profile email address phone roles offline_access";
 
 #[tokio::test]
@@ -132,7 +134,7 @@ async fn authjs_of_npm() {
 
 #[tokio::test]
 async fn express_openid_connect_of_npm() {
-    let mut world = World::new().await;
+    let mut world = World::with(&TELLING).await;
     let url = format!("http://localhost:{}", world.port("EXPRESS"));
     let express = json!({
         "client_name": "Notes with Express",
@@ -142,6 +144,15 @@ async fn express_openid_connect_of_npm() {
         "scope": SCOPE
     });
     world.register("EXPRESS", express).await;
+    let url = format!("http://localhost:{}", world.port("TOLD"));
+    let told = json!({
+        "client_name": "Notes with Express, told of logouts",
+        "grant_types": ["authorization_code", "refresh_token"],
+        "redirect_uris": [format!("{url}/callback")],
+        "backchannel_logout_uri": format!("{url}/backchannel-logout"),
+        "scope": SCOPE
+    });
+    world.register("TOLD", told).await;
     let url = format!("http://localhost:{}", world.port("FORMS"));
     // Registration §2: http and localhost, with an ID token from the authorization endpoint, is for native clients.
     let forms = json!({
@@ -183,12 +194,13 @@ async fn oic_of_pypi() {
 
 #[tokio::test]
 async fn mod_auth_openidc_of_debian() {
-    let mut world = World::new().await;
+    let mut world = World::with(&TELLING).await;
     let site = format!("http://localhost:{}", world.port("APACHE"));
     let apache = json!({
         "client_name": "Pages behind Apache",
         "grant_types": ["authorization_code", "refresh_token"],
         "redirect_uris": [format!("{site}/protected/callback")],
+        "backchannel_logout_uri": format!("{site}/protected/callback?logout=backchannel"),
         "post_logout_redirect_uris": [format!("{site}/public/")],
         "scope": SCOPE
     });

@@ -6,9 +6,9 @@ import openid from 'express-openid-connect'
 import { Person } from './person.mjs'
 
 const { ISSUER, PERSON_NAME, PERSON_PASSWORD, PERSON_SUB } = process.env
-const { EXPRESS_ID, EXPRESS_SECRET, EXPRESS_PORT, FORMS_ID, FORMS_PORT } = process.env
+const { EXPRESS_ID, EXPRESS_SECRET, EXPRESS_PORT, TOLD_ID, TOLD_SECRET, TOLD_PORT, FORMS_ID, FORMS_PORT } = process.env
 
-// What both applications are told. A web application would keep `secret` with its other secrets.
+// What every application is told. One on the web would keep `secret` with its other secrets.
 const settings = (port) => ({
   issuerBaseURL: ISSUER,
   baseURL: `http://localhost:${port}`,
@@ -18,9 +18,23 @@ const settings = (port) => ({
   authRequired: false,
 })
 
+// And one that has a secret of ours.
+const confidential = (clientID, clientSecret) => ({
+  clientID,
+  clientSecret,
+  clientAuthMethod: 'client_secret_basic',
+  authorizationParams: { response_type: 'code', scope: 'openid profile email offline_access' },
+})
+
 /** Serves the application for as long as `use` runs. */
 async function served(port, options, use) {
   const app = express()
+  const told = new Promise((resolve) => {
+    app.post('/backchannel-logout', (request, response, next) => {
+      response.on('finish', () => resolve(response.statusCode))
+      next()
+    })
+  })
   app.use(openid.auth({ ...settings(port), ...options }))
   app.get('/', ({ oidc }, response) => response.json({ signedIn: oidc.isAuthenticated() }))
   app.get('/profile', openid.requiresAuth(), async ({ oidc }, response) => {
@@ -32,14 +46,15 @@ async function served(port, options, use) {
   })
   app.get('/silent', openid.attemptSilentLogin(), ({ oidc }, response) => response.json({ signedIn: oidc.isAuthenticated() }))
   const server = app.listen(port, '127.0.0.1')
+  const person = new Person(PERSON_NAME, PERSON_PASSWORD)
+  const visit = async (path) => {
+    const page = await person.browse(`http://localhost:${port}${path}`)
+    assert.equal(page.status, 200, `${page.url}: ${page.body}`)
+    assert.equal(page.url.port, port, `${page.url}: ${page.body}`)
+    return { path: page.url.pathname, ...JSON.parse(page.body) }
+  }
   try {
-    const person = new Person(PERSON_NAME, PERSON_PASSWORD)
-    await use(async (path) => {
-      const page = await person.browse(`http://localhost:${port}${path}`)
-      assert.equal(page.status, 200, `${page.url}: ${page.body}`)
-      assert.equal(page.url.port, port, `${page.url}: ${page.body}`)
-      return { path: page.url.pathname, ...JSON.parse(page.body) }
-    })
+    await use(visit, person, told)
   } finally {
     server.close()
     server.closeAllConnections()
@@ -47,13 +62,7 @@ async function served(port, options, use) {
 }
 
 test('code flow: a page that demands sign-in, userinfo, refresh, logout at the provider', async () => {
-  const options = {
-    clientID: EXPRESS_ID,
-    clientSecret: EXPRESS_SECRET,
-    clientAuthMethod: 'client_secret_basic',
-    authorizationParams: { response_type: 'code', scope: 'openid profile email offline_access' },
-  }
-  await served(EXPRESS_PORT, options, async (visit) => {
+  await served(EXPRESS_PORT, confidential(EXPRESS_ID, EXPRESS_SECRET), async (visit) => {
     assert.deepEqual(await visit('/'), { path: '/', signedIn: false })
     // Through our pages, and back to the page that was asked for.
     const { path, claims, userinfo } = await visit('/profile')
@@ -66,6 +75,25 @@ test('code flow: a page that demands sign-in, userinfo, refresh, logout at the p
     assert.deepEqual(await visit('/logout'), { path: '/', signedIn: false })
     // prompt=none, by redirects alone: nobody is signed in at the provider any more.
     assert.deepEqual(await visit('/silent'), { path: '/silent', signedIn: false })
+  })
+})
+
+/** Where sessions are, so that the provider can end them: what the stores of express-session are. */
+class Sessions {
+  #sessions = new Map()
+  get = (id, done) => done(null, this.#sessions.get(id))
+  set = (id, session, done) => done(null, this.#sessions.set(id, session))
+  destroy = (id, done) => done(null, this.#sessions.delete(id))
+}
+
+test('back-channel logout: signed out at the provider, signed out here', async () => {
+  const options = { backchannelLogout: true, session: { store: new Sessions() } }
+  await served(TOLD_PORT, { ...confidential(TOLD_ID, TOLD_SECRET), ...options }, async (visit, person, told) => {
+    await visit('/profile')
+    assert.equal((await visit('/')).signedIn, true)
+    await person.browse(`${ISSUER}/logout`)
+    assert.equal(await told, 204)
+    assert.equal((await visit('/')).signedIn, false)
   })
 })
 

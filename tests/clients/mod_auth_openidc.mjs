@@ -1,6 +1,7 @@
 // Debian's libapache2-mod-auth-openidc: Apache signs people in before it serves a folder.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { apache } from './apache.mjs'
 import { Person } from './person.mjs'
 
@@ -73,4 +74,17 @@ test('logout here is logout at the provider', async () => {
   const { headers, body: page } = await person.browse(`${site}/protected/`)
   assert.equal(headers.get('x-remote-user'), null)
   assert.ok(page.includes('id="password"'), page)
+})
+
+test('back-channel logout: signed out at the provider, signed out here', async () => {
+  person.answers.password = PERSON_PASSWORD
+  assert.equal((await visit('/protected/')).headers.get('x-remote-user'), PERSON_NAME)
+  await person.browse(`${ISSUER}/logout`)
+  delete person.answers.password
+  // Delivered at once, beside everything else.
+  for (const deadline = Date.now() + 20_000; ; await setTimeout(20)) {
+    const { url, body } = await person.browse(`${site}/protected/`)
+    if (url.origin !== site) return assert.ok(body.includes('id="password"'), body)
+    assert.ok(Date.now() < deadline, server.log())
+  }
 })

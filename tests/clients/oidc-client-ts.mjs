@@ -88,6 +88,19 @@ test('renewal by refresh token, where third-party cookies do not pass', async ()
   assert.notEqual(after.refresh_token, before.refresh_token)
 })
 
+test('session monitoring: the page notices that its person has signed out in another window', async () => {
+  assert.deepEqual(await page.evaluate(() => events), [])
+  const other = await browser.context.newPage()
+  await other.goto(`${ISSUER}/logout`)
+  await other.click('#logout-yes')
+  await other.waitForSelector('#logged-out')
+  await page.waitForFunction(() => events.includes('signed out'))
+  await other.close()
+  await page.evaluate(() => { manager.signinRedirect() })
+  await signIn(page)
+  await shows(PERSON_NAME)
+})
+
 test('sign-out by redirect ends the session here and at the provider, and comes back', async () => {
   await page.evaluate(() => { manager.signoutRedirect() })
   await page.waitForURL(`${app}/`)

@@ -20,8 +20,13 @@ pub struct World {
 impl World {
     /// With an issuer of http on loopback.
     pub async fn new() -> World {
+        World::with(&[]).await
+    }
+
+    /// The same with these settings of the gateway.
+    pub async fn with(settings: &[(&str, &str)]) -> World {
         let db = Database::new().await;
-        let gateway = Gateway::start(&db).await;
+        let gateway = Gateway::start_with(&db, settings).await;
         World::of(db, gateway).await
     }
 
