@@ -7,7 +7,7 @@ mod create;
 mod http;
 mod management;
 mod policy;
-mod sector;
+pub mod sector;
 mod statements;
 
 use serde_json::{Value, json};

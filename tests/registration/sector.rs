@@ -5,14 +5,14 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 use super::{configure, registered, replace, text};
 use crate::authorize::{Answer, Sql, call};
 use crate::bad_input::digest;
 use crate::jwt::merged;
 use crate::support::{Browser, Database, Gateway, checkout, free_port};
-use crate::tls::certificate;
+use crate::tls::certificate_at;
 
 const SECTOR: &str = "https://sector.example/uris.json";
 
@@ -109,50 +109,61 @@ async fn a_change_of_redirect_uris_is_listed_as_well() {
     assert_eq!((outcome.as_str(), &changed["redirect_uris"]), ("ok", &json!(["https://c.example/cb"])));
 }
 
+/// The server of a sector: documents by their names, over TLS. Ends with the test.
+pub struct Sector {
+    /// The authority of its certificate: a file.
+    pub certificate: String,
+    port: u16,
+    _process: Child,
+}
+
+impl Sector {
+    pub async fn start(documents: &[(&str, &str)]) -> Sector {
+        let port = free_port();
+        let (certificate, key) = certificate_at(port, "sector");
+        let folder = checkout().join(format!("target/test-logs/sector-{port}"));
+        std::fs::create_dir_all(&folder).unwrap();
+        for (name, document) in documents {
+            std::fs::write(folder.join(name), document).unwrap();
+        }
+        let listen = format!("127.0.0.1:{port}");
+        let process = Command::new("openssl")
+            .args(["s_server", "-quiet", "-WWW", "-accept", &listen, "-cert", &certificate, "-key", &key])
+            .current_dir(&folder)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(Instant::now() < deadline, "the server of the sector does not listen");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Sector { certificate, port, _process: process }
+    }
+
+    /// The address of a document.
+    pub fn url(&self, name: &str) -> String {
+        format!("https://localhost:{}/{name}", self.port)
+    }
+}
+
 /// The gateway fetches it, outside of any transaction, and makes the same call again.
 #[tokio::test]
 async fn the_gateway_fetches_the_document_and_registers() {
     let db = Database::new().await;
     configure(&db, "'open'").await;
-    let (certificate, key) = certificate(&db, "sector");
-    let folder = checkout().join(format!("target/test-logs/sector-{}", db.http_port));
-    std::fs::create_dir_all(&folder).unwrap();
-    for (name, document) in [
+    let sector = Sector::start(&[
         ("good", r#"["https://a.example/cb", "https://b.example/cb"]"#),
         ("bad", r#"["https://a.example/cb"]"#),
         ("large", &format!("[{}\"https://a.example/cb\", \"https://b.example/cb\"]", " ".repeat(70_000))),
-    ] {
-        std::fs::write(folder.join(name), document).unwrap();
-    }
-    let port = free_port();
-    let _server = Command::new("openssl")
-        .args([
-            "s_server",
-            "-quiet",
-            "-WWW",
-            "-accept",
-            &format!("127.0.0.1:{port}"),
-            "-cert",
-            &certificate,
-            "-key",
-            &key,
-        ])
-        .current_dir(&folder)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    let fetch = [("GATEWAY_FETCH_ALLOW", "localhost"), ("GATEWAY_FETCH_CA_FILE", certificate.as_str())];
+    ])
+    .await;
+    let fetch = [("GATEWAY_FETCH_ALLOW", "localhost"), ("GATEWAY_FETCH_CA_FILE", sector.certificate.as_str())];
     let (gateway, browser) = (Gateway::start_with(&db, &fetch).await, Browser::new());
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(Instant::now() < deadline, "the server of the sector does not listen");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
     let register = async |path: &str| {
-        let uri = format!("https://localhost:{port}/{path}");
-        let metadata = merged(of_two_hosts(), json!({ "sector_identifier_uri": uri }));
+        let metadata = merged(of_two_hosts(), json!({ "sector_identifier_uri": sector.url(path) }));
         browser.send(browser.http.post(gateway.url("/register")).json(&metadata)).await
     };
     let page = register("good").await;
