@@ -1,9 +1,11 @@
-//! The OpenID Foundation's certification plans Basic, Implicit, Hybrid, Form Post, Config, Third-Party-Initiated Login, RP-Initiated,
-//! Back-Channel and Front-Channel Logout and Session Management, module by module: each test names the modules (`oidcc-…`) whose conditions it looks at, in every response type and mode in which a plan
-//! has them. What the suite only warns of fails here.
+//! The OpenID Foundation's certification plans Basic, Implicit, Hybrid, Form Post, Config, Dynamic, Third-Party-Initiated
+//! Login, RP-Initiated, Back-Channel and Front-Channel Logout and Session Management, module by module: each test names the
+//! modules (`oidcc-…`) whose conditions it looks at, in every response type and mode in which a plan has them. What the suite
+//! only warns of fails here.
 
 mod answers;
 mod documents;
+mod dynamic;
 mod logout;
 mod person;
 mod requests;
@@ -17,6 +19,9 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
+use crate::client_assertions::assertion_claims;
+use crate::issuers::Foreign;
+use crate::outbound::ASSERTION_TYPE;
 use crate::response_types::hybrid_client;
 use crate::support::{Browser, Client, Database, Flow, Gateway, Page, Tokens, User, user};
 
@@ -36,6 +41,16 @@ impl Variant {
     fn all() -> impl Iterator<Item = Variant> {
         let types = ["code", "id_token", "id_token token", "code id_token", "code token", "code id_token token"];
         types.into_iter().flat_map(|response_type| [false, true].map(|form_post| Variant { response_type, form_post }))
+    }
+
+    /// `OIDCCCreateDynamicClientRegistrationRequest`, without redirect URIs and the way in which the client proves itself.
+    fn metadata(self) -> Value {
+        let implicit = ["token", "id_token"].iter().any(|word| self.gives(word));
+        let grants = [("authorization_code", self.gives("code")), ("implicit", implicit)];
+        json!({
+            "client_name": "OIDF conformance test", "contacts": ["certification@oidf.org"], "response_types": [self.response_type],
+            "grant_types": grants.iter().filter(|(_, used)| *used).map(|(name, _)| name).collect::<Vec<_>>()
+        })
     }
 }
 
@@ -59,12 +74,20 @@ impl Given {
     }
 }
 
+/// What a client of private_key_jwt proves itself with, and to whom.
+struct Proof {
+    key: Foreign,
+    audience: String,
+}
+
 /// The suite, its client, and a person whose browser is signed in.
 struct Suite {
     db: Database,
     gateway: Gateway,
     alice: User,
     app: Client,
+    /// Where it has no secret.
+    proof: Option<Proof>,
     keys: Vec<Value>,
     browser: Browser,
 }
@@ -83,7 +106,7 @@ impl Suite {
         let keys = browser.get(gateway.url("/jwks.json")).await.json()["keys"].as_array().unwrap().clone();
         let login = browser.get(gateway.url("/login")).await;
         browser.sign_in(&login, &alice.username, &alice.password).await;
-        Suite { db, gateway, alice, app, keys, browser }
+        Suite { db, gateway, alice, app, proof: None, keys, browser }
     }
 
     /// A request as the suite writes it, without PKCE, in the browser that is signed in.
@@ -118,8 +141,10 @@ impl Suite {
             let location = page.headers.get("location").unwrap_or_else(|| panic!("{}: {}", page.url, page.body));
             let location = location.to_str().unwrap();
             let separator = if variant.response_type == "code" { '?' } else { '#' };
-            let (start, parameters) = location.split_once(separator).unwrap_or_else(|| panic!("{location}"));
-            assert_eq!(start, to);
+            // What its redirect URI asks already, stays (RFC 6749 §3.1.2).
+            let separator = if separator == '?' && to.contains('?') { '&' } else { separator };
+            let parameters = location.strip_prefix(to).and_then(|rest| rest.strip_prefix(separator));
+            let parameters = parameters.unwrap_or_else(|| panic!("{location}"));
             form_urlencoded::parse(parameters.as_bytes()).into_owned().collect()
         };
         assert_eq!(
@@ -169,9 +194,7 @@ impl Suite {
         if let Some(code) = front.get("code") {
             // `EnsureMinimumAuthorizationCodeEntropy`: 128 bits.
             assert!(code.len() > 40, "{code}");
-            let fields =
-                [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", self.app.redirect_uri())];
-            let page = flow.token(&fields).await;
+            let page = self.redeem(flow, code).await;
             back = page.json();
             crate::http::assert_answer(&page, 200, &back);
             assert_eq!((&back["token_type"], &back["expires_in"]), (&json!("Bearer"), &json!(300)));
@@ -186,6 +209,21 @@ impl Suite {
             assert_eq!(self.userinfo(token).await["sub"], self.alice.id.to_string(), "{variant:?}");
         }
         given
+    }
+
+    /// The answer of the token endpoint to this code.
+    async fn redeem(&self, flow: &Flow, code: &str) -> Page {
+        let fields = [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", self.app.redirect_uri())];
+        self.token(flow, &fields).await
+    }
+
+    /// A request to the token endpoint, as the client proves itself.
+    async fn token(&self, flow: &Flow, fields: &[(&str, &str)]) -> Page {
+        let Some(proof) = &self.proof else { return flow.token(fields).await };
+        let claims = assertion_claims(&self.db, &self.app, json!({"aud": proof.audience}));
+        let assertion = signed(&proof.key, &claims);
+        let proof = [("client_assertion_type", ASSERTION_TYPE), ("client_assertion", assertion.as_str())];
+        self.browser.post(self.gateway.url("/token"), &[fields, &proof].concat()).await
     }
 
     /// `PerformStandardIdTokenChecks`, `oidcc-idtoken-signature`.
@@ -216,12 +254,31 @@ impl Suite {
             .unwrap();
     }
 
+    /// As JSON, or signed where the client registered for it.
     async fn userinfo(&self, token: &str) -> Value {
         let page = self.browser.send(self.browser.http.get(self.gateway.url("/userinfo")).bearer_auth(token)).await;
+        if self.app.metadata["userinfo_signed_response_alg"].is_string() {
+            // `EnsureContentTypeApplicationJwt`, `ValidateUserInfoResponseSignature`, `ValidateUserInfoSigningAlgIsRS256`.
+            assert_eq!(
+                (page.status.as_u16(), crate::http::header(&page, "content-type")),
+                (200, Some("application/jwt"))
+            );
+            self.verify_signature(&page.body);
+            return Tokens::claims(&page.body);
+        }
         let body = page.json();
         crate::http::assert_answer(&page, 200, &body);
         body
     }
+}
+
+/// Signed by a client, who names its key where the key has a name.
+fn signed(key: &Foreign, claims: &Value) -> String {
+    let mut header = json!({"alg": key.jwk["alg"]});
+    if let Some(kid) = key.jwk.get("kid") {
+        header["kid"] = kid.clone();
+    }
+    key.sign_text(header.to_string(), claims.to_string())
 }
 
 /// A parameter of the request; null when it is not there.

@@ -66,7 +66,7 @@ impl World {
     }
 }
 
-const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+pub const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// A key with this name.
 pub fn named(kid: &str) -> Foreign {

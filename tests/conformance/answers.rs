@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Suite, Variant};
 use crate::http::{assert_answer, assert_error};
+use crate::jwt::merged;
 use crate::registration::{client_of, configure, text};
 use crate::support::{Browser, Flow, client, full_profile, pkce};
 
@@ -33,20 +34,16 @@ async fn every_flow_begins_in_a_new_browser() {
     }
 }
 
-/// The same for a client of the plans' `dynamic_client`: it registers with what `OIDCCCreateDynamicClientRegistrationRequest` has.
+/// The same for a client of the plans' `dynamic_client`.
 #[tokio::test]
 async fn every_flow_is_for_a_client_that_registered_itself_too() {
     let suite = Suite::new().await;
     configure(&suite.db, "'open'").await;
     for variant in Variant::all() {
-        let implicit = ["token", "id_token"].iter().any(|word| variant.gives(word));
-        let grants = [("authorization_code", variant.gives("code")), ("implicit", implicit)];
-        let metadata = json!({
-            "client_name": "OIDF conformance test", "contacts": ["certification@oidf.org"],
-            "redirect_uris": [suite.app.redirect_uri()], "response_types": [variant.response_type],
-            "grant_types": grants.iter().filter(|(_, used)| *used).map(|(name, _)| name).collect::<Vec<_>>(),
-            "token_endpoint_auth_method": "client_secret_basic",
+        let secret = json!({
+            "redirect_uris": [suite.app.redirect_uri()], "token_endpoint_auth_method": "client_secret_basic"
         });
+        let metadata = merged(variant.metadata(), secret);
         let request = suite.browser.http.post(suite.gateway.url("/register")).json(&metadata);
         let registered = suite.browser.send(request).await;
         let made = registered.json();
@@ -220,7 +217,9 @@ async fn a_code_is_good_once_and_its_second_use_ends_what_the_first_one_gave() {
         let flow = suite.request(variant);
         let given = suite.complete(&flow, variant).await;
         // Half of the minute for which a code is good.
-        age(&suite, "update identity_store.authorization_codes set expires_at = expires_at - interval '30 seconds', used_at = used_at - interval '30 seconds'").await;
+        let older = "update identity_store.authorization_codes
+            set expires_at = expires_at - interval '30 seconds', used_at = used_at - interval '30 seconds'";
+        age(&suite, older).await;
         let fields = [
             ("grant_type", "authorization_code"),
             ("code", &given.front["code"]),

@@ -149,7 +149,8 @@ async fn without_a_place_to_go_they_are_told_that_they_are_signed_out() {
 #[tokio::test]
 async fn a_client_is_told_from_behind() {
     let (suite, mut receiver) = stage(json!({})).await;
-    let metadata = json!({"backchannel_logout_uri": receiver.url("/backchannel_logout"), "backchannel_logout_session_required": true});
+    let out = receiver.url("/backchannel_logout");
+    let metadata = json!({"backchannel_logout_uri": out, "backchannel_logout_session_required": true});
     let update = "select identity.client_update($1, $2)";
     suite.db.admin().await.execute(update, &[&suite.app.id, &metadata]).await.unwrap();
     for variant in variants() {
@@ -158,8 +159,8 @@ async fn a_client_is_told_from_behind() {
         assert_home(&end_session(&suite, &flow, &asked).await, Some("s"));
         let token = receiver.next().await.logout_token();
         let claims = Tokens::claims(&token);
-        // `ValidateLogoutTokenSignature`, `ValidateLogoutTokenClaims`, `CheckIdTokenSubMatchesLogoutToken`, `CheckIdTokenSidMatchesLogoutToken`,
-        // `CheckLogoutTokenNoNonce`.
+        // `ValidateLogoutTokenSignature`, `ValidateLogoutTokenClaims`, `CheckIdTokenSubMatchesLogoutToken`,
+        // `CheckIdTokenSidMatchesLogoutToken`, `CheckLogoutTokenNoNonce`.
         suite.verify_signature(&token);
         assert_eq!(
             claims,

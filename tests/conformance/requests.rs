@@ -73,13 +73,7 @@ async fn an_unsigned_request_object_is_the_request() {
     for variant in Variant::all() {
         for beside in [None, Some("https://notes.example/Ahv3ooGh")] {
             let flow = suite.request(variant);
-            let mut around =
-                Flow::new(&suite.gateway, &suite.app).in_browser(Browser { http: flow.browser.http.clone() });
-            around.parameters = vec![("request".into(), object(&suite, &flow))];
-            for name in ["client_id", "scope", "response_type", "redirect_uri"] {
-                let value = flow.parameters.iter().find(|(other, _)| other == name).unwrap().1.clone();
-                around.parameters.push((name.into(), value));
-            }
+            let mut around = around(&suite, &flow, ("request", &object(&suite, &flow)));
             if let Some(redirect_uri) = beside {
                 around = around.with("redirect_uri", redirect_uri);
             }
@@ -89,9 +83,20 @@ async fn an_unsigned_request_object_is_the_request() {
     }
 }
 
+/// `BuildRequestObjectRedirectToAuthorizationEndpoint`: what says where the request is, and what OAuth 2.0 demands beside it.
+pub fn around(suite: &Suite, flow: &Flow, (name, value): (&str, &str)) -> Flow {
+    let mut around = Flow::new(&suite.gateway, &suite.app).in_browser(Browser { http: flow.browser.http.clone() });
+    around.parameters.clear();
+    for name in ["client_id", "scope", "response_type", "redirect_uri"] {
+        let value = flow.parameters.iter().find(|(other, _)| other == name).unwrap().1.clone();
+        around.parameters.push((name.into(), value));
+    }
+    around.with(name, value)
+}
+
 /// `ConvertAuthorizationEndpointRequestToRequestObject`, `AddAudToRequestObject`, `AddIssToRequestObject`,
 /// `SerializeRequestObjectWithNullAlgorithm`.
-fn object(suite: &Suite, flow: &Flow) -> String {
+pub fn object(suite: &Suite, flow: &Flow) -> String {
     let mut claims: Map<String, Value> =
         flow.parameters.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
     claims.insert("aud".into(), json!(suite.gateway.issuer));
