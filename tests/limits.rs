@@ -55,6 +55,36 @@ async fn a_stranger_s_forwarded_header_is_not_believed() {
 }
 
 #[tokio::test]
+async fn a_client_behind_a_proxy_names_no_other_source_in_a_header_that_the_proxy_does_not_write() {
+    let db = Database::new().await;
+    for (setting, written, other) in
+        [(None, "x-forwarded-for", "forwarded"), (Some("forwarded"), "forwarded", "x-forwarded-for")]
+    {
+        let mut environment = vec![
+            ("GATEWAY_LIMIT_PER_SECOND", "1"),
+            ("GATEWAY_LIMIT_BURST", "3"),
+            ("GATEWAY_TRUSTED_PROXIES", "127.0.0.0/8,::1/128"),
+        ];
+        environment.extend(setting.map(|header| ("GATEWAY_TRUSTED_PROXY_HEADER", header)));
+        let gateway = Gateway::start_with(&db, &environment).await;
+        let browser = Browser::new();
+        let value = |header: &str, host: u32| match header {
+            "forwarded" => format!("for=198.51.100.{host}"),
+            _ => format!("198.51.100.{host}"),
+        };
+        let mut statuses = Vec::new();
+        for host in 0..6 {
+            let asked = browser.http.get(gateway.url("/healthz"));
+            let asked = asked.header(written, value(written, 100)).header(other, value(other, host));
+            statuses.push(browser.send(asked).await.status.as_u16());
+        }
+        assert!(statuses.contains(&429), "{written}: {statuses:?}");
+        let asked = browser.http.get(gateway.url("/healthz")).header(written, value(written, 101));
+        assert_eq!(browser.send(asked).await.status, 200, "{written}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_too_large_is_refused() {
     let db = Database::new().await;
     let gateway = Gateway::start_with(&db, &[("GATEWAY_CONNECTIONS", "20")]).await;

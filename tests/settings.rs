@@ -68,6 +68,7 @@ async fn a_setting_that_is_missing_or_wrong_is_named() {
         ("GATEWAY_LISTEN", "localhost", "--listen <ADDRESS:PORT>"),
         ("GATEWAY_DATABASE_WRITERS", "many", "--database-writers <COUNT>"),
         ("GATEWAY_TRUSTED_PROXIES", "10.0.0.0/8,me", "--trusted-proxies <NETWORK>"),
+        ("GATEWAY_TRUSTED_PROXY_HEADER", "via", "--trusted-proxy-header <x-forwarded-for|forwarded>"),
         ("GATEWAY_DATABASE_URL", "", "database-url"),
         ("GATEWAY_DATABASE_URL", "postgres://localhost/x?sslmode=perhaps", "database.url: sslmode is not one of"),
         ("GATEWAY_DATABASE_URL", "postgres://localhost/x?colour=blue", "database.url: "),

@@ -17,7 +17,7 @@ use serde::Deserialize;
 pub use database::{AdminDatabase, Database, DatabaseUrl, MigrateDatabase};
 pub use environment::refuse_unknown_variables;
 pub use fetch::{Fetch, SyncIssuers};
-pub use sections::{Http, Limits, Log, LogFormat, Maintenance, Metrics, SameSite, Telemetry};
+pub use sections::{Http, Limits, Log, LogFormat, Maintenance, Metrics, ProxyHeader, SameSite, Telemetry};
 
 use crate::{failure::Failure, web::issuer::Issuer};
 

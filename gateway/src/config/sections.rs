@@ -24,7 +24,7 @@ pub struct Http {
     /// Private key of the certificate (PEM)
     #[arg(id = "http_tls_key", long = "tls-key", env = "GATEWAY_TLS_KEY_FILE", value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
-    /// Proxies whose Forwarded and X-Forwarded-… headers are believed, comma separated [default: none]
+    /// Proxies that are believed whom a request comes from, comma separated [default: none]
     #[arg(
         id = "http_trusted_proxies",
         long = "trusted-proxies",
@@ -33,6 +33,14 @@ pub struct Http {
         value_delimiter = ','
     )]
     pub trusted_proxies: Vec<IpNet>,
+    /// The header in which they say it; X-Forwarded-Proto goes with x-forwarded-for [default: x-forwarded-for]
+    #[arg(
+        id = "http_trusted_proxy_header",
+        long = "trusted-proxy-header",
+        env = "GATEWAY_TRUSTED_PROXY_HEADER",
+        value_name = "x-forwarded-for|forwarded"
+    )]
+    pub trusted_proxy_header: ProxyHeader,
     /// Seconds a client may take to send a request's head [default: 10]
     #[arg(id = "http_header_timeout", long = "header-timeout", env = "GATEWAY_HEADER_TIMEOUT", value_name = "SECONDS")]
     pub header_timeout: u64,
@@ -82,6 +90,16 @@ pub struct Http {
     pub session_cookie_same_site: SameSite,
 }
 
+/// The header that a proxy writes. A proxy lets the other one through as its client wrote it.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProxyHeader {
+    /// X-Forwarded-For and X-Forwarded-Proto: nginx, HAProxy, the load balancers of the large clouds
+    XForwardedFor,
+    /// RFC 7239
+    Forwarded,
+}
+
 /// Whether a cookie goes along when another site asks (RFC 6265bis §5.6.7).
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -109,6 +127,7 @@ impl Default for Http {
             tls_certificate: None,
             tls_key: None,
             trusted_proxies: Vec::new(),
+            trusted_proxy_header: ProxyHeader::XForwardedFor,
             header_timeout: 10,
             // As nginx; the load balancers of the large clouds keep an idle connection for 60 seconds, and whoever closes
             // first loses requests that are under way.

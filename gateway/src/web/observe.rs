@@ -36,13 +36,14 @@ pub struct Observed {
 impl Observed {
     /// Its head is there.
     pub fn begin(state: &AppState, peer: IpAddr, request: &Request) -> Self {
-        let trusted = &state.settings.http.trusted_proxies;
+        let http = &state.settings.http;
+        let trusted = &http.trusted_proxies;
         let from_proxy = trusted.iter().any(|network| network.contains(&peer.to_canonical()));
         RUNNING.increment(1);
         Self {
             started: Instant::now(),
             id: request_id(from_proxy.then(|| request.headers())),
-            source: Source::of(peer, request.headers(), trusted),
+            source: Source::of(peer, request.headers(), trusted, http.trusted_proxy_header),
             from_proxy,
             method: method(request.method()),
             route: request.extensions().get().cloned(),
