@@ -171,15 +171,14 @@ sql_function! {
 }
 
 sql_function! {
-    /// `jwe_seal(text, jwk, algorithm, encryption, cty)`: the text, encrypted to this key.
-    fn jwe_seal(text: &str, jwk: pgrx::JsonB, algorithm: &str, encryption: &str, cty: Option<&str>) -> Result<String, Error> {
+    /// `jwe_seal(text, jwk, algorithm, encryption, cty)`: the text, encrypted to this key; NULL when nothing can be. The key is
+    /// somebody else's: what is wrong with it must not end a transaction that is about others too.
+    fn jwe_seal(text: &str, jwk: pgrx::JsonB, algorithm: &str, encryption: &str, cty: Option<&str>) -> Result<Option<String>, Error> {
         let management = management(algorithm)?;
         let encryption = Encryption::named(encryption)
             .ok_or_else(|| Error::new(Code::Unsupported, "encryption must be A256GCM or A128CBC-HS256"))?;
         let key = jwk.0.as_object();
-        let recipient = key
-            .and_then(|key| Recipient::read(key, management))
-            .ok_or_else(|| Error::new(Code::InvalidParameter, "jwk is no sound key for this algorithm"))?;
+        let Some(recipient) = key.and_then(|key| Recipient::read(key, management)) else { return Ok(None) };
         let kid = key.and_then(|key| key.get("kid")).and_then(Value::as_str);
         jwe::seal(&Envelope { management, encryption, kid, cty }, &recipient, text.as_bytes())
     }
@@ -189,7 +188,8 @@ sql_function! {
 pub fn seal_token(recipient: &Value, token: &str) -> Result<String, Error> {
     let text = |name: &str| recipient.get(name).and_then(Value::as_str).unwrap_or_default();
     let jwk = pgrx::JsonB(recipient.get("jwk").cloned().unwrap_or_default());
-    jwe_seal(token, jwk, text("alg"), text("enc"), Some("JWT"))
+    jwe_seal(token, jwk, text("alg"), text("enc"), Some("JWT"))?
+        .ok_or_else(|| Error::new(Code::InvalidParameter, "recipient.jwk is no sound key for recipient.alg"))
 }
 
 fn management(algorithm: &str) -> Result<Management, Error> {

@@ -35,11 +35,11 @@ pub struct Envelope<'call> {
     pub cty: Option<&'call str>,
 }
 
-/// Encrypts to a public key.
+/// Encrypts to a public key; `None` when nothing can be encrypted to that one.
 ///
 /// # Errors
 /// XX000 when the cryptography fails.
-pub fn seal(envelope: &Envelope<'_>, recipient: &Recipient, plain: &[u8]) -> Result<String, Error> {
+pub fn seal(envelope: &Envelope<'_>, recipient: &Recipient, plain: &[u8]) -> Result<Option<String>, Error> {
     let mut header = Map::new();
     header.insert("alg".to_owned(), envelope.management.name().into());
     header.insert("enc".to_owned(), envelope.encryption.name().into());
@@ -48,13 +48,14 @@ pub fn seal(envelope: &Envelope<'_>, recipient: &Recipient, plain: &[u8]) -> Res
             header.insert(name.to_owned(), value.into());
         }
     }
-    let given = recipient.give(envelope.management, envelope.encryption)?;
+    let Some(given) = recipient.give(envelope.management, envelope.encryption)? else { return Ok(None) };
     if let Some(ephemeral) = given.ephemeral {
         header.insert("epk".to_owned(), Value::Object(ephemeral));
     }
     let header = encode(Value::Object(header).to_string().as_bytes());
     let sealed = envelope.encryption.seal(&given.key, header.as_bytes(), plain)?;
-    Ok([header, encode(&given.encrypted), encode(&sealed.iv), encode(&sealed.text), encode(&sealed.tag)].join("."))
+    let parts = [header, encode(&given.encrypted), encode(&sealed.iv), encode(&sealed.text), encode(&sealed.tag)];
+    Ok(Some(parts.join(".")))
 }
 
 /// A token taken apart.

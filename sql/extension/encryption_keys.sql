@@ -107,7 +107,7 @@ grant execute on function identity.jwe_recipient(jsonb, text) to identity_owner;
 create function identity.jwe_seal(text text, jwk jsonb, algorithm text, encryption text, cty text) returns text
 language c volatile parallel unsafe cost 20000 as 'MODULE_PATHNAME', 'jwe_seal_wrapper';
 comment on function identity.jwe_seal(text, jsonb, text, text, text) is
-  'A text encrypted to a key that jwe_recipient chose (compact JWE); encryption: A256GCM or A128CBC-HS256; cty: JWT around a signed token, else NULL. Raises ID005, ID008.';
+  'A text encrypted to a key that jwe_recipient chose (compact JWE), NULL when it is no sound one; encryption: A256GCM or A128CBC-HS256; cty: JWT around a signed token, else NULL. Raises ID005, ID008.';
 revoke all on function identity.jwe_seal(text, jsonb, text, text, text) from public;
 grant execute on function identity.jwe_seal(text, jsonb, text, text, text) to identity_owner;
 

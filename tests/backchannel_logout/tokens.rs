@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{sessions, take, told, visit};
+use super::{path, sessions, take, told, visit};
 use crate::authorize::{Sql, call};
 use crate::encrypted::Jose;
 use crate::jwt::{authenticate, merged, sqlstate};
@@ -114,6 +114,41 @@ async fn it_is_encrypted_where_id_tokens_are_and_waits_for_a_key_where_there_is_
     sql.execute(store, &[&json!({"keys": [public]}).to_string()]).await.unwrap();
     superuser.batch_execute("update identity_store.backchannel_logouts set due_at = now()").await.unwrap();
     assert!(take(&sql, 10).await[0]["logout_token"].is_string());
+}
+
+#[tokio::test]
+async fn a_client_whose_key_nobody_can_encrypt_to_keeps_no_other_client_from_being_told() {
+    let db = Database::new().await;
+    let (sql, alice) = (db.gateway_role().await, user(&db, "alice").await);
+    let encrypted = json!({"id_token_encrypted_response_alg": "ECDH-ES", "jwks_uri": "https://evil.example/jwks"});
+    let good = told(&db, "https://a.example/good", json!({})).await;
+    let evil = told(&db, "https://a.example/evil", merged(encrypted, json!({"client_id": "a-evil"}))).await;
+    let (_, sound) = Jose::new().key("OKP", json!("X25519"), "enc").await;
+    // Points of small order (RFC 7748 §6.1): what would be agreed with them is zero.
+    let zero = merged(sound.clone(), json!({"x": "A".repeat(43)}));
+    let one = merged(sound.clone(), json!({"x": format!("AQ{}", "A".repeat(41))}));
+    for keys in [json!([zero]), json!([one]), json!([zero, one])] {
+        let superuser = db.superuser().await;
+        let store = async |keys: &Value| {
+            let forget =
+                "update identity_store.client_key_sets set window_fetches = 0, asked_at = now() - interval '1 minute'";
+            superuser.batch_execute(forget).await.unwrap();
+            let store = "select identity.client_keys_store('a-evil', 'https://evil.example/jwks', $1, null)";
+            sql.execute(store, &[&json!({"keys": keys}).to_string()]).await.unwrap();
+        };
+        // It signs somebody in, and then it is another key.
+        store(&json!([sound])).await;
+        let cookie = visit(&sql, &alice, &[&evil, &good]).await;
+        store(&keys).await;
+        let ended = sessions(&db, &alice).await[0];
+        call(&sql, "account_session_end", &[&cookie, &ended]).await;
+        let taken = take(&sql, 10).await;
+        assert_eq!(taken.iter().map(path).collect::<Vec<_>>(), ["good"], "{keys}");
+        let state = "select due_at > now() and attempts = 1 and failure = 'there is no key to sign it with, or none to encrypt it to'
+          from identity_store.backchannel_logouts where client_id = 'a-evil'";
+        assert!(superuser.query_one(state, &[]).await.unwrap().get::<_, bool>(0), "{keys}");
+        superuser.batch_execute("delete from identity_store.backchannel_logouts").await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -69,6 +69,20 @@ impl Agreement {
         Some((curve, if curve.kty == "OKP" { x } else { [&[4][..], &x, &coordinate("y")?].concat() }))
     }
 
+    /// Whether every key of ours agrees with this point.
+    fn agrees(&self, point: &[u8]) -> bool {
+        let public = UnparsedPublicKey::new(self.algorithm, point);
+        if self.kty == "OKP" {
+            // RFC 8037 §3.2, RFC 7748 §6.1: "check … whether K is the all-zero value". It is, or is not, for all private keys alike:
+            // each is a multiple of eight and of no larger order. So one is tried.
+            PrivateKey::generate(self.algorithm)
+                .is_ok_and(|private| agreement::agree(&private, public, (), |_| Ok(())).is_ok())
+        } else {
+            // On its curve: these have no points of small order.
+            agreement::ParsedPublicKey::try_from(public).is_ok()
+        }
+    }
+
     /// The JWK of a point.
     fn jwk(&self, point: &[u8]) -> Option<Map<String, Value>> {
         let encode = |bytes: &[u8]| Value::from(BASE64_URL_SAFE_NO_PAD.encode(bytes));
@@ -121,35 +135,34 @@ impl Recipient {
             }
             Management::EcdhEs | Management::EcdhEsA256Kw => {
                 let (curve, point) = Agreement::point(key)?;
-                // A point that is not on its curve is noticed here, and not at the first token.
-                agreement::ParsedPublicKey::try_from(UnparsedPublicKey::new(curve.algorithm, &point)).ok()?;
-                Some(Self::Curve(curve, point))
+                // What cannot be agreed with is noticed here, and not at the first token.
+                curve.agrees(&point).then_some(Self::Curve(curve, point))
             }
         }
     }
 
-    /// Makes a key for the content, and gives it to the recipient.
-    pub fn give(&self, management: Management, encryption: Encryption) -> Result<Given, Error> {
+    /// Makes a key for the content, and gives it to the recipient; `None` when it cannot be given to that one.
+    pub fn give(&self, management: Management, encryption: Encryption) -> Result<Option<Given>, Error> {
         match (self, management) {
             (Self::Rsa(public), Management::RsaOaep256) => {
                 let key = Secret::new(random()?);
                 let mut encrypted = vec![0; public.ciphertext_size()];
-                public.encrypt(&OAEP_SHA256_MGF1SHA256, key.as_slice(), &mut encrypted, None)?;
-                Ok(Given { key, encrypted, ephemeral: None })
+                let given = public.encrypt(&OAEP_SHA256_MGF1SHA256, key.as_slice(), &mut encrypted, None).is_ok();
+                Ok(given.then_some(Given { key, encrypted, ephemeral: None }))
             }
             (Self::Curve(curve, point), Management::EcdhEs | Management::EcdhEsA256Kw) => {
                 let private = PrivateKey::generate(curve.algorithm)?;
                 let public = private.compute_public_key()?;
                 let info = Info { algorithm: algorithm_id(management, encryption), apu: &[], apv: &[] };
-                let agreed = agree(&private, curve, point, &info).ok_or(Unspecified)?;
+                let Some(agreed) = agree(&private, curve, point, &info) else { return Ok(None) };
                 let ephemeral = Some(curve.jwk(public.as_ref()).ok_or(Unspecified)?);
                 if management == Management::EcdhEs {
-                    return Ok(Given { key: agreed, encrypted: Vec::new(), ephemeral });
+                    return Ok(Some(Given { key: agreed, encrypted: Vec::new(), ephemeral }));
                 }
                 let key = Secret::new(random()?);
                 let mut encrypted = vec![0; 40];
                 AesKek::new(&AES_256, agreed.as_slice())?.wrap(key.as_slice(), &mut encrypted)?;
-                Ok(Given { key, encrypted, ephemeral })
+                Ok(Some(Given { key, encrypted, ephemeral }))
             }
             (Self::Rsa(_) | Self::Curve(..), _) => {
                 Err(Error::internal("a key does not fit the algorithm it was read for"))

@@ -142,6 +142,10 @@ begin
     'sid', identity_store.session_for(client, event.session_id)), alg);
   if recipient is not null then
     token := identity.jwe_seal(token, (recipient -> 'jwk')::jsonb, recipient ->> 'alg', recipient ->> 'enc', 'JWT');
+    if token is null then
+      -- Not an error: that would be the end of this round for all clients, and of every later one.
+      return null;
+    end if;
   end if;
   return json_build_object('uri', client.backchannel_logout_uri, 'logout_token', token);
 end

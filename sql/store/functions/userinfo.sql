@@ -59,12 +59,13 @@ begin
   end if;
   if client.userinfo_encrypted_response_alg is not null then
     recipient := identity_store.recipient(client, client.userinfo_encrypted_response_alg, client.userinfo_encrypted_response_enc);
-    if recipient is null then
+    token := case when recipient is not null then
+      identity.jwe_seal(coalesce(token, about::text), (recipient -> 'jwk')::jsonb, client.userinfo_encrypted_response_alg,
+        client.userinfo_encrypted_response_enc, case when token is not null then 'JWT' end) end;
+    if token is null then
       return query select * from identity_store.refuse_recipient(client);
       return;
     end if;
-    token := identity.jwe_seal(coalesce(token, about::text), (recipient -> 'jwk')::jsonb, client.userinfo_encrypted_response_alg,
-      client.userinfo_encrypted_response_enc, case when token is not null then 'JWT' end);
   end if;
   outcome := 'jwt';
   answer := to_json(token);
