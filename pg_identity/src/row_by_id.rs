@@ -4,7 +4,8 @@
 //! takes PostgreSQL four to ten times as long, most of it to get ready: a plan that names every partition, their locks, an
 //! executor, the description of each column. Here it is one scan of one index.
 //! Same rows, same rules as `select t from t where id = …`: the snapshot of the statement, and of a partitioned table the one
-//! partition that holds the id. Nothing is decided here, and no privilege is checked: only identity_owner may call it.
+//! partition that holds the id. Nothing is decided here. No privilege and no policy of row-level security is looked at, so only
+//! identity_owner may call it, and only the owner of a table reads it so.
 
 use pgrx::pg_sys;
 use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
@@ -59,12 +60,14 @@ unsafe fn row(table: Oid, key: Oid, id: Datum) -> Result<Option<Datum>, &'static
     // SAFETY: passed on from the caller; relations are closed in the reverse order, and by PostgreSQL on errors.
     unsafe {
         let table = raw::table_open(table, LOCK);
-        let found = if (*(*table).rd_rel).relkind as u8 != pg_sys::RELKIND_PARTITIONED_TABLE {
+        let found = if (*(*table).rd_rel).relowner != calls::GetUserId() {
+            Err("row_by_id: a table belongs to somebody else")
+        } else if (*(*table).rd_rel).relkind as u8 != pg_sys::RELKIND_PARTITIONED_TABLE {
             row_of(table, table, key, id)
-        } else if key != pg_sys::UUIDOID {
-            Err("row_by_id: a table is partitioned by another type than uuid")
+        } else if key != pg_sys::UUIDOID || !by_ranges_of_its_id(table) {
+            Err("row_by_id: a table is not partitioned by ranges of its primary key, a uuid")
         } else {
-            match partition(table, std::slice::from_raw_parts(id.cast_mut_ptr::<u8>(), 16))? {
+            match partition(table, std::slice::from_raw_parts(id.cast_mut_ptr::<u8>(), 16)) {
                 None => Ok(None),
                 Some(partition) => {
                     let partition = raw::table_open(partition, LOCK);
@@ -79,21 +82,34 @@ unsafe fn row(table: Oid, key: Oid, id: Datum) -> Result<Option<Datum>, &'static
     }
 }
 
+/// Whether the borders of a table are ids: of one column, which is a uuid. A primary key holds every column that a table is
+/// partitioned by, so with one column, which [`row_of`] sees to, it is that one.
+///
+/// # Safety
+/// As [`row`]; it is a partitioned table.
+unsafe fn by_ranges_of_its_id(table: Relation) -> bool {
+    // SAFETY: the description lives as long as the relation is open, and has as many types as columns.
+    unsafe {
+        let key = calls::RelationGetPartitionKey(table);
+        primary_key(table) != pg_sys::InvalidOid
+            && !key.is_null()
+            && (*key).strategy as u8 == b'r'
+            && (*key).columns == 1
+            && *(*key).types == pg_sys::UUIDOID
+    }
+}
+
 /// The partition that holds an id, as PostgreSQL itself chooses it (get_partition_for_tuple).
 ///
 /// # Safety
-/// As [`row`].
-unsafe fn partition(table: Relation, id: &[u8]) -> Result<Option<Oid>, &'static str> {
-    // SAFETY: the description lives as long as the relation is open. A primary key of one column holds the partition key, so the
-    // borders are of that column's type, and uuid is compared byte by byte.
+/// As [`row`]; of what [`by_ranges_of_its_id`].
+unsafe fn partition(table: Relation, id: &[u8]) -> Option<Oid> {
+    // SAFETY: the description lives as long as the relation is open. The borders are uuids, which are compared byte by byte.
     unsafe {
         let description = calls::RelationGetPartitionDesc(table, true);
         let borders = (*description).boundinfo;
         if borders.is_null() {
-            return Ok(None);
-        }
-        if (*borders).strategy as u8 != b'r' {
-            return Err("row_by_id: a table is not partitioned by ranges");
+            return None;
         }
         let (mut low, mut high) = (0, usize::try_from((*borders).ndatums).unwrap_or(0));
         // The number of borders that are not above the id.
@@ -113,7 +129,7 @@ unsafe fn partition(table: Relation, id: &[u8]) -> Result<Option<Oid>, &'static 
             none if none < 0 => (*borders).default_index,
             place => place,
         };
-        Ok(usize::try_from(place).ok().map(|place| *(*description).oids.add(place)))
+        usize::try_from(place).ok().map(|place| *(*description).oids.add(place))
     }
 }
 
@@ -124,6 +140,9 @@ unsafe fn partition(table: Relation, id: &[u8]) -> Result<Option<Oid>, &'static 
 unsafe fn row_of(table: Relation, leaf: Relation, key: Oid, id: Datum) -> Result<Option<Datum>, &'static str> {
     // SAFETY: passed on from the caller.
     unsafe {
+        if (*(*leaf).rd_rel).relkind as u8 != pg_sys::RELKIND_RELATION {
+            return Err("row_by_id: no table, or one with partitions of partitions");
+        }
         let index = primary_key(leaf);
         if index == pg_sys::InvalidOid {
             return Err("row_by_id: a table has no primary key");
@@ -173,12 +192,33 @@ unsafe fn composite(table: Relation, leaf: Relation, slot: *mut pg_sys::TupleTab
 
 /// As those of `rows::raw`.
 mod calls {
+    use std::ffi::c_void;
+
     use pgrx::pg_sys::{
         Datum, FmgrInfo, HeapTuple, HeapTupleHeader, Oid, PartitionDesc, Relation, Snapshot, TupleConversionMap,
         TupleDesc, TupleTableSlot,
     };
 
+    /// The beginning of PartitionKeyData (utils/partcache.h), which pgrx does not bind.
+    #[repr(C)]
+    pub struct PartitionKey {
+        #[cfg(feature = "pg15")]
+        pub strategy: std::ffi::c_char,
+        #[cfg(not(feature = "pg15"))]
+        pub strategy: pgrx::pg_sys::PartitionStrategy::Type,
+        pub columns: i16,
+        numbers: *mut i16,
+        expressions: *mut c_void,
+        families: *mut Oid,
+        input_types: *mut Oid,
+        functions: *mut FmgrInfo,
+        collations: *mut Oid,
+        pub types: *mut Oid,
+    }
+
     unsafe extern "C-unwind" {
+        pub fn GetUserId() -> Oid;
+        pub fn RelationGetPartitionKey(table: Relation) -> *const PartitionKey;
         pub fn get_fn_expr_argtype(function: *mut FmgrInfo, argument: i32) -> Oid;
         pub fn typeidTypeRelid(row: Oid) -> Oid;
         pub fn RelationGetPartitionDesc(table: Relation, omit_detached: bool) -> PartitionDesc;
