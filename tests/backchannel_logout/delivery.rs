@@ -131,6 +131,39 @@ async fn a_client_that_hangs_or_fails_delays_no_other_and_is_told_again() {
 }
 
 #[tokio::test]
+async fn all_clients_of_a_host_that_hangs_delay_no_client_of_another_host() {
+    let (db, mut receiver) = (Database::new().await, Receiver::start().await);
+    let _gateway = start(&db).await;
+    let (sql, alice, bob) = (db.gateway_role().await, user(&db, "alice").await, user(&db, "bob").await);
+    // More than there are places.
+    let mut hanging = Vec::new();
+    for number in 0..110 {
+        hanging.push(told(&db, &receiver.url(&format!("/hangs?{number}")), json!({})).await);
+        receiver.answers(&format!("/hangs?{number}"), &[Answer::Hang]);
+    }
+    let good = told(&db, &receiver.url("/good").replace("127.0.0.1", "localhost"), json!({})).await;
+    let started = Instant::now();
+    end(&db, &sql, &alice, &hanging.iter().collect::<Vec<_>>()).await;
+    receiver.next().await;
+    let ended = Instant::now();
+    let sid = end(&db, &sql, &bob, &[&good]).await;
+    let mut hung = 1;
+    let heard = loop {
+        let told = receiver.next().await;
+        if told.path == "/good" {
+            break told;
+        }
+        hung += 1;
+    };
+    assert_eq!(claims(&heard)["sid"], json!(sid));
+    assert!(ended.elapsed() < Duration::from_secs(5), "one hangs for longer: {:?}", ended.elapsed());
+    assert!(hung <= 10 || started.elapsed() > Duration::from_secs(9), "{hung} at once at one host");
+    // Who found no place is told later.
+    let full = "select id from identity_store.backchannel_logouts where failure = 'too many logouts of this host at once' limit 1";
+    becomes(&db, &format!("id = ({full})")).await;
+}
+
+#[tokio::test]
 async fn a_client_that_is_down_for_a_minute_hears_everything_in_order() {
     let db = Database::new().await;
     let _gateway = start(&db).await;

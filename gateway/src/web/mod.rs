@@ -13,6 +13,7 @@ mod door;
 pub mod fetch;
 pub mod form;
 mod guard;
+pub mod hosts;
 pub mod issuer;
 pub mod json;
 pub mod limits;

@@ -1,12 +1,7 @@
 //! How much may be fetched at a time, in all and from one host, and how often from one host and for one client. Nobody waits long:
 //! a fetch that finds no place is one that failed, and a host that hangs holds up its own documents only.
 
-use std::{
-    collections::HashMap,
-    num::NonZeroU32,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use governor::{Quota, RateLimiter, clock::QuantaClock};
 use tokio::{
@@ -16,21 +11,18 @@ use tokio::{
 use url::Url;
 
 use super::{Kind, Need};
-use crate::web::limits::{Buckets, Limiter};
+use crate::web::{
+    hosts::{Hosts, PlaceAtHost},
+    limits::{Buckets, Limiter},
+};
 
 /// The limits of all fetches of this gateway.
 pub struct Gates {
     places: Arc<Semaphore>,
     running: Arc<Semaphore>,
-    hosts: Arc<Mutex<HashMap<String, Host>>>,
+    hosts: Hosts,
     of_host: Limiter<String>,
     of_client: Limiter<String>,
-}
-
-#[derive(Debug)]
-struct Host {
-    places: usize,
-    running: Arc<Semaphore>,
 }
 
 /// Held while a document is fetched.
@@ -41,18 +33,12 @@ pub struct Place {
     _running: [OwnedSemaphorePermit; 2],
 }
 
-#[derive(Debug)]
-struct PlaceAtHost {
-    hosts: Arc<Mutex<HashMap<String, Host>>>,
-    host: String,
-}
-
 impl Default for Gates {
     fn default() -> Self {
         Self {
             places: Arc::new(Semaphore::new(AT_ONCE + WAITING)),
             running: Arc::new(Semaphore::new(AT_ONCE)),
-            hosts: Arc::default(),
+            hosts: Hosts::new(HOST_AT_ONCE, HOST_WAITING),
             of_host: limiter(HOST_PER_SECOND, HOST_BURST),
             of_client: limiter(CLIENT_PER_SECOND, CLIENT_BURST),
         }
@@ -71,7 +57,7 @@ impl Gates {
         let host = Url::parse(&need.url).ok().and_then(|url| url.host_str().map(str::to_owned));
         let host = host.ok_or("the address is no URL with a host")?;
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| "too many documents at once")?;
-        let (of_host, running) = self.place_at(&host).ok_or("too many documents of this host at once")?;
+        let (of_host, running) = self.hosts.enter(&host).ok_or("too many documents of this host at once")?;
         if self.of_host.check_key(&host).is_err() {
             return Err("too many documents of this host at once");
         }
@@ -80,31 +66,6 @@ impl Gates {
         let turn = async { Some([running.acquire_owned().await.ok()?, all.acquire_owned().await.ok()?]) };
         let running = timeout(PATIENCE, turn).await.ok().flatten().ok_or("too many documents at once")?;
         Ok(Place { _place: place, _of_host: of_host, _running: running })
-    }
-
-    fn place_at(&self, host: &str) -> Option<(PlaceAtHost, Arc<Semaphore>)> {
-        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = hosts
-            .entry(host.to_owned())
-            .or_insert_with(|| Host { places: 0, running: Arc::new(Semaphore::new(HOST_AT_ONCE)) });
-        if entry.places >= HOST_AT_ONCE + HOST_WAITING {
-            return None;
-        }
-        entry.places += 1;
-        let running = Arc::clone(&entry.running);
-        Some((PlaceAtHost { hosts: Arc::clone(&self.hosts), host: host.to_owned() }, running))
-    }
-}
-
-impl Drop for PlaceAtHost {
-    fn drop(&mut self) {
-        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(host) = hosts.get_mut(&self.host) {
-            host.places -= 1;
-            if host.places == 0 {
-                hosts.remove(&self.host);
-            }
-        }
     }
 }
 
@@ -153,7 +114,7 @@ mod tests {
         gates.enter(&need(Kind::Jwks, "https://other.example/")).await.unwrap();
         drop(held);
         gates.enter(&need(Kind::Jwks, "https://hangs.example/again")).await.unwrap();
-        assert!(gates.hosts.lock().unwrap().is_empty(), "nothing stays");
+        assert_eq!(gates.hosts.held(), 0, "nothing stays");
     }
 
     #[tokio::test]
@@ -170,7 +131,7 @@ mod tests {
         }
         let entered = waiting.join_all().await.into_iter().filter(|entered| *entered).count();
         assert_eq!(entered, HOST_AT_ONCE);
-        assert_eq!(gates.hosts.lock().unwrap().values().map(|host| host.places).sum::<usize>(), HOST_AT_ONCE);
+        assert_eq!(gates.hosts.held(), HOST_AT_ONCE);
     }
 
     #[tokio::test]
