@@ -132,3 +132,36 @@ async fn after_logout_nobody_is_sent_to_it_on_its_own_word() {
     assert_eq!(out(&itself).await, json!({}));
     assert_eq!(out(&ours).await, json!({ "redirect_uri": "https://a.example/out", "parameters": { "state": "s" } }));
 }
+
+/// With its registration access token a thief could have the answers sent to themselves.
+#[tokio::test]
+async fn a_client_that_adds_a_redirect_uri_asks_everybody_again() {
+    let (db, _) = stage().await;
+    let (sql, alice) = (db.gateway_role().await, user(&db, "alice").await);
+    let cookie = session(&sql, &alice).await;
+    let metadata = json!({ "redirect_uris": ["https://a.example/cb", "https://a.example/two"], "client_name": "A" });
+    let answer = registered(&sql, &metadata).await;
+    let (app, token) = (client_of(&answer), answer["registration_access_token"].as_str().unwrap());
+    let asked = request(&app);
+    let next = async || authorize(&sql, &asked, Some(&cookie)).await;
+    let allowed = async |consent: &Value| decide(&sql, consent, &cookie, "allow").await.0;
+    let change = async |uris: Value| {
+        let body = merged(metadata.clone(), json!({ "client_id": app.id, "redirect_uris": uris }));
+        assert_eq!(super::replace(&sql, &app.id, token, &body).await.0, "ok", "{uris}");
+    };
+    assert_eq!(allowed(&next().await.1).await, "redirect");
+    assert_eq!(next().await.0, "redirect");
+    // Less, or the same: nobody is sent anywhere new.
+    change(json!(["https://a.example/cb"])).await;
+    change(json!(["https://a.example/cb"])).await;
+    assert_eq!(next().await.0, "redirect");
+    change(json!(["https://a.example/cb", "https://evil.example/cb"])).await;
+    let silent = with(asked.clone(), json!({ "prompt": "none" }));
+    let refusal =
+        error_redirect(&db, &app, "consent_required", "the client sends people elsewhere since they allowed this");
+    assert_eq!(authorize(&sql, &silent, Some(&cookie)).await, refusal);
+    let (outcome, consent) = next().await;
+    assert_eq!(outcome, "consent");
+    assert_eq!(allowed(&consent).await, "redirect");
+    assert_eq!(next().await.0, "redirect");
+}

@@ -121,6 +121,11 @@ as $$
     -- RFC 8252 §8.6: no redirect without a page where another program may be listening.
     ('client_unassured', 'consent', 'consent_required', 'the person has to be asked',
       coalesce(p ->> 'redirect_uri', client.redirect_uris[1]) not like 'https://%'),
+    ('client_moved', 'consent', 'consent_required', 'the client sends people elsewhere since they allowed this', exists (
+      select from identity_store.client_registrations g
+      join identity_store.consents k on k.client_id = g.client_id and k.granted_at <= g.moved_at
+      where g.client_id = client.id and k.user_id = session.user_id
+        and k.resource = any (case when cardinality(resources) = 0 then array[''] else resources end))),
     ('consent', 'consent', 'consent_required', 'the person has not allowed this yet',
       not client.first_party and not identity_store.consent_covers(session.user_id, client.id, scope, resources))
   ) c (rule, answer, error, description, failed)

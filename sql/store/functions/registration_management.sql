@@ -81,8 +81,11 @@ begin
       return;
   end;
   registration.software_statement := document ->> 'software_statement';
-  update identity_store.client_registrations r set software_statement = registration.software_statement
-  where r.client_id = registration.client_id;
+  -- Whoever steals the token could have the answers sent to themselves: people are asked again, and see the new host.
+  update identity_store.client_registrations r set software_statement = registration.software_statement,
+    moved_at = case when n.redirect_uris <@ client.redirect_uris then r.moved_at else clock_timestamp() end
+  from identity_store.clients n
+  where r.client_id = registration.client_id and n.id = r.client_id;
   -- RFC 7592 §3 allows for another registration access token here. It stays: a client whose answer was lost would be locked out.
   return query select 'ok', null::text,
     identity_store.registration_answer(changed, registration, registration_update.registration_access_token);

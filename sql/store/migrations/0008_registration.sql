@@ -75,6 +75,7 @@ create table identity_store.client_registrations (
   registered_at timestamptz not null default now(),
   renewed_at timestamptz not null default now(),
   used_at timestamptz,
+  moved_at timestamptz,
   check ((token_id is null) = (token_hash is null)),
   -- What several registrants share, none of them may change.
   check (digest is null or token_id is null),
@@ -102,6 +103,8 @@ comment on column identity_store.client_registrations.renewed_at is
   'When somebody last registered the same, to ten minutes: how long it has been unused is counted from here.';
 comment on column identity_store.client_registrations.used_at is
   'When a person last allowed it something, to the day; NULL: nobody has, and there is no grant of it.';
+comment on column identity_store.client_registrations.moved_at is
+  'When it last added a redirect URI: what people allowed before that, they are asked again; NULL: never.';
 
 -- A fixed number of counters, as for failed sign-ins: no growth, whoever asks.
 create table identity_store.registration_sources (
