@@ -251,7 +251,9 @@ as $$
     -- OpenID Connect Core §8.1: with several hosts, sector_identifier_uri is needed. Its scheme MUST be https.
     ('redirect_uris', 'of several hosts need sector_identifier_uri for pairwise subjects',
       registered ->> 'subject_type' = 'pairwise' and not registered ? 'sector_identifier_uri' and (
-        select count(distinct identity_store.url_host(u)) from jsonb_array_elements_text(registered -> 'redirect_uris') u) > 1),
+        -- A scheme of an application's own is no host, and yet another place: nobody gets the sub of a host by naming it beside.
+        select count(distinct coalesce(identity_store.url_host(u), lower(split_part(u, ':', 1))))
+        from jsonb_array_elements_text(registered -> 'redirect_uris') u) > 1),
     -- Back-Channel Logout §2.2: an absolute URI, which MUST NOT include a fragment component.
     ('backchannel_logout_uri', 'must be without fragment', registered ->> 'backchannel_logout_uri' like '%#%'),
     -- Front-Channel Logout §2: scheme, host and port MUST be those of a registered redirect URI.
