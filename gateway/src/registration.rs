@@ -64,7 +64,7 @@ async fn register(
         (_, Err(malformed)) => return malformed.into_response(),
     };
     let (metadata, address) = (Json(metadata), source.address.to_string());
-    let reply = fetching(&state, &CREATE, &[&metadata, &token, &address]).await;
+    let reply = fetching(&state, source, &CREATE, &[&metadata, &token, &address]).await;
     match (&token, reply.outcome) {
         // RFC 6750 §3.1: nothing is wrong with a token that was not sent.
         (None, Outcome::InvalidToken) => bearer::nobody(&state, "an initial access token is needed"),
@@ -88,6 +88,7 @@ async fn read(
 
 async fn update(
     State(state): State<AppState>,
+    Extension(source): Extension<Source>,
     client: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Result<Body, Malformed>,
@@ -99,7 +100,7 @@ async fn update(
         (Err(refusal), _) => return refusal.into_response(),
         (_, Err(malformed)) => return malformed.into_response(),
     };
-    let reply = fetching(&state, &UPDATE, &[&named(client), &token, &Json(metadata)]).await;
+    let reply = fetching(&state, source, &UPDATE, &[&named(client), &token, &Json(metadata)]).await;
     respond(&state, reply)
 }
 
@@ -123,8 +124,8 @@ fn named(client: Result<Path<String>, PathRejection>) -> String {
 }
 
 /// A call that may have to know a document of the client first: the addresses of its sector.
-async fn fetching(state: &AppState, call: &'static Call, parameters: &[&(dyn ToSql + Sync)]) -> Reply {
-    let mut errand = Errand::new(state);
+async fn fetching(state: &AppState, source: Source, call: &'static Call, parameters: &[&(dyn ToSql + Sync)]) -> Reply {
+    let mut errand = Errand::of(state, source.address);
     loop {
         let handed = Json(errand.handed());
         let last: [&(dyn ToSql + Sync); 1] = [&handed];

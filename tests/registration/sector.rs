@@ -187,4 +187,16 @@ async fn the_gateway_fetches_the_document_and_registers() {
     let changed = browser.send(change).await;
     assert_eq!((changed.status.as_u16(), &changed.json()["client_name"]), (200, &json!("B")), "{}", changed.body);
     assert_eq!(super::count(&db, "identity_store.clients").await, 1);
+
+    // Who has proved nothing has so many looked up, whatever they name.
+    let mut strangers = tokio::task::JoinSet::new();
+    for number in 0..60 {
+        let uri = format!("https://localhost:{port}/none-{number}");
+        let metadata = merged(of_two_hosts(), json!({ "sector_identifier_uri": uri }));
+        let request = browser.http.post(gateway.url("/register")).json(&metadata);
+        strangers.spawn(async move { request.send().await.unwrap().text().await.unwrap() });
+    }
+    let answers = strangers.join_all().await;
+    let refused = answers.iter().filter(|answer| answer.contains("the document there cannot be fetched")).count();
+    assert!((20..60).contains(&refused), "{refused}: {answers:?}");
 }

@@ -20,6 +20,7 @@ mod gates;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
     sync::Arc,
     time::Instant,
 };
@@ -50,6 +51,9 @@ pub struct Need {
     kind: Kind,
     url: String,
     client_id: Option<String>,
+    /// Who asks, where that is anybody. Not the database's to say.
+    #[serde(skip)]
+    source: Option<IpAddr>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
@@ -108,6 +112,7 @@ fn read(answer: &str) -> Option<Need> {
 pub struct Errand<'a> {
     state: &'a AppState,
     since: Instant,
+    source: Option<IpAddr>,
     handed: BTreeMap<String, Option<Arc<str>>>,
     asked: BTreeSet<String>,
     rounds: usize,
@@ -116,7 +121,19 @@ pub struct Errand<'a> {
 impl<'a> Errand<'a> {
     /// Of a request that begins now.
     pub fn new(state: &'a AppState) -> Self {
-        Self { state, since: Instant::now(), handed: BTreeMap::new(), asked: BTreeSet::new(), rounds: ROUNDS }
+        Self {
+            state,
+            since: Instant::now(),
+            source: None,
+            handed: BTreeMap::new(),
+            asked: BTreeSet::new(),
+            rounds: ROUNDS,
+        }
+    }
+
+    /// The same of somebody whom nobody knows but by this address.
+    pub fn of(state: &'a AppState, source: IpAddr) -> Self {
+        Self { source: Some(source), ..Self::new(state) }
     }
 
     /// For the argument `documents` of the call: `{url: text or null}`.
@@ -126,7 +143,8 @@ impl<'a> Errand<'a> {
 
     /// Whether the call that answered this should be made again, because what it needed is there now, or known not to be.
     pub async fn brought(&mut self, answer: &impl Asks) -> bool {
-        let Some(need) = answer.need() else { return false };
+        let Some(mut need) = answer.need() else { return false };
+        need.source = self.source;
         if self.rounds == 0 || self.asked.contains(&need.url) {
             return false;
         }
@@ -153,10 +171,21 @@ pub fn settled(reply: Reply) -> Reply {
 #[derive(Default)]
 pub struct Documents {
     flights: Flights,
-    gates: Gates,
+    keys: Gates,
+    requests: Gates,
+    sectors: Gates,
 }
 
 impl Documents {
+    /// Each kind has its own: a stranger who names hosts that hang, or a host that is another's, takes nothing from anybody's keys.
+    const fn gates(&self, kind: Kind) -> &Gates {
+        match kind {
+            Kind::Jwks => &self.keys,
+            Kind::RequestObject => &self.requests,
+            Kind::SectorIdentifier => &self.sectors,
+        }
+    }
+
     /// The document, fetched by one for all who need it at this moment.
     async fn bring(&self, state: &AppState, need: &Need, since: Instant) -> Landed {
         // What stands behind # is never sent (RFC 9110 §7.1).
@@ -170,7 +199,7 @@ impl Documents {
 
 /// Fetches, and stores what is to be stored. Runs to its end whether or not anybody waits for it, so that it is counted.
 async fn fetch(state: &AppState, need: &Need) -> Option<String> {
-    let fetched = match state.documents.gates.enter(need).await {
+    let fetched = match state.documents.gates(need.kind).enter(need).await {
         Ok(_place) => {
             let accept = need.kind.accept();
             let text = state.fetcher.text(&need.url, Reach::Client, accept, DOCUMENT).await;

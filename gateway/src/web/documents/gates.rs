@@ -1,7 +1,7 @@
-//! How much may be fetched at a time, in all and from one host, and how often from one host and for one client. Nobody waits long:
+//! How much may be fetched at a time, in all and from one host, and how often from one host, for one client and for one stranger. Nobody waits long:
 //! a fetch that finds no place is one that failed, and a host that hangs holds up its own documents only.
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{hash::Hash, net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
 use governor::{Quota, RateLimiter, clock::QuantaClock};
 use tokio::{
@@ -13,16 +13,17 @@ use url::Url;
 use super::{Kind, Need};
 use crate::web::{
     hosts::{Hosts, PlaceAtHost},
-    limits::{Buckets, Limiter},
+    limits::{Buckets, Limiter, network},
 };
 
-/// The limits of all fetches of this gateway.
+/// The limits of all fetches of one kind of this gateway.
 pub struct Gates {
     places: Arc<Semaphore>,
     running: Arc<Semaphore>,
     hosts: Hosts,
     of_host: Limiter<String>,
     of_client: Limiter<String>,
+    of_source: Limiter<IpAddr>,
 }
 
 /// Held while a document is fetched.
@@ -41,6 +42,7 @@ impl Default for Gates {
             hosts: Hosts::new(HOST_AT_ONCE, HOST_WAITING),
             of_host: limiter(HOST_PER_SECOND, HOST_BURST),
             of_client: limiter(CLIENT_PER_SECOND, CLIENT_BURST),
+            of_source: limiter(SOURCE_PER_SECOND, SOURCE_BURST),
         }
     }
 }
@@ -53,6 +55,12 @@ impl Gates {
             && self.of_client.check_key(client).is_err()
         {
             return Err("too many documents of this client at once");
+        }
+        // Whoever registers has proved nothing yet, and has nothing counted by being asked for a document.
+        if let (Kind::SectorIdentifier, Some(source)) = (need.kind, need.source)
+            && self.of_source.check_key(&network(source)).is_err()
+        {
+            return Err("too many documents for this source at once");
         }
         let host = Url::parse(&need.url).ok().and_then(|url| url.host_str().map(str::to_owned));
         let host = host.ok_or("the address is no URL with a host")?;
@@ -69,7 +77,7 @@ impl Gates {
     }
 }
 
-fn limiter(per_second: NonZeroU32, burst: NonZeroU32) -> Limiter<String> {
+fn limiter<K: Clone + Eq + Hash>(per_second: NonZeroU32, burst: NonZeroU32) -> Limiter<K> {
     RateLimiter::new(Quota::per_second(per_second).allow_burst(burst), Buckets::new(BUCKETS), QuantaClock::default())
 }
 
@@ -84,6 +92,9 @@ const HOST_BURST: NonZeroU32 = at_least_one(100);
 /// Of requests by reference, by fragments that are not kept: a person's sign-in takes one.
 const CLIENT_PER_SECOND: NonZeroU32 = at_least_one(5);
 const CLIENT_BURST: NonZeroU32 = at_least_one(50);
+/// Of sectors that are looked up for one address: a registration takes one.
+const SOURCE_PER_SECOND: NonZeroU32 = at_least_one(1);
+const SOURCE_BURST: NonZeroU32 = at_least_one(20);
 /// As many keys are told apart.
 const BUCKETS: usize = 1 << 12;
 
@@ -99,7 +110,7 @@ mod tests {
     use super::*;
 
     fn need(kind: Kind, url: &str) -> Need {
-        Need { kind, url: url.to_owned(), client_id: Some("client".to_owned()) }
+        Need { kind, url: url.to_owned(), client_id: Some("client".to_owned()), source: None }
     }
 
     #[tokio::test]
@@ -145,5 +156,45 @@ mod tests {
         assert!((CLIENT_BURST.get()..CLIENT_BURST.get() + 10).contains(&entered), "{entered}");
         let other = Need { client_id: Some("other".to_owned()), ..need(Kind::RequestObject, "https://other.example/") };
         gates.enter(&other).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_stranger_has_so_many_sectors_looked_up_and_others_theirs() {
+        let gates = Gates::default();
+        let of = |source: &str, n| Need {
+            source: Some(source.parse().unwrap()),
+            ..need(Kind::SectorIdentifier, &format!("https://{n}.example/"))
+        };
+        let mut entered = 0;
+        for n in 0..SOURCE_BURST.get() * 2 {
+            // Whichever address of their network they come from.
+            entered += u32::from(gates.enter(&of(&format!("2001:db8::{n}"), n)).await.is_ok());
+        }
+        assert!((SOURCE_BURST.get()..SOURCE_BURST.get() + 5).contains(&entered), "{entered}");
+        gates.enter(&of("192.0.2.1", 1)).await.unwrap();
+    }
+
+    /// What strangers name hangs at as many hosts as there are places for, and at the one that has somebody's keys.
+    #[tokio::test]
+    async fn what_strangers_name_takes_no_place_and_no_turn_from_keys() {
+        let documents = super::super::Documents::default();
+        let (sectors, mut held) = (documents.gates(Kind::SectorIdentifier), Vec::new());
+        for n in 0..AT_ONCE {
+            let url = format!("https://{}.example/{n}", n / HOST_AT_ONCE);
+            held.push(sectors.enter(&need(Kind::SectorIdentifier, &url)).await.unwrap());
+        }
+        for n in 0..HOST_BURST.get() {
+            drop(
+                timeout(
+                    Duration::ZERO,
+                    sectors.enter(&need(Kind::SectorIdentifier, &format!("https://0.example/{n}"))),
+                )
+                .await,
+            );
+        }
+        for kind in [Kind::Jwks, Kind::RequestObject] {
+            let entering = documents.gates(kind).enter(&need(kind, "https://0.example/jwks"));
+            timeout(PATIENCE / 20, entering).await.unwrap().unwrap();
+        }
     }
 }
