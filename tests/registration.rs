@@ -9,6 +9,7 @@ mod management;
 mod policy;
 pub mod sector;
 mod statements;
+mod strangers;
 
 use serde_json::{Value, json};
 

@@ -61,7 +61,7 @@ async fn of_ten_thousand_registrations_from_one_source_its_quota_is_let_in() {
     let of = |wanted: &str| outcomes.iter().filter(|outcome| *outcome == wanted).count();
     assert_eq!((outcomes.len(), of("registered"), of("slow_down")), (10_000, 100, 9_900));
     assert_eq!(count(&db, "identity_store.clients").await, 100);
-    assert_eq!(count(&db, "identity_store.registration_sources where window_count = 100").await, 1);
+    assert_eq!(count(&db, "identity_store.registration_sources where bucket < 65536 and window_count = 100").await, 1);
     // Refused, it leaves nothing at all; and others are not its neighbours.
     let sql = db.gateway_role().await;
     let before = digest(&superuser).await;

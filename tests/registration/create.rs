@@ -76,7 +76,8 @@ async fn what_is_left_out_has_the_defaults_of_the_specifications() {
         json!({
             "redirect_uris": ["https://a.example/cb"], "post_logout_redirect_uris": [], "client_secret_expires_at": 0,
             "token_endpoint_auth_method": "client_secret_basic", "grant_types": ["authorization_code"], "response_types": ["code"],
-            "application_type": "web", "subject_type": "public", "id_token_signed_response_alg": "RS256"
+            "application_type": "web", "subject_type": "public", "id_token_signed_response_alg": "RS256",
+            "scope": "openid profile email address phone offline_access"
         })
     );
     // RFC 7591 §2.1: grant types follow from response types.
@@ -241,7 +242,8 @@ async fn a_public_client_gets_no_secret_and_no_token_and_an_algorithm_of_its_own
         public(),
         json!({
             "client_id": answer["client_id"], "client_id_issued_at": answer["client_id_issued_at"], "application_type": "web",
-            "post_logout_redirect_uris": [], "subject_type": "public", "id_token_signed_response_alg": "RS256"
+            "post_logout_redirect_uris": [], "subject_type": "public", "id_token_signed_response_alg": "RS256",
+            "scope": "openid profile email address phone offline_access"
         }),
     );
     assert_eq!(answer, expected);

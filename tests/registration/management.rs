@@ -84,6 +84,7 @@ async fn a_change_replaces_everything_and_keeps_secret_token_and_our_settings() 
                 "redirect_uris": ["https://a.example/other"], "post_logout_redirect_uris": [], "grant_types": ["authorization_code"],
                 "response_types": ["code"], "token_endpoint_auth_method": "client_secret_basic", "application_type": "web",
                 "subject_type": "public", "id_token_signed_response_alg": "RS256", "registration_access_token": token,
+                "scope": "openid profile email address phone offline_access",
                 "registration_client_uri": format!("{}/register/{id}", db.issuer)
             })
         )

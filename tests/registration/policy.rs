@@ -190,7 +190,8 @@ async fn a_policy_that_is_none_is_refused_by_the_name_of_its_argument() {
         policy,
         json!({
             "policy": "closed", "grant_types": ["authorization_code", "implicit", "refresh_token"], "software_statement": "optional",
-            "source_quota": 100, "unused_limit": 10000, "unused_lifetime": "7 days"
+            "source_quota": 100, "unused_limit": 10000, "unused_lifetime": "7 days",
+            "scope": "openid profile email address phone offline_access"
         })
     );
 }

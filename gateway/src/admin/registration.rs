@@ -48,7 +48,7 @@ pub struct Configure {
     /// optional or required
     #[arg(long, value_name = "WHETHER")]
     software_statement: Option<String>,
-    /// How many clients one network may register openly in an hour, and have unused
+    /// How many clients one network may register openly or change in an hour, and have unused
     #[arg(long, value_name = "NUMBER")]
     source_quota: Option<i32>,
     /// How many open registrations may stand unused in all

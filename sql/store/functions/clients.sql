@@ -44,24 +44,30 @@ returns jsonb
 language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-  present identity_store.clients := identity_store.client_locked(client_update.client_id);
-  registered identity_store.clients;
+  answer constant jsonb := identity_store.client_change(client_update.client_id, client_update.metadata);
+begin
+  -- Somebody who answers for it has looked at it: it is no stranger's any more that goes when nobody uses it.
+  perform identity_store.registration_used(client_update.client_id);
+  return answer;
+end
+$$;
+comment on function identity.client_update(text, jsonb) is
+  'Changes the metadata of a client by an RFC 7396 merge patch and returns all of it; a client that becomes confidential, or begins to sign with its secret, gets its client_secret here. '
+  'One that registered itself is reaped no more. Tokens already issued keep what they say. Raises ID005 naming the member, ID006 when there is no such client.';
+revoke all on function identity.client_update(text, jsonb) from public;
+grant execute on function identity.client_update(text, jsonb) to identity_admin;
+
+create or replace function identity_store.client_change(client_id text, metadata jsonb)
+returns jsonb
+language plpgsql volatile parallel unsafe
+as $$
+declare
+  present identity_store.clients := identity_store.client_locked(client_change.client_id);
+  registered identity_store.clients := identity_store.client_changed(present, client_change.metadata);
   kind text;
   answer jsonb;
 begin
   perform set_config('synchronous_commit', 'on', true);
-  if coalesce(metadata ->> 'client_id', present.id) <> present.id then
-    raise exception using errcode = 'ID005', message = 'client_id: cannot be changed';
-  end if;
-  -- RFC 7396: a member replaces its namesake, null removes it, which brings back its default. response_types follow
-  -- from grant_types and need not be repeated where these change.
-  registered := jsonb_populate_record(null::identity_store.clients, identity_store.client_metadata(
-    identity_store.client_document(present) - case when metadata ? 'grant_types' then 'response_types' else '' end || metadata));
-  if present.subject_type = 'pairwise' and registered.subject_type = 'pairwise'
-    and identity_store.client_sector(present) <> identity_store.client_sector(registered) then
-    raise exception using errcode = 'ID005', message = 'redirect_uris: another host would make another sub of everybody',
-      hint = 'Name the sector by sector_identifier_uri, an https URL at the host there was.';
-  end if;
   update identity_store.clients c set (
     redirect_uris, post_logout_redirect_uris, backchannel_logout_uri, backchannel_logout_session_required,
     frontchannel_logout_uri, frontchannel_logout_session_required, token_endpoint_auth_method, token_endpoint_auth_signing_alg, grant_types,
@@ -94,11 +100,35 @@ begin
   return answer;
 end
 $$;
-comment on function identity.client_update(text, jsonb) is
-  'Changes the metadata of a client by an RFC 7396 merge patch and returns all of it; a client that becomes confidential, or begins to sign with its secret, gets its client_secret here. '
-  'Tokens already issued keep what they say. Raises ID005 naming the member, ID006 when there is no such client.';
-revoke all on function identity.client_update(text, jsonb) from public;
-grant execute on function identity.client_update(text, jsonb) to identity_admin;
+comment on function identity_store.client_change(text, jsonb) is
+  'What client_update does, for a registrant and an administrator alike: changes a client, exchanges its secret where it needs another kind, and returns its metadata. Raises ID005, ID006.';
+revoke all on function identity_store.client_change(text, jsonb) from public;
+
+create or replace function identity_store.client_changed(present identity_store.clients, metadata jsonb)
+returns identity_store.clients
+language plpgsql stable parallel safe
+as $$
+declare
+  registered identity_store.clients;
+begin
+  if coalesce(metadata ->> 'client_id', present.id) <> present.id then
+    raise exception using errcode = 'ID005', message = 'client_id: cannot be changed';
+  end if;
+  -- RFC 7396: a member replaces its namesake, null removes it, which brings back its default. response_types follow
+  -- from grant_types and need not be repeated where these change.
+  registered := jsonb_populate_record(null::identity_store.clients, identity_store.client_metadata(
+    identity_store.client_document(present) - case when metadata ? 'grant_types' then 'response_types' else '' end || metadata));
+  if present.subject_type = 'pairwise' and registered.subject_type = 'pairwise'
+    and identity_store.client_sector(present) <> identity_store.client_sector(registered) then
+    raise exception using errcode = 'ID005', message = 'redirect_uris: another host would make another sub of everybody',
+      hint = 'Name the sector by sector_identifier_uri, an https URL at the host there was.';
+  end if;
+  return registered;
+end
+$$;
+comment on function identity_store.client_changed(identity_store.clients, jsonb) is
+  'A client as an RFC 7396 merge patch would make it, but for id and times. Raises ID005 naming the member.';
+revoke all on function identity_store.client_changed(identity_store.clients, jsonb) from public;
 
 create or replace function identity.client_rotate_secret(client_id text, overlap interval default '1 day')
 returns jsonb

@@ -21,7 +21,7 @@ declare
   present constant boolean := identity.require_present(30);
   policy identity_store.registration_policy;
   initial uuid;
-  bucket integer;
+  buckets integer[];
   document jsonb;
   checked record;
   digest bytea;
@@ -41,7 +41,7 @@ begin
       then 'the initial access token is not valid' else 'an initial access token is needed' end);
     return;
   elsif initial is null then
-    bucket := identity_store.registration_bucket(registration_create.source);
+    buckets := identity_store.registration_buckets(registration_create.source);
   end if;
 
   document := identity_store.registration_document(registration_create.metadata);
@@ -52,27 +52,26 @@ begin
     return;
   elsif initial is null and checked.registered ->> 'token_endpoint_auth_method' = 'none' then
     digest := sha256(convert_to(checked.registered::text || coalesce(document ->> 'software_statement', ''), 'UTF8'));
-    return query select * from identity_store.registration_again(identity_store.registration_shared(digest));
+    return query select * from identity_store.registration_again(identity_store.registration_shared(digest, buckets, policy.source_quota));
     if found then
       return;
     end if;
   end if;
   if initial is null then
     -- Before a document is fetched for it; and once more where it counts.
-    seconds := identity_store.registration_source_wait(bucket, policy.source_quota);
+    seconds := identity_store.registration_source_wait(buckets, policy.source_quota);
     if seconds is null and checked.need is null then
       perform from identity_store.registration_policy p for no key update;
       if digest is not null then
-        return query select * from identity_store.registration_again(identity_store.registration_shared(digest));
+        return query select * from identity_store.registration_again(identity_store.registration_shared(digest, buckets, policy.source_quota));
         if found then
           return;
         end if;
       end if;
-      seconds := identity_store.registration_source_wait(bucket, policy.source_quota);
+      seconds := identity_store.registration_source_wait(buckets, policy.source_quota);
     end if;
     if seconds is not null then
-      return query select 'slow_down', null::text, json_build_object('error', 'temporarily_unavailable',
-        'error_description', 'too many clients were registered from this network, please wait', 'retry_after', seconds);
+      return query select * from identity_store.registration_slow_down(seconds, 'too many clients were registered from this network, please wait');
       return;
     end if;
   end if;
@@ -88,10 +87,10 @@ begin
     return;
   end if;
   if initial is null then
-    perform identity_store.registration_source_take(bucket);
+    perform identity_store.registration_source_take(buckets);
   end if;
   return query select 'registered', null::text, identity_store.registration_store(
-    checked.registered, document ->> 'software_statement', initial, digest, bucket, registration_create.source);
+    checked.registered, document ->> 'software_statement', initial, digest, buckets, registration_create.source);
 end
 $$;
 comment on function identity.registration_create(json, text, text, json) is
@@ -113,12 +112,12 @@ as $$
   limit least(greatest(coalesce(registration_list.max_rows, 100), 0), 10000)
 $$;
 comment on function identity.registration_list(integer) is
-  'The clients that registered themselves, the newest first, at most 10000: whether anybody could (open), whether all who register the same get it (shared), when the same was last registered (renewed_at) and when a person last allowed it something (used_at; NULL: never), and with which initial access token (NULL: none). Raises nothing.';
+  'The clients that registered themselves, the newest first, at most 10000: whether anybody could (open), whether all who register the same get it (shared), when the same was last registered (renewed_at) and when a person last allowed it something or an administrator first changed it (used_at; NULL: never), and with which initial access token (NULL: none). Raises nothing.';
 revoke all on function identity.registration_list(integer) from public;
 grant execute on function identity.registration_list(integer) to identity_admin;
 
 create or replace function identity_store.registration_store(
-  registered jsonb, statement text, initial uuid, digest bytea, bucket integer, source text
+  registered jsonb, statement text, initial uuid, digest bytea, buckets integer[], source text
 )
 returns json
 language plpgsql volatile parallel unsafe
@@ -137,9 +136,11 @@ begin
     token := minted.token;
   end if;
   insert into identity_store.client_registrations
-    (client_id, token_id, token_hash, digest, open, initial_access_token, software_statement, source_bucket)
+    (client_id, token_id, token_hash, digest, open, initial_access_token, software_statement, source_bucket,
+     site_bucket)
   values (created ->> 'client_id', registration.token_id, registration.token_hash, registration_store.digest,
-    registration_store.initial is null, registration_store.initial, registration_store.statement, registration_store.bucket)
+    registration_store.initial is null, registration_store.initial, registration_store.statement, registration_store.buckets[1],
+    registration_store.buckets[2])
   returning * into registration;
   perform identity_store.audit('client_registered', null, registration.client_id, null, jsonb_strip_nulls(jsonb_build_object(
     'source', left(registration_store.source, 64), 'initial_access_token', registration_store.initial,
@@ -147,9 +148,9 @@ begin
   return identity_store.registration_answer(created, registration, token);
 end
 $$;
-comment on function identity_store.registration_store(jsonb, text, uuid, bytea, integer, text) is
+comment on function identity_store.registration_store(jsonb, text, uuid, bytea, integer[], text) is
   'Makes the client and notes how it was registered; returns the client information response with its secret and, unless it is shared (digest), its registration access token.';
-revoke all on function identity_store.registration_store(jsonb, text, uuid, bytea, integer, text) from public;
+revoke all on function identity_store.registration_store(jsonb, text, uuid, bytea, integer[], text) from public;
 
 create or replace function identity_store.registration_again(client_id text)
 returns table (outcome text, detail text, answer json)
@@ -163,6 +164,16 @@ $$;
 comment on function identity_store.registration_again(text) is
   'The outcome registered for a client that is there already, without a registration access token; no row when it is not.';
 revoke all on function identity_store.registration_again(text) from public;
+
+create or replace function identity_store.registration_slow_down(seconds integer, description text)
+returns table (outcome text, detail text, answer json)
+language sql immutable parallel safe
+as $$
+  select 'slow_down', null::text, json_build_object('error', 'temporarily_unavailable', 'error_description', description,
+    'retry_after', seconds)
+$$;
+comment on function identity_store.registration_slow_down(integer, text) is 'The answer to a source that has to wait so many seconds.';
+revoke all on function identity_store.registration_slow_down(integer, text) from public;
 
 create or replace function identity_store.client_registered_itself(client_id text)
 returns boolean

@@ -42,6 +42,8 @@ declare
   policy identity_store.registration_policy;
   checked record;
   refusal record;
+  patch jsonb;
+  seconds integer;
   changed jsonb;
 begin
   perform set_config('synchronous_commit', 'on', true);
@@ -61,6 +63,28 @@ begin
   if checked.error is not null then
     return query select * from identity_store.refuse(checked.error, checked.description);
     return;
+  end if;
+  -- Before a document is fetched for it, or anything is written, a lock included; and once more where it counts.
+  if registration.open then
+    seconds := identity_store.registration_hour_wait(array[registration.source_bucket, registration.site_bucket], policy.source_quota);
+  end if;
+  begin
+    if checked.need is null then
+      patch := identity_store.registration_patch(client, checked.registered);
+      perform identity_store.client_changed(client, patch);
+    end if;
+  exception
+    when sqlstate 'ID005' then
+      return query select f.* from identity_store.registration_refusal(sqlerrm) r, identity_store.refuse(r.error, r.description) f;
+      return;
+  end;
+  if patch = '{}' and document ->> 'software_statement' is not distinct from registration.software_statement then
+    return query select 'ok', 'nothing changes', identity_store.registration_answer(
+      identity.client_read(client.id), registration, registration_update.registration_access_token);
+    return;
+  elsif seconds is not null then
+    return query select * from identity_store.registration_slow_down(seconds, 'too many clients were changed from this network, please wait');
+    return;
   elsif checked.need is not null then
     return query select 'need', null::text, checked.need;
     return;
@@ -73,8 +97,17 @@ begin
     return query select * from identity_store.registration_refuse();
     return;
   end if;
+  if registration.open then
+    perform from identity_store.registration_policy p for no key update;
+    seconds := identity_store.registration_hour_wait(array[registration.source_bucket, registration.site_bucket], policy.source_quota);
+    if seconds is not null then
+      return query select * from identity_store.registration_slow_down(seconds, 'too many clients were changed from this network, please wait');
+      return;
+    end if;
+    perform identity_store.registration_source_take(array[registration.source_bucket, registration.site_bucket]);
+  end if;
   begin
-    changed := identity.client_update(client.id, identity_store.registration_patch(client, checked.registered));
+    changed := identity_store.client_change(client.id, identity_store.registration_patch(client, checked.registered));
   exception
     when sqlstate 'ID005' then
       return query select f.* from identity_store.registration_refusal(sqlerrm) r, identity_store.refuse(r.error, r.description) f;
@@ -92,8 +125,8 @@ begin
 end
 $$;
 comment on function identity.registration_update(text, text, json, json) is
-  'Replaces all that a client registered by what it sends (RFC 7592 §2.2); our settings stay. Evidence: registration access token. A client that begins to need a secret gets it here. '
-  'Outcomes: ok {client information}; need {kind: sector_identifier, url} as registration_create; invalid_token, invalid_redirect_uri, invalid_client_metadata, invalid_software_statement, unapproved_software_statement {error, error_description}.';
+  'Replaces all that a client registered by what it sends (RFC 7592 §2.2); our settings stay, and its scope where it sends none. Changes of an open registration count for the quota of where it came from. Evidence: registration access token. A client that begins to need a secret gets it here. '
+  'Outcomes: ok {client information}; need {kind: sector_identifier, url} as registration_create; invalid_token, invalid_redirect_uri, invalid_client_metadata, invalid_software_statement, unapproved_software_statement {error, error_description}; slow_down {error, error_description, retry_after}.';
 revoke all on function identity.registration_update(text, text, json, json) from public;
 grant execute on function identity.registration_update(text, text, json, json) to identity_gateway;
 

@@ -78,8 +78,9 @@ begin
   where not stated ? split_part(e.key, '#', 1);
 
   begin
-    registered := jsonb_strip_nulls(identity_store.client_metadata(given
-      || case when policy.scope is not null and not given ? 'scope' then jsonb_build_object('scope', policy.scope) else '{}' end));
+    -- RFC 7591 §2: without scope a server MAY register a default set. An administrator may have narrowed what is there.
+    registered := jsonb_strip_nulls(identity_store.client_metadata(
+      jsonb_strip_nulls(jsonb_build_object('scope', coalesce(present.scope, policy.scope))) || given));
   exception
     when sqlstate 'ID005' then
       select r.error, r.description into error, description from identity_store.registration_refusal(sqlerrm) r;
@@ -93,6 +94,14 @@ begin
     <@ (string_to_array(policy.scope, ' ') || string_to_array(present.scope, ' ')) then
     error := 'invalid_client_metadata';
     description := 'scope: may be registered here: ' || policy.scope;
+  -- A sign-in page shows it: no sentence to the reader, and nothing that turns the words around it.
+  elsif exists (
+    select from jsonb_each_text(jsonb_build_object('client_name', registered -> 'client_name') || coalesce(registered -> 'localized', '{}')) e
+    where split_part(e.key, '#', 1) = 'client_name'
+      and (length(e.value) > 100 or btrim(e.value) = '' or identity_store.profile_invisible(e.value))
+  ) then
+    error := 'invalid_client_metadata';
+    description := 'client_name: must have 1 to 100 characters, none of them invisible';
   elsif registered ? 'sector_identifier_uri' then
     select s.description, s.need into description, need
     from identity_store.sector_identifier_check(registered, documents) s;

@@ -52,7 +52,7 @@ end
 $$;
 comment on function identity.registration_configure(text, text[], text, text, integer, integer, interval) is
   'Says who may register clients: policy open (whoever asks), token (who shows an initial access token) or closed (nobody; the default). '
-  'grant_types, scope (separated by spaces, empty: every one): for what. software_statement: optional or required. source_quota: how many clients one network may register openly in an hour, and have unused. '
+  'grant_types, scope (separated by spaces, empty: every one): for what. software_statement: optional or required. source_quota: how many clients one network (ten times as many a /48 of IPv6) may register openly or change in an hour, and have unused. '
   'unused_limit: how many open registrations may stand unused in all. unused_lifetime: when they are reaped. NULL leaves a setting as it is. Returns all of it as registration_policy. Raises ID005 naming the argument.';
 revoke all on function identity.registration_configure(text, text[], text, text, integer, integer, interval) from public;
 grant execute on function identity.registration_configure(text, text[], text, text, integer, integer, interval) to identity_admin;

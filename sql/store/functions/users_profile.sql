@@ -74,7 +74,7 @@ as $$
     when rule = 'username' then case
       when length(btrim(word)) not between 1 and 255 then 'must have 1 to 255 characters'
       -- Invisible and direction-changing characters make two names look like one.
-      when word ~ '[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]' then 'must not contain invisible characters'
+      when identity_store.profile_invisible(word) then 'must not contain invisible characters'
     end
     when rule = 'url' then case when word !~* '^https?://[^[:space:]]+$' then 'must be an http or https URL' end
     when rule = 'email' then case
@@ -93,6 +93,16 @@ $$;
 comment on function identity_store.profile_fault(text, jsonb) is
   'What is wrong with a profile value under a rule of profile_members(). Returns words to follow the member''s name, NULL when nothing is; raises nothing.';
 revoke all on function identity_store.profile_fault(text, jsonb) from public;
+
+create or replace function identity_store.profile_invisible(word text)
+returns boolean
+language sql immutable parallel safe
+as $$
+  select word ~ '[\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0]'
+$$;
+comment on function identity_store.profile_invisible(text) is
+  'Whether a name holds characters that nobody sees, that change direction, or that end a line.';
+revoke all on function identity_store.profile_invisible(text) from public;
 
 -- OpenID Connect Core §5.1.1. formatted and street_address may have several lines.
 create or replace function identity_store.profile_address_fault(value jsonb)

@@ -6,7 +6,7 @@ create table identity_store.registration_policy (
   only_row boolean primary key default true check (only_row),
   policy text not null default 'closed' check (policy in ('open', 'token', 'closed')),
   grant_types text[] not null default '{authorization_code,implicit,refresh_token}' check (cardinality(grant_types) > 0),
-  scope text check (scope <> ''),
+  scope text default 'openid profile email address phone offline_access' check (scope <> ''),
   software_statement text not null default 'optional' check (software_statement in ('optional', 'required')),
   source_quota integer not null default 100 check (source_quota between 1 and 1000000),
   unused_limit integer not null default 10000 check (unused_limit between 1 and 1000000),
@@ -23,7 +23,7 @@ comment on column identity_store.registration_policy.scope is
 comment on column identity_store.registration_policy.software_statement is
   'Whether a software statement of a trusted issuer is required or optional (RFC 7591 §2.3).';
 comment on column identity_store.registration_policy.source_quota is
-  'How many clients one source may register openly in an hour, and how many of them may stand unused.';
+  'How many clients one source may register openly or change in an hour, and how many of them may stand unused; ten times as many a /48 of IPv6.';
 comment on column identity_store.registration_policy.unused_limit is 'How many open registrations may stand unused, of all sources.';
 comment on column identity_store.registration_policy.unused_lifetime is
   'After how long an open registration that nobody has used is reaped.';
@@ -72,6 +72,7 @@ create table identity_store.client_registrations (
   initial_access_token uuid,
   software_statement text,
   source_bucket integer check (source_bucket between 0 and 65535),
+  site_bucket integer check (site_bucket between 65536 and 131071),
   registered_at timestamptz not null default now(),
   renewed_at timestamptz not null default now(),
   used_at timestamptz,
@@ -79,10 +80,11 @@ create table identity_store.client_registrations (
   check ((token_id is null) = (token_hash is null)),
   -- What several registrants share, none of them may change.
   check (digest is null or token_id is null),
-  check (open or source_bucket is null)
+  check (open or source_bucket is null and site_bucket is null)
 );
 create index client_registrations_unused on identity_store.client_registrations (renewed_at) where open and used_at is null;
 create index client_registrations_source on identity_store.client_registrations (source_bucket) where open and used_at is null;
+create index client_registrations_site on identity_store.client_registrations (site_bucket) where open and used_at is null;
 comment on table identity_store.client_registrations is
   'A row for each client that registered itself: how, and with what it manages itself (RFC 7592). A client without one was made by an administrator.';
 comment on column identity_store.client_registrations.client_id is 'The client.';
@@ -97,24 +99,25 @@ comment on column identity_store.client_registrations.initial_access_token is
 comment on column identity_store.client_registrations.software_statement is
   'The statement it was registered with, to be returned unmodified (RFC 7591 §3.2.1); NULL: none.';
 comment on column identity_store.client_registrations.source_bucket is
-  'Whose quota it counts for, while unused (registration_sources); NULL: nobody''s.';
+  'Whose quota it and its changes count for (registration_sources); NULL: nobody''s.';
+comment on column identity_store.client_registrations.site_bucket is 'The same of the /48 of an IPv6 source; NULL: it is none.';
 comment on column identity_store.client_registrations.registered_at is 'When it was registered first.';
 comment on column identity_store.client_registrations.renewed_at is
   'When somebody last registered the same, to ten minutes: how long it has been unused is counted from here.';
 comment on column identity_store.client_registrations.used_at is
-  'When a person last allowed it something, to the day; NULL: nobody has, and there is no grant of it.';
+  'When a person last allowed it something, to the day, or an administrator changed it; NULL: nobody has, and there is no grant of it.';
 comment on column identity_store.client_registrations.moved_at is
   'When it last added a redirect URI: what people allowed before that, they are asked again; NULL: never.';
 
 -- A fixed number of counters, as for failed sign-ins: no growth, whoever asks.
 create table identity_store.registration_sources (
-  bucket integer primary key check (bucket between 0 and 65535),
+  bucket integer primary key check (bucket between 0 and 131071),
   window_since timestamptz not null,
   window_count integer not null check (window_count > 0)
 ) with (fillfactor = 80);
 comment on table identity_store.registration_sources is
-  'Open registrations by source and hour, at most 65536 rows. Two sources may share a row; the cost is a shared quota.';
+  'Open registrations, their renewals and changes by source and hour, at most 131072 rows. Two sources may share a row; the cost is a shared quota.';
 comment on column identity_store.registration_sources.bucket is
-  'First 16 bits of identity.keyed_hash over the network address: without the key nobody finds addresses that meet.';
+  'First 16 bits of identity.keyed_hash over the network address, from 65536 on over the /48 of an IPv6 address: without the key nobody finds addresses that meet.';
 comment on column identity_store.registration_sources.window_since is 'Start of the hour that is counted.';
-comment on column identity_store.registration_sources.window_count is 'Registrations since then.';
+comment on column identity_store.registration_sources.window_count is 'Registrations, renewals and changes since then.';
