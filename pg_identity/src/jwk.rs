@@ -10,7 +10,7 @@ mod vectors;
 
 use std::cell::RefCell;
 
-use aws_lc_rs::digest::{Context, SHA256};
+use aws_lc_rs::digest::{self, Context, SHA256, SHA384, SHA512};
 use aws_lc_rs::rsa::PublicKeyComponents;
 use aws_lc_rs::signature::{self, ParsedPublicKey, RsaParameters, VerificationAlgorithm};
 use base64::Engine;
@@ -106,6 +106,16 @@ impl Algorithm {
         }
     }
 
+    /// The hash that is signed in place of the message; Ed25519 goes over the message twice (RFC 8032 §5.1.6).
+    fn hash(self) -> Option<&'static digest::Algorithm> {
+        match self {
+            Self::Es256 | Self::Rs256 | Self::Ps256 => Some(&SHA256),
+            Self::Es384 | Self::Rs384 | Self::Ps384 => Some(&SHA384),
+            Self::Es512 | Self::Rs512 | Self::Ps512 => Some(&SHA512),
+            Self::EdDsa => None,
+        }
+    }
+
     /// Whether a JWK of this `kty` and `crv` is a key of this algorithm.
     pub fn fits(self, key: &Map<String, Value>) -> bool {
         let (kty, crv) = (text(key, "kty"), text(key, "crv"));
@@ -121,6 +131,8 @@ impl Algorithm {
 pub struct PublicKey {
     /// Of the JWK's bytes and the algorithm.
     digest: [u8; 32],
+    /// What it signs the hash of; of Ed25519 the message is needed.
+    hash: Option<&'static digest::Algorithm>,
     parsed: ParsedPublicKey,
     /// ES*: r and s have fixed lengths (RFC 7518 §3.4); RSA: as long as the modulus (RFC 8017 §8.2.2).
     signature_length: usize,
@@ -164,23 +176,34 @@ impl PublicKey {
                 (PublicKeyComponents { n, e }.to_parsed_public_key(parameters).ok()?, length)
             }
         };
-        Some(Self { digest: [0; 32], parsed, signature_length })
+        Some(Self { digest: [0; 32], hash: algorithm.hash(), parsed, signature_length })
     }
 
-    /// Whether this key made this signature. Memoised per backend by digest of key and token: that much is always true or always
-    /// false; everything that can change is looked at again by the caller.
+    /// Whether this key made this signature. Memoised per backend by digest of key and token, or of key, hash and signature: that much
+    /// is always true or always false; everything that can change is looked at again by the caller.
     pub fn made(&self, token: &str, signing_input: &[u8], signature: &[u8]) -> bool {
         if signature.len() != self.signature_length {
             return false;
         }
         let mut digest = Context::new(&SHA256);
         digest.update(&self.digest);
-        digest.update(token.as_bytes());
+        // The hash that was signed is computed once, for both; its length is that of the algorithm, which the key's digest names.
+        let hash = self.hash.map(|hash| digest::digest(hash, signing_input));
+        match &hash {
+            Some(hash) => {
+                digest.update(hash.as_ref());
+                digest.update(signature);
+            }
+            None => digest.update(token.as_bytes()),
+        }
         let digest = finish(digest);
         if MEMORY.with_borrow(|memory| memory.holds(&digest)) {
             return true;
         }
-        let made = self.verifies(signing_input, signature);
+        let made = match &hash {
+            Some(hash) => self.parsed.verify_digest_sig(hash, signature).is_ok(),
+            None => self.verifies(signing_input, signature),
+        };
         if made {
             MEMORY.with_borrow_mut(|memory| memory.keep(digest));
         }

@@ -9,7 +9,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::{Algorithm, PublicKey};
+use super::{Algorithm, PublicKey, with_parsed};
 use crate::mutation::{edited, edits, json_value};
 
 /// Key, algorithm and a signature over b"message".
@@ -21,32 +21,52 @@ struct Known {
 
 fn known() -> &'static [Known] {
     static KNOWN: OnceLock<Vec<Known>> = OnceLock::new();
-    KNOWN.get_or_init(|| {
-        let encode = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
-        let ec = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
-        let ed = Ed25519KeyPair::generate().unwrap();
-        let point = ec.public_key().as_ref();
-        let members = |value: Value| value.as_object().unwrap().clone();
-        vec![
-            Known {
-                algorithm: Algorithm::Es256,
-                jwk: members(
-                    json!({ "kty": "EC", "crv": "P-256", "x": encode(&point[1..33]), "y": encode(&point[33..]) }),
-                ),
-                signature: ec.sign(&SystemRandom::new(), b"message").unwrap().as_ref().to_vec(),
-            },
-            Known {
-                algorithm: Algorithm::EdDsa,
-                jwk: members(json!({ "kty": "OKP", "crv": "Ed25519", "x": encode(ed.public_key().as_ref()) })),
-                signature: ed.sign(b"message").as_ref().to_vec(),
-            },
-        ]
-    })
+    KNOWN.get_or_init(fresh)
+}
+
+fn fresh() -> Vec<Known> {
+    let encode = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
+    let ec = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+    let ed = Ed25519KeyPair::generate().unwrap();
+    let point = ec.public_key().as_ref();
+    let members = |value: Value| value.as_object().unwrap().clone();
+    vec![
+        Known {
+            algorithm: Algorithm::Es256,
+            jwk: members(json!({ "kty": "EC", "crv": "P-256", "x": encode(&point[1..33]), "y": encode(&point[33..]) })),
+            signature: ec.sign(&SystemRandom::new(), b"message").unwrap().as_ref().to_vec(),
+        },
+        Known {
+            algorithm: Algorithm::EdDsa,
+            jwk: members(json!({ "kty": "OKP", "crv": "Ed25519", "x": encode(ed.public_key().as_ref()) })),
+            signature: ed.sign(b"message").as_ref().to_vec(),
+        },
+    ]
 }
 
 /// Without the memory of good signatures, which knows keys by their stored form.
 fn made(key: &PublicKey, signature: &[u8]) -> bool {
     key.parsed.verify_sig(b"message", signature).is_ok()
+}
+
+/// Asked twice, because the second time what was good is remembered.
+#[test]
+fn what_is_remembered_is_one_signature_of_one_message_by_one_key() {
+    let ask = |jwk: &Map<String, Value>, algorithm, message: &[u8], signature: &[u8]| {
+        let token = [message, signature].map(|part| BASE64_URL_SAFE_NO_PAD.encode(part)).join(".");
+        let stored = Value::Object(jwk.clone()).to_string();
+        with_parsed(stored.as_bytes(), algorithm, || Some(jwk.clone()), |key| key.made(&token, message, signature))
+    };
+    for (Known { algorithm, jwk, signature }, stranger) in known().iter().zip(fresh()) {
+        let mut changed = signature.clone();
+        changed[0] ^= 1;
+        for _ in 0..2 {
+            assert_eq!(ask(jwk, *algorithm, b"message", signature), Some(true));
+            assert_eq!(ask(jwk, *algorithm, b"another", signature), Some(false));
+            assert_eq!(ask(jwk, *algorithm, b"message", &changed), Some(false));
+            assert_eq!(ask(&stranger.jwk, *algorithm, b"message", signature), Some(false));
+        }
+    }
 }
 
 fn members() -> impl Strategy<Value = Map<String, Value>> {
