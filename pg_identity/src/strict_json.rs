@@ -14,7 +14,8 @@ use serde_json::{Map, Number, Value};
 
 /// The members of a JSON object, or `None` when `bytes` are not one strictly valid JSON object.
 pub fn object(bytes: &[u8]) -> Option<Map<String, Value>> {
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    // RFC 8259 §8.1: JSON is UTF-8. Looked at once for all, and not for each string.
+    let mut reader = serde_json::Deserializer::from_str(std::str::from_utf8(bytes).ok()?);
     match Strict(DEEPEST).deserialize(&mut reader).and_then(|value| reader.end().map(|()| value)) {
         Ok(Value::Object(members)) => Some(members),
         Ok(_) | Err(_) => None,
@@ -64,6 +65,11 @@ impl<'de> Visitor<'de> for Strict {
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
         Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("a number without a value"))
+    }
+
+    /// Lent where it stands in the text, so without an escape; and a bare control character is refused (RFC 8259 §7): no NUL.
+    fn visit_borrowed_str<E: de::Error>(self, value: &'de str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
     }
 
     fn visit_str<E: de::Error>(self, value: &str) -> Result<Value, E> {
@@ -126,6 +132,8 @@ mod tests {
             "{",
             "{\"a\":1e999}",
             "{\"a\":\"\\u0000\"}",
+            "{\"a\":\"\0\"}",
+            "{\"\0\":\"\"}",
             "{\"a\":\"\\ud800\"}",
             "\u{feff}{}",
         ] {
