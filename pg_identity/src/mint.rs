@@ -333,7 +333,7 @@ fn sign(view: &View, algorithms: &[&str], typ: &str, claims: Map<String, Value>)
         let Some(key) = current.find(&[name]) else { continue };
         let kid: &str = key.column(c"kid")?.unwrap_or_default();
         let payload = serde_json::to_vec(&claims).map_err(|_| Error::internal("claims cannot be written"))?;
-        let token = keys::sign(keys::algorithm(name)?, kid, &key.stored(c"private_sealed")?, typ, &payload)?;
+        let token = keys::sign(keys::algorithm(name)?, kid, key.stored(c"private_sealed")?, typ, &payload)?;
         return bounded(token);
     }
     Err(Error::new(Code::NotConfigured, "there is no current signing key of this algorithm").with_hint(

@@ -160,7 +160,7 @@ unsafe fn row_of(table: Relation, leaf: Relation, key: Oid, id: Datum) -> Result
         let mut entry = pg_sys::ScanKeyData::default();
         equal(&mut entry, 1, *(*index).rd_indcollation, function, id);
         let slot = raw::table_slot_create(leaf, std::ptr::null_mut());
-        let scan = begin_scan(leaf, index, calls::GetActiveSnapshot(), 1);
+        let scan = begin_scan(leaf, index, raw::GetActiveSnapshot(), 1);
         raw::index_rescan(scan, &raw mut entry, 1, std::ptr::null_mut(), 0);
         let found = raw::index_getnext_slot(scan, pg_sys::ScanDirection::ForwardScanDirection, slot);
         let row = found.then(|| composite(table, leaf, slot));
@@ -195,8 +195,8 @@ mod calls {
     use std::ffi::c_void;
 
     use pgrx::pg_sys::{
-        Datum, FmgrInfo, HeapTuple, HeapTupleHeader, Oid, PartitionDesc, Relation, Snapshot, TupleConversionMap,
-        TupleDesc, TupleTableSlot,
+        Datum, FmgrInfo, HeapTuple, HeapTupleHeader, Oid, PartitionDesc, Relation, TupleConversionMap, TupleDesc,
+        TupleTableSlot,
     };
 
     /// The beginning of PartitionKeyData (utils/partcache.h), which pgrx does not bind.
@@ -222,7 +222,6 @@ mod calls {
         pub fn get_fn_expr_argtype(function: *mut FmgrInfo, argument: i32) -> Oid;
         pub fn typeidTypeRelid(row: Oid) -> Oid;
         pub fn RelationGetPartitionDesc(table: Relation, omit_detached: bool) -> PartitionDesc;
-        pub fn GetActiveSnapshot() -> Snapshot;
         pub fn slot_getsomeattrs_int(slot: *mut TupleTableSlot, count: i32);
         pub fn convert_tuples_by_name(from: TupleDesc, to: TupleDesc) -> *mut TupleConversionMap;
         pub fn execute_attr_map_tuple(row: HeapTuple, map: *mut TupleConversionMap) -> HeapTuple;

@@ -18,9 +18,15 @@ use crate::errors::Error;
 pub mod raw {
     use std::ffi::c_char;
 
-    use pgrx::pg_sys::{IndexScanDesc, LOCKMODE, Oid, Relation, ScanDirection, ScanKey, TupleDesc, TupleTableSlot};
+    use pgrx::pg_sys::{
+        IndexScanDesc, LOCKMODE, Oid, Relation, ScanDirection, ScanKey, Snapshot, TupleDesc, TupleTableSlot,
+    };
 
     unsafe extern "C-unwind" {
+        pub fn GetLatestSnapshot() -> Snapshot;
+        pub fn GetActiveSnapshot() -> Snapshot;
+        pub fn RegisterSnapshot(snapshot: Snapshot) -> Snapshot;
+        pub fn get_namespace_oid(name: *const c_char, missing_ok: bool) -> Oid;
         pub fn get_relname_relid(name: *const c_char, schema: Oid) -> Oid;
         pub fn table_open(table: Oid, lock: LOCKMODE) -> Relation;
         pub fn table_close(table: Relation, lock: LOCKMODE);
@@ -45,24 +51,24 @@ impl View {
     /// Every committed row at this moment, also under REPEATABLE READ. Not for functions that a parallel plan may call.
     pub fn latest() -> Self {
         // SAFETY: authenticate and its like are PARALLEL UNSAFE, and only in parallel mode is a latest snapshot refused.
-        unsafe { Self::registered(pg_sys::GetLatestSnapshot()) }
+        unsafe { Self::registered(|| raw::GetLatestSnapshot()) }
     }
 
     /// What the running statement sees.
     pub fn of_statement() -> Self {
         // SAFETY: a function is called by a statement, which has a snapshot.
-        unsafe { Self::registered(pg_sys::GetActiveSnapshot()) }
+        unsafe { Self::registered(|| raw::GetActiveSnapshot()) }
     }
 
     /// # Safety
-    /// The snapshot is valid now.
-    unsafe fn registered(snapshot: pg_sys::Snapshot) -> Self {
+    /// What is given is valid now; nothing in it needs dropping.
+    unsafe fn registered(snapshot: impl FnOnce() -> pg_sys::Snapshot) -> Self {
         // SAFETY: a registered snapshot stays valid until it is unregistered, on errors by the resource owner.
         unsafe {
-            Self {
-                snapshot: pg_sys::RegisterSnapshot(snapshot),
-                schema: pg_sys::get_namespace_oid(c"identity".as_ptr(), false),
-            }
+            pg_guard_ffi_boundary(|| Self {
+                snapshot: raw::RegisterSnapshot(snapshot()),
+                schema: raw::get_namespace_oid(c"identity".as_ptr(), false),
+            })
         }
     }
 
@@ -103,7 +109,7 @@ impl View {
             })
         };
         let (table, index, slot) = opened.ok_or_else(|| missing(name))?;
-        Ok(Table { view: self, table, index, slot, scan: std::ptr::null_mut(), keys: 0, texts: Vec::new() })
+        Ok(Table { view: self, table, index, slot, scan: std::ptr::null_mut(), keys: Vec::new(), texts: Vec::new() })
     }
 }
 
@@ -124,33 +130,36 @@ pub struct Table<'view> {
     index: pg_sys::Relation,
     slot: *mut pg_sys::TupleTableSlot,
     scan: pg_sys::IndexScanDesc,
-    keys: usize,
-    /// What the scan compares with.
+    /// How the scan compares; made ready once for all look-ups with as many texts.
+    keys: Vec<pg_sys::ScanKeyData>,
+    /// What it compares with.
     texts: Vec<Text>,
 }
 
 impl Table<'_> {
     /// The row whose key begins with these texts. With no text: the first row, where there is one only.
     pub fn find(&mut self, key: &[&str]) -> Option<Row<'_>> {
-        self.texts = key.iter().map(|text| Text::new(text)).collect();
-        let mut keys: Vec<pg_sys::ScanKeyData> = vec![pg_sys::ScanKeyData::default(); key.len()];
         let count = key.len();
+        let another = self.scan.is_null() || self.keys.len() != count;
+        self.keys.resize(count, pg_sys::ScanKeyData::default());
+        self.texts.resize_with(count, Text::none);
+        self.texts.iter_mut().zip(key).for_each(|(text, of_key)| text.set(of_key));
         // SAFETY: the index is open, the key has no more columns than it, and all of them are text; the texts live until the
         // scan is positioned again. Nothing in the closure needs dropping.
         let found = unsafe {
             pg_guard_ffi_boundary(|| {
-                for (position, (entry, text)) in keys.iter_mut().zip(&self.texts).enumerate() {
-                    let collation = *(*self.index).rd_indcollation.add(position);
-                    equal(entry, position as pg_sys::AttrNumber + 1, collation, F_TEXTEQ, text.datum);
-                }
-                if self.scan.is_null() || self.keys != count {
+                if another {
+                    for (position, entry) in self.keys.iter_mut().enumerate() {
+                        let collation = *(*self.index).rd_indcollation.add(position);
+                        equal(entry, position as pg_sys::AttrNumber + 1, collation, F_TEXTEQ, pg_sys::Datum::null());
+                    }
                     if !self.scan.is_null() {
                         raw::index_endscan(self.scan);
                     }
                     self.scan = begin_scan(self.table, self.index, self.view.snapshot, count);
-                    self.keys = count;
                 }
-                raw::index_rescan(self.scan, keys.as_mut_ptr(), count as i32, std::ptr::null_mut(), 0);
+                self.keys.iter_mut().zip(&self.texts).for_each(|(entry, text)| entry.sk_argument = text.datum);
+                raw::index_rescan(self.scan, self.keys.as_mut_ptr(), count as i32, std::ptr::null_mut(), 0);
                 raw::index_getnext_slot(self.scan, pg_sys::ScanDirection::ForwardScanDirection, self.slot)
             })
         };
@@ -216,16 +225,17 @@ impl Row<'_> {
     ///
     /// # Errors
     /// As [`Row::column`], and when it is NULL.
-    pub fn stored(&self, name: &CStr) -> Result<Vec<u8>, Error> {
+    pub fn stored(&self, name: &CStr) -> Result<&[u8], Error> {
         let (datum, null) = self.datum(name)?;
         if null {
             return Err(missing(name));
         }
-        // SAFETY: a varlena datum; detoasting gives its plain form in the current memory context.
+        // SAFETY: a varlena datum, whose plain form is in the row, which is held as long as this is borrowed, or in the memory of the
+        // call.
         unsafe {
             let plain = pg_sys::pg_detoast_datum(datum.cast_mut_ptr());
             let (start, length) = (pgrx::varlena::vardata_any(plain), pgrx::varlena::varsize_any_exhdr(plain));
-            Ok(std::slice::from_raw_parts(start.cast::<u8>(), length).to_vec())
+            Ok(std::slice::from_raw_parts(start.cast::<u8>(), length))
         }
     }
 
@@ -242,22 +252,29 @@ impl Row<'_> {
     }
 }
 
-/// A text in PostgreSQL's form.
+/// A text in PostgreSQL's form; the next one takes its place.
 struct Text {
     datum: pg_sys::Datum,
     /// What the datum points at, unless it is in PostgreSQL's memory.
-    _bytes: Vec<u8>,
+    bytes: Vec<u8>,
 }
 
 impl Text {
-    fn new(text: &str) -> Self {
+    const fn none() -> Self {
+        Self { datum: pg_sys::Datum::null(), bytes: Vec::new() }
+    }
+
+    fn set(&mut self, text: &str) {
         // varatt.h: a length below 128, its byte included, is one byte, shifted, with the lowest bit set (or the highest).
         match u8::try_from(text.len() + 1).ok().filter(|length| *length < 128 && cfg!(target_endian = "little")) {
             Some(length) => {
-                let bytes = [&[length << 1 | 1], text.as_bytes()].concat();
-                Self { datum: pg_sys::Datum::from(bytes.as_ptr()), _bytes: bytes }
+                self.bytes.clear();
+                self.bytes.reserve(usize::from(length));
+                self.bytes.push(length << 1 | 1);
+                self.bytes.extend_from_slice(text.as_bytes());
+                self.datum = pg_sys::Datum::from(self.bytes.as_ptr());
             }
-            None => Self { datum: text.into_datum().unwrap_or(pg_sys::Datum::null()), _bytes: Vec::new() },
+            None => self.datum = text.into_datum().unwrap_or(pg_sys::Datum::null()),
         }
     }
 }

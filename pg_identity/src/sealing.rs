@@ -139,7 +139,7 @@ pub fn key_that_sealed(view: &View, purpose: &str, sealed: &[u8]) -> Result<Opti
 }
 
 fn database_key_of(row: &Row<'_>, id: &str, purpose: &str) -> Result<std::rc::Rc<Secret>, Error> {
-    database_key(id, purpose, &row.stored(c"sealed")?)
+    database_key(id, purpose, row.stored(c"sealed")?)
 }
 
 /// The id of a row as bytes: 16 hexadecimal digits.

@@ -29,7 +29,7 @@ pub fn check<R: Record>(row: &Row<'_>, jws: &Jws<'_>, record: &mut R) -> Result<
         Ok(Some(pgrx::JsonB(Value::Object(key)))) => Some(key),
         Ok(_) | Err(_) => None,
     };
-    let made = jwk::with_parsed(&stored, algorithm, read, |key| key.made(jws.token, jws.signing_input, &jws.signature))
+    let made = jwk::with_parsed(stored, algorithm, read, |key| key.made(jws.token, jws.signing_input, &jws.signature))
         .ok_or_else(|| Error::internal("a stored public key cannot be read"))?;
     record.rule("signature", String::new, || {
         if made { Ok(()) } else { Err(Error::new(Code::BadSignature, "the signature of the token is not good")) }
