@@ -5,14 +5,14 @@
 create function identity.row_by_id(of anyelement, id uuid) returns anyelement
 language c stable parallel safe as 'MODULE_PATHNAME', 'row_by_id_wrapper';
 comment on function identity.row_by_id(anyelement, uuid) is
-  'The row of a table, or of its partition, with this primary key: row_by_id(null::table, id) is (select t from table t where t.id = id), without a plan. NULL when there is none. An error of PostgreSQL for what is no table with such a key, or a table of somebody else.';
+  'The row of a table, or of its partition, with this primary key: row_by_id(null::table, id) is (select t from table t where t.id = id), without a plan. NULL when there is none. Raises XX000 for what is no table with such a key, or a table of somebody else.';
 revoke all on function identity.row_by_id(anyelement, uuid) from public;
 grant execute on function identity.row_by_id(anyelement, uuid) to identity_owner;
 
 create function identity.row_by_id(of anyelement, id text) returns anyelement
 language c stable parallel safe as 'MODULE_PATHNAME', 'row_by_id_wrapper';
 comment on function identity.row_by_id(anyelement, text) is
-  'The same where the primary key is a text.';
+  'The same where the primary key is a text. NULL when there is none. Raises XX000 as the other one.';
 revoke all on function identity.row_by_id(anyelement, text) from public;
 grant execute on function identity.row_by_id(anyelement, text) to identity_owner;
 
