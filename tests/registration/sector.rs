@@ -191,7 +191,7 @@ async fn the_gateway_fetches_the_document_and_registers() {
     // Who has proved nothing has so many looked up, whatever they name.
     let mut strangers = tokio::task::JoinSet::new();
     for number in 0..60 {
-        let uri = format!("https://localhost:{port}/none-{number}");
+        let uri = sector.url(&format!("none-{number}"));
         let metadata = merged(of_two_hosts(), json!({ "sector_identifier_uri": uri }));
         let request = browser.http.post(gateway.url("/register")).json(&metadata);
         strangers.spawn(async move { request.send().await.unwrap().text().await.unwrap() });

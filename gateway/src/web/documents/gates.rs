@@ -193,8 +193,8 @@ mod tests {
             );
         }
         for kind in [Kind::Jwks, Kind::RequestObject] {
-            let entering = documents.gates(kind).enter(&need(kind, "https://0.example/jwks"));
-            timeout(PATIENCE / 20, entering).await.unwrap().unwrap();
+            let need = need(kind, "https://0.example/jwks");
+            timeout(PATIENCE / 20, documents.gates(kind).enter(&need)).await.unwrap().unwrap();
         }
     }
 }
