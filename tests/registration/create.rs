@@ -14,7 +14,7 @@ async fn a_registration_answers_all_that_was_registered_with_secret_token_and_ad
     configure(&db, "'open'").await;
     let sql = db.gateway_role().await;
     let metadata = json!({
-        "redirect_uris": ["https://a.example/cb?x=1", "com.example.app:/cb"], "post_logout_redirect_uris": ["https://a.example/"],
+        "redirect_uris": ["com.example.app:/cb?x=1", "com.example.app:/two"], "post_logout_redirect_uris": ["https://a.example/"],
         "token_endpoint_auth_method": "client_secret_post", "grant_types": ["authorization_code", "refresh_token", "implicit"],
         "response_types": ["code", "id_token token", "code id_token"], "application_type": "native", "scope": "openid profile",
         "client_name": "A", "client_name#fr": "Â", "client_uri": "https://a.example", "client_uri#ja-Hani-JP": "https://a.example/ja",
