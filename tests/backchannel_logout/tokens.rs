@@ -131,7 +131,7 @@ async fn a_client_whose_key_nobody_can_encrypt_to_keeps_no_other_client_from_bei
         let superuser = db.superuser().await;
         let store = async |keys: &Value| {
             let forget =
-                "update identity_store.client_key_sets set window_fetches = 0, asked_at = now() - interval '1 minute'";
+                "update identity_store.client_key_sets set window_fetches = 1, asked_at = now() - interval '1 minute'";
             superuser.batch_execute(forget).await.unwrap();
             let store = "select identity.client_keys_store('a-evil', 'https://evil.example/jwks', $1, null)";
             sql.execute(store, &[&json!({"keys": keys}).to_string()]).await.unwrap();
