@@ -245,7 +245,8 @@ async fn a_storm_of_everything_at_once_meets_no_deadlock_and_leaves_nothing_half
     // Looked for at once, so that one that is there is not missed.
     let deadlocks = format!("alter database {} set deadlock_timeout = '10ms'", db.name);
     db.superuser().await.batch_execute(&deadlocks).await.unwrap();
-    let open = "select identity.registration_configure('open', source_quota => 10000, scope => 'openid roles offline_access')";
+    let open =
+        "select identity.registration_configure('open', source_quota => 10000, scope => 'openid roles offline_access')";
     db.admin().await.batch_execute(open).await.unwrap();
     let people = Arc::new(vec![user(&db, "alice").await, user(&db, "bob").await]);
     let apps = Arc::new(vec![session_bound_client(&db).await, session_bound_client(&db).await, web_client(&db).await]);
