@@ -212,7 +212,7 @@ async fn cors_is_for_protocol_endpoints_and_never_for_pages() {
                 .request(reqwest::Method::OPTIONS, gateway.url(path))
                 .header("Origin", "https://app.example")
                 .header("Access-Control-Request-Method", method.to_owned())
-                .header("Access-Control-Request-Headers", "authorization,mcp-protocol-version"),
+                .header("Access-Control-Request-Headers", "authorization,dpop,mcp-protocol-version"),
         )
     };
     for (path, method) in [
@@ -228,7 +228,7 @@ async fn cors_is_for_protocol_endpoints_and_never_for_pages() {
         assert_eq!(page.status, 200, "{path}");
         assert_eq!(header(&page, "access-control-allow-origin"), Some("*"), "{path}");
         let headers = header(&page, "access-control-allow-headers").unwrap();
-        for name in ["authorization", "mcp-protocol-version"] {
+        for name in ["authorization", "content-type", "dpop", "mcp-protocol-version"] {
             assert!(headers.contains(name), "{path}: {headers}");
         }
         assert!(header(&page, "access-control-allow-credentials").is_none(), "{path}");

@@ -19,7 +19,8 @@ use axum::{
 pub fn preflight() -> Response {
     [
         (ACCESS_CONTROL_ALLOW_METHODS, "GET,POST,PUT,DELETE"),
-        (ACCESS_CONTROL_ALLOW_HEADERS, "authorization,content-type,mcp-protocol-version"),
+        // Clients of several providers send these whether we read them or not.
+        (ACCESS_CONTROL_ALLOW_HEADERS, "authorization,content-type,dpop,mcp-protocol-version"),
         // The longest that browsers keep one (Chromium: two hours).
         (ACCESS_CONTROL_MAX_AGE, "7200"),
     ]
