@@ -75,7 +75,7 @@ as $$
   where not s.active and not s.temporary
   union all
   select 'replica_lag', format('replica %s', r.application_name),
-    format('replica %s is %s behind', r.application_name, coalesce(date_trunc('second', r.replay_lag)::text, 'not streaming, and so ')),
+    format('replica %s is %s behind', r.application_name, coalesce(date_trunc('second', r.replay_lag)::text, 'not streaming, and so')),
     'look at its log, its disk and the network'
   from pg_stat_replication r
   where r.state is not null and (r.replay_lag > interval '1 minute' or r.state not in ('streaming', 'backup'))

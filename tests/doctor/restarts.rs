@@ -1,9 +1,12 @@
 //! What takes a restart, the master key file, and pg_hba.conf: one server, one thing after the other.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 
 use super::{Patient, Row, doctor};
 use crate::support::Cluster;
+use crate::tls::certificate;
 
 /// As the server's user, so that its files stay its own.
 async fn shell(patient: &Patient, command: &str) {
@@ -20,6 +23,23 @@ async fn one(patient: &Patient, code: &str) -> Row {
 async fn none(patient: &Patient, code: &str) {
     let rows = doctor(&patient.db.superuser().await).await;
     assert!(rows.iter().all(|row| row.code != code), "{rows:?}");
+}
+
+/// A replica that has connected and never asks for what it lacks (PostgreSQL, "Message Formats": StartupMessage of protocol 3.0).
+fn replica(cluster: &Cluster, name: &str) -> TcpStream {
+    let parameters = format!("user\0postgres\0replication\0true\0application_name\0{name}\0\0");
+    let length = u32::try_from(parameters.len() + 8).unwrap();
+    let message = [&length.to_be_bytes(), &196_608_u32.to_be_bytes(), parameters.as_bytes()].concat();
+    let mut stream = TcpStream::connect(("127.0.0.1", cluster.port)).unwrap();
+    stream.write_all(&message).unwrap();
+    let (mut said, mut more) = (Vec::new(), [0; 1024]);
+    // ReadyForQuery, idle.
+    while !said.ends_with(b"Z\0\0\0\x05I") {
+        let length = stream.read(&mut more).unwrap();
+        assert!(length > 0, "{}", String::from_utf8_lossy(&said));
+        said.extend(&more[..length]);
+    }
+    stream
 }
 
 #[tokio::test]
@@ -151,6 +171,40 @@ async fn preload_network_backup_and_who_is_believed() {
     assert!(row.finding.starts_with("nobody reads replication slot idle, which keeps "), "{row:?}");
     patient.run(&row.remedy).await;
     none(&patient, "replication_slot_idle").await;
+
+    let late = replica(cluster, "late");
+    let row = one(&patient, "replica_lag").await;
+    assert_eq!((row.severity.as_str(), row.object.as_str()), ("warning", "replica late"));
+    assert_eq!(row.finding, "replica late is not streaming, and so behind");
+    let admin = patient.db.admin().await;
+    let hidden: Vec<_> = doctor(&admin).await.into_iter().filter(|row| row.object == "replicas").collect();
+    assert_eq!((hidden.len(), hidden[0].code.as_str()), (1, "not_examined"));
+    patient.run(&hidden[0].remedy).await;
+    assert!(doctor(&admin).await.contains(&row));
+    drop(late);
+    patient.until("replica_lag", "replica late", false).await;
+
+    // TLS: none, then versions that nobody should speak, whether or not OpenSSL would.
+    let row = one(&patient, "tls_off").await;
+    let (certificate, key) = certificate(&patient.db, "doctor");
+    for (from, to) in [(certificate, "server.crt"), (key, "server.key")] {
+        let text = std::fs::read_to_string(from).unwrap();
+        // In the data directory, which is where a server's program starts.
+        shell(&patient, &format!("umask 077; printf %s '{text}' > {to}")).await;
+    }
+    patient.run(&row.remedy).await;
+    patient.until("tls_off", "the server", false).await;
+    for old in ["TLSv1", "TLSv1.1"] {
+        patient
+            .finds(
+                &format!("alter system set ssl_min_protocol_version = '{old}'"),
+                "tls_old",
+                "the server",
+                "the server: TLS 1.0 and 1.1 are accepted",
+                "alter system set ssl_min_protocol_version = 'TLSv1.2'",
+            )
+            .await;
+    }
 
     // The last lines of the file; the server need not take them.
     let hba: String = patient.superuser.query_one("show hba_file", &[]).await.unwrap().get(0);
