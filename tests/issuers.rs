@@ -4,6 +4,7 @@
 mod key_sets;
 mod providers;
 mod tokens;
+mod verifier;
 
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;

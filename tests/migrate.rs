@@ -35,7 +35,7 @@ async fn state(client: &Client) -> Vec<String> {
 }
 
 /// A database with the extension and without the store.
-async fn without_a_store() -> Database {
+pub async fn without_a_store() -> Database {
     let mut db = Database::new().await;
     let superuser = db.superuser().await;
     let name = format!("{}_bare", db.name);

@@ -9,7 +9,7 @@ mod moves;
 mod plans;
 mod policies;
 mod refusals;
-mod rules;
+pub mod rules;
 
 use serde_json::json;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
