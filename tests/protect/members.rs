@@ -71,6 +71,64 @@ async fn members_see_what_is_shared_and_only_editors_change_it() {
     assert_eq!(outcome(&app, TASKS).await, "water");
 }
 
+/// Four columns of the member table hold people, and only the one that is named counts.
+#[tokio::test]
+async fn of_several_columns_with_people_the_one_that_is_named_lets_in() {
+    let db = Database::new().await;
+    let owner = projects(&db).await;
+    owner
+        .batch_execute(&format!(
+            "alter table notes.members rename user_id to person;
+             alter table notes.members add user_id uuid, add member_id uuid, add invited_by uuid;
+             delete from notes.members where level = 'viewer';
+             update notes.members set user_id = other, member_id = other, invited_by = other
+             from (values ('{ALICE}'::uuid, '{BOB}'::uuid), ('{BOB}', '{ALICE}')) others (one, other) where person = one"
+        ))
+        .await
+        .unwrap();
+    let protect = async |more: &str| {
+        let sql = format!("select identity.protect('notes.tasks', members => 'notes.members' {more})");
+        owner.query(&sql, &[]).await
+    };
+    for (more, message) in [
+        ("", "members: notes.members does not have exactly one of the columns user_id, member_id of type uuid"),
+        (", members_user => 'nobody'", "members_user: notes.members has no column nobody"),
+        (", members_user => 'level'", "members_user: column level of notes.members is of type text, not uuid"),
+    ] {
+        let error = protect(more).await.unwrap_err();
+        let error = error.as_db_error().unwrap();
+        assert_eq!((error.code().code(), error.message()), ("ID005", message), "{more}");
+    }
+    protect(", members_user => 'person'").await.unwrap();
+    let indexed =
+        "select count(*) from pg_indexes where tablename = 'members' and indexdef like '%(person, project_id)'";
+    assert_eq!(owner.query_one(indexed, &[]).await.unwrap().get::<_, i64>(0), 1);
+    let app = db.app().await;
+    for (person, own, others, body) in [(ALICE, 1, 2, "water"), (BOB, 2, 1, "paint")] {
+        sign_in(&db, &app, json!({ "sub": person })).await;
+        assert_eq!(outcome(&app, TASKS).await, body);
+        assert_eq!(outcome(&app, "update notes.tasks set body = body returning body").await, body);
+        assert_eq!(outcome(&app, "delete from notes.tasks returning body").await, body);
+        assert_eq!(outcome(&app, &format!("insert into notes.tasks values (3, {own}, 'x') returning body")).await, "x");
+        for refused in [
+            format!("insert into notes.tasks values (3, {others}, 'x')"),
+            format!("update notes.tasks set project_id = {others}"),
+        ] {
+            assert_eq!(outcome(&app, &refused).await, "42501", "{refused}");
+        }
+    }
+    sign_in(&db, &app, json!({ "sub": "0190a1b2-0000-7000-8000-00000000000c" })).await;
+    assert_eq!(outcome(&app, TASKS).await, "");
+    // Nothing changes where the memberships are protected, by the same column.
+    app.batch_execute("rollback").await.unwrap();
+    owner.batch_execute("select identity.protect('notes.members', 'person')").await.unwrap();
+    for (person, own, body) in [(ALICE, "1", "water"), (BOB, "2", "paint")] {
+        sign_in(&db, &app, json!({ "sub": person })).await;
+        assert_eq!(outcome(&app, "select project_id::text from notes.members").await, own);
+        assert_eq!(outcome(&app, TASKS).await, body);
+    }
+}
+
 #[tokio::test]
 async fn a_circle_of_policies_is_refused_from_either_side() {
     let db = Database::new().await;
