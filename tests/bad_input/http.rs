@@ -1,7 +1,7 @@
 //! Every endpoint with every parameter in turn absent, empty, given twice, 1 MB and 100 kB long, JSON 10,000 deep, not UTF-8, with U+0000, with a line break,
 //! and of the wrong kind: the status, and the error, the page or the way on. What is refused leaves every row as it was.
 
-use super::stage::{Stage, stranger};
+use super::stage::{REQUEST_URI, Stage, stranger};
 
 #[tokio::test]
 async fn a_mangled_token_request_is_refused() {
@@ -204,6 +204,11 @@ async fn a_mangled_authorization_request_never_gets_a_page_or_a_code() {
     let object = "303 client invalid_request_object";
     let table = &[("request", ["303 /login", "303 client invalid_request", object, object])];
     stage.assert_table(&stranger("GET", "/authorize", &with_object), table).await;
+    let mut by_reference = fields.clone();
+    by_reference.push(("request_uri", REQUEST_URI));
+    let elsewhere = "303 client invalid_request_uri";
+    let table = &[("request_uri", ["303 /login", "303 client invalid_request", elsewhere, elsewhere])];
+    stage.assert_table(&stranger("GET", "/authorize", &by_reference), table).await;
     let mut with_registration = fields.clone();
     with_registration.push(("registration", "{}"));
     let unsupported = "303 client registration_not_supported";

@@ -9,6 +9,9 @@ use super::mangled::{Endpoint, HEAVY, MANGLINGS};
 use crate::pages::set_cookies;
 use crate::support::{Browser, Client, Database, Flow, Gateway, Page, Tokens, User, client, user};
 
+/// Where the client keeps a request. Mangled it is another address, which is not asked.
+pub const REQUEST_URI: &str = "https://notes.example/request";
+
 /// A person who is signed in and has allowed a client everything.
 pub struct Stage {
     pub db: Database,
@@ -29,7 +32,8 @@ impl Stage {
         let gateway = Gateway::start_with(&db, &[("GATEWAY_MAINTENANCE_INTERVAL", "0")]).await;
         let metadata = json!({
             "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
-            "redirect_uris": ["https://notes.example/callback"], "post_logout_redirect_uris": ["https://notes.example/"]
+            "redirect_uris": ["https://notes.example/callback"], "post_logout_redirect_uris": ["https://notes.example/"],
+            "request_uris": [REQUEST_URI]
         });
         let (alice, app) = (user(&db, "alice").await, client(&db, metadata).await);
         let browser = Browser::new();
