@@ -188,10 +188,12 @@ fn memory(cluster: &Cluster) -> u64 {
 /// in time is told so, and what the hashes needed is given back.
 #[tokio::test]
 async fn hashes_of_two_hundred_connections_take_the_memory_of_a_few() {
-    const CONNECTIONS: usize = 180;
+    const CONNECTIONS: usize = 200;
     let db = Database::on(Cluster::start()).await;
     let superuser = db.superuser().await;
-    superuser.batch_execute("alter system set pg_identity.hash_concurrency = 2").await.unwrap();
+    for setting in ["pg_identity.hash_concurrency = 2", "max_connections = 230"] {
+        superuser.batch_execute(&format!("alter system set {setting}")).await.unwrap();
+    }
     drop(superuser);
     db.cluster.control("restart");
     let mut tasks = Vec::new();
