@@ -73,7 +73,7 @@ as $$
     ('rls_without_policy', 'info',
       'Row-level security is on and there is no policy: roles with privileges on the table get no row and can write none.'),
     ('unique_reveals', 'warning',
-      'A unique violation says that a hidden row has the same value. Put the column by which the policies tell rows apart into the key. Keys of uuid and generated numbers tell nothing and are not reported.'),
+      'A unique violation says that a hidden row has the same value, and that of an exclusion constraint that one conflicts. Put the column by which the policies tell rows apart into the key. Keys of uuid and generated numbers tell nothing and are not reported.'),
     ('view_past_policies', 'error',
       'A view reads with the rights of its owner unless it has security_invoker, and the policies of a table under it do not bind that owner: it shows all rows to whoever may select from it, or from a view above it.')
   ) as registry (code, severity, meaning)

@@ -58,7 +58,7 @@ as $$
   with policy_columns as materialized (
     select * from identity.lint_policy_columns()
   ), indexes as materialized (
-    select i.*, x.relname, x.reloptions, t.name as table_name, c.oid as constraint_id, c.conname, c.contype,
+    select i.*, x.relname, x.reloptions, t.name as table_name, c.oid as constraint_id, c.conname, c.contype, c.conexclop, x.relam,
       obj_description(i.indexrelid, 'pg_class') as comment
     from identity.lint_tables() t
     join pg_index i on i.indrelid = t.id and i.indisvalid
@@ -74,18 +74,25 @@ as $$
         where m.amopfamily = o.opcfamily and m.amoplefttype = o.opcintype and m.amoppurpose = 's' and f.proleakproof)
       and not exists (select from policy_columns p where p.table_id = i.indrelid and p.number = i.indkey[0])
   ), revealing as (
-    select i.*, first.name as tenant
+    select i.*, first.name as tenant, first.number as tenant_number
     from indexes i
     cross join lateral (
-      select p.name from policy_columns p where p.table_id = i.indrelid order by p.compared desc, p.number limit 1
+      select p.name, p.number from policy_columns p where p.table_id = i.indrelid order by p.compared desc, p.number limit 1
     ) first
-    where i.indisunique
+    cross join lateral (
+      -- An exclusion may compare with <>, and so look for the rows of everybody else.
+      select array_agg(key.number) as columns
+      from unnest((string_to_array(i.indkey::text, ' ')::smallint[])[1:i.indnkeyatts]) with ordinality key (number, place)
+      left join pg_operator o on o.oid = i.conexclop[key.place]
+      where coalesce(o.oprname = '=', true)
+    ) same
+    where (i.indisunique or i.contype = 'x')
       -- A key with a column that policies tell rows apart by; a key that nobody guesses or that the database counts up.
-      and not exists (select from policy_columns p where p.table_id = i.indrelid and p.number = any (string_to_array(i.indkey::text, ' ')::smallint[]))
+      and not exists (select from policy_columns p where p.table_id = i.indrelid and p.number = any (same.columns))
       and not exists (
         select from pg_attribute a
         left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
-        where a.attrelid = i.indrelid and a.attnum = any ((string_to_array(i.indkey::text, ' ')::smallint[])[1:i.indnkeyatts])
+        where a.attrelid = i.indrelid and a.attnum = any (same.columns)
           and (a.atttypid = 'uuid'::regtype or a.attidentity <> '' or pg_get_expr(d.adbin, d.adrelid) ~ '^nextval\('))
   )
   select 'index_not_leakproof', 'pg_class'::name, l.indexrelid, l.indexrelid::regclass::text,
@@ -96,14 +103,21 @@ as $$
   from leaky l
   union all
   select 'unique_reveals', 'pg_class', r.indexrelid, r.indexrelid::regclass::text,
-    format('unique index %s tells whether a hidden row of %s has the same value', r.indexrelid::regclass, r.table_name),
+    case r.contype when 'x' then format('exclusion constraint %s tells whether a row conflicts with a hidden one of %s', r.indexrelid::regclass, r.table_name)
+      else format('unique index %s tells whether a hidden row of %s has the same value', r.indexrelid::regclass, r.table_name) end,
     case
       -- What refers to it or is more than columns cannot be made anew in one statement.
       when exists (select from pg_constraint f where f.contype = 'f' and f.conindid = r.indexrelid)
         or r.contype is null and not (r.indexprs is null and r.indpred is null and r.indnatts = r.indnkeyatts)
+        -- Without btree_gist, GiST compares few types; and a column that is in the key already is there for a reason.
+        or r.contype = 'x' and (r.tenant_number = any (string_to_array(r.indkey::text, ' ')::smallint[]) or not exists (
+          select from pg_attribute a join pg_opclass o on o.opcintype = a.atttypid and o.opcmethod = r.relam and o.opcdefault
+          where a.attrelid = r.indrelid and a.attnum = r.tenant_number))
         then format('comment on index %s is %L', r.indexrelid::regclass, concat_ws(' ', r.comment, '@lint allow unique_reveals'))
       when r.contype in ('p', 'u') then format('alter table %s drop constraint %I, add constraint %I %s (%s, %s)',
         r.table_name, r.conname, r.conname, case r.contype when 'p' then 'primary key' else 'unique' end, r.tenant, keys.names)
+      when r.contype = 'x' then format('alter table %s drop constraint %I, add constraint %I %s', r.table_name, r.conname, r.conname,
+        regexp_replace(pg_get_constraintdef(r.constraint_id), '^(EXCLUDE USING \w+ \()', '\1' || replace(r.tenant, '\', '\\') || ' WITH =, '))
       else format('create unique index on %s (%s, %s); drop index %s', r.table_name, r.tenant, keys.names, r.indexrelid::regclass)
     end
   from revealing r
@@ -112,6 +126,6 @@ as $$
   ) keys
 $$;
 comment on function identity.lint_indexes() is
-  'Indexes that serve no query under policies because their operators are not leakproof, and unique ones that tell about hidden rows. For identity.lint. Raises nothing.';
+  'Indexes that serve no query under policies because their operators are not leakproof, and unique and excluding ones that tell about hidden rows. For identity.lint. Raises nothing.';
 revoke all on function identity.lint_indexes() from public;
 grant execute on function identity.lint_indexes() to identity_owner, identity_admin, identity_app;

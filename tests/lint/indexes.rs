@@ -184,3 +184,85 @@ async fn a_unique_index_that_tells_about_hidden_rows() {
         .await;
     assert_eq!(remedies, ["comment on index desk.shelves is '@lint allow unique_reveals'"]);
 }
+
+#[tokio::test]
+async fn a_natural_key_tells_too() {
+    let desk = Desk::new().await;
+    let remedies = desk
+        .finds(
+            "create table desk.pages (slug text primary key, user_id uuid not null); select identity.protect('desk.pages');
+             grant select, insert on desk.pages to app_login",
+            "unique_reveals",
+            "desk.pages_pkey",
+            "unique index desk.pages_pkey tells whether a hidden row of desk.pages has the same value",
+        )
+        .await;
+    assert_eq!(
+        remedies,
+        ["alter table desk.pages drop constraint pages_pkey, add constraint pages_pkey primary key (user_id, slug)"]
+    );
+}
+
+#[tokio::test]
+async fn a_column_that_is_only_included_is_not_in_the_key() {
+    let desk = notes("slug text").await;
+    let remedies = desk
+        .finds(
+            "alter table desk.notes add constraint slugs unique (slug) include (user_id)",
+            "unique_reveals",
+            "desk.slugs",
+            "unique index desk.slugs tells whether a hidden row of desk.notes has the same value",
+        )
+        .await;
+    assert_eq!(remedies, ["alter table desk.notes drop constraint slugs, add constraint slugs unique (user_id, slug)"]);
+}
+
+#[tokio::test]
+async fn an_exclusion_constraint_tells_too() {
+    let desk = notes("slug text, during tstzrange").await;
+    let remedies = desk
+        .finds(
+            "alter table desk.notes add constraint once exclude using btree (slug with =) where (slug <> 'home') deferrable",
+            "unique_reveals",
+            "desk.once",
+            "exclusion constraint desk.once tells whether a row conflicts with a hidden one of desk.notes",
+        )
+        .await;
+    assert_eq!(
+        remedies,
+        [
+            "alter table desk.notes drop constraint once, add constraint once EXCLUDE USING btree (user_id WITH =, slug WITH =) WHERE ((slug <> 'home'::text)) DEFERRABLE"
+        ]
+    );
+    // GiST compares no uuid by itself.
+    let remedies = desk
+        .finds(
+            "alter table desk.notes add constraint apart exclude using gist (during with &&);
+             comment on index desk.apart is '@lint allow index_not_leakproof'",
+            "unique_reveals",
+            "desk.apart",
+            "exclusion constraint desk.apart tells whether a row conflicts with a hidden one of desk.notes",
+        )
+        .await;
+    assert_eq!(
+        remedies,
+        ["comment on index desk.apart is '@lint allow index_not_leakproof @lint allow unique_reveals'"]
+    );
+}
+
+/// The column is in the key, and it is the rows of everybody else that are looked for.
+#[tokio::test]
+async fn an_exclusion_of_what_others_have() {
+    let desk = Desk::new().await;
+    let remedies = desk
+        .finds(
+            "create table desk.hosts (address inet, constraint one exclude using gist (address inet_ops with <>));
+             alter table desk.hosts enable row level security, force row level security; grant select on desk.hosts to app_login;
+             create policy p on desk.hosts for select using (address = (select identity.claim('address')::inet))",
+            "unique_reveals",
+            "desk.one",
+            "exclusion constraint desk.one tells whether a row conflicts with a hidden one of desk.hosts",
+        )
+        .await;
+    assert_eq!(remedies, ["comment on index desk.one is '@lint allow unique_reveals'"]);
+}
