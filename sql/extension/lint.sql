@@ -21,7 +21,7 @@ as $$
     ('definer_reads_protected', 'warning',
       'A security definer function of an owner whom the policies do not bind names a table with row-level security: its caller gets whatever the function does not filter itself. Found by the words of its body. Make it security invoker, or have it owned by an ordinary role; a table with FORCE ROW LEVEL SECURITY binds its owner too.'),
     ('definer_search_path', 'error',
-      'A security definer function finds tables and functions by the search_path of its caller, who can put others of the same name first. Its own search_path must be set, name no schema where others may create objects, and end with pg_temp, which is searched first when it is not named. An empty one is accepted, and so are bodies in SQL-standard form, which were resolved when the function was made.'),
+      'A security definer function finds tables and functions by the search_path of its caller, who can put others of the same name first. Its own search_path must be set, name no schema where others than its owner may create objects, and end with pg_temp, which is searched first when it is not named. An empty one is accepted, and so are bodies in SQL-standard form, which were resolved when the function was made.'),
     ('grantee_cannot_authenticate', 'warning',
       'A role has privileges on a table of identity.protect and does not inherit identity_app: the policies call functions that it cannot execute, so its queries fail.'),
     ('index_not_leakproof', 'info',

@@ -23,6 +23,12 @@ as $$
     from definers d
     cross join lateral regexp_split_to_table(d.path, ',') with ordinality parts (part, place)
     group by d.oid
+  ), creators as materialized (
+    -- Beside the owner of the schema and superusers, from whom nothing is safe anyway.
+    select n.nspname, acl.grantee
+    from pg_namespace n cross join lateral aclexplode(n.nspacl) acl
+    where n.nspname !~ '^pg_' and acl.privilege_type = 'CREATE' and acl.grantee <> n.nspowner
+      and not exists (select from pg_roles r where r.oid = acl.grantee and r.rolsuper)
   ), words as materialized (
     select distinct d.oid, lower(word) as word
     from definers d cross join lateral regexp_split_to_table(d.prosrc, '[^\w$]+') word
@@ -43,14 +49,14 @@ as $$
       when open.schema is not null then format('finds what others create in schema %I', open.schema)
       else 'searches temporary tables of its caller first' end),
     format('alter %s %s set search_path = %s, pg_temp', d.kind, d.name,
-      case when exists (select from pg_namespace n where n.nspname = d.nspname and has_schema_privilege('public', n.oid, 'create'))
+      case when exists (select from creators c where c.nspname = d.nspname and c.grantee <> d.proowner)
         then 'pg_catalog' else quote_ident(d.nspname) end)
   from definers d
   left join paths p on p.oid = d.oid
   left join lateral (
-    select n.nspname as schema from pg_namespace n
-    where n.nspname = any (p.schemas) and n.nspname !~ '^pg_'
-      and exists (select from aclexplode(n.nspacl) acl where acl.privilege_type = 'CREATE' and acl.grantee = 0)
+    select c.nspname as schema from creators c
+    where c.nspname = any (p.schemas) and c.grantee <> d.proowner
+    order by array_position(p.schemas, c.nspname::text)
     limit 1
   ) open on true
   where d.prosqlbody is null and not d.compiled

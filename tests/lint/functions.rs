@@ -158,3 +158,34 @@ async fn the_owner_of_a_table_without_force_reads_past_its_policies_too() {
         [("definer_reads_protected", "desk.f()"), ("rls_not_forced", "desk.notes")].map(|(a, b)| (a.into(), b.into()))
     );
 }
+
+#[tokio::test]
+async fn a_search_path_in_which_one_other_role_creates() {
+    let desk = Desk::new().await;
+    desk.run("reset role; create schema porch; grant create, usage on schema porch to desk_owner; set role desk_owner")
+        .await;
+    // Nobody needs to be protected from themselves.
+    desk.function("language sql security definer set search_path = desk, porch, pg_temp as 'select 1'").await;
+    assert_eq!(desk.lint().await, []);
+    desk.run("reset role; grant create on schema porch to app_login; set role desk_owner").await;
+    let remedies = desk
+        .finds(
+            "",
+            "definer_search_path",
+            "desk.f()",
+            "security definer function desk.f() finds what others create in schema porch",
+        )
+        .await;
+    assert_eq!(remedies, ["alter function desk.f() set search_path = desk, pg_temp"]);
+    // Its own schema is no better.
+    let remedies = desk
+        .finds(
+            "create procedure porch.p() language sql security definer set search_path = porch, pg_temp as 'select 1';
+             revoke all on procedure porch.p() from public; grant execute on procedure porch.p() to app_login",
+            "definer_search_path",
+            "porch.p()",
+            "security definer procedure porch.p() finds what others create in schema porch",
+        )
+        .await;
+    assert_eq!(remedies, ["alter procedure porch.p() set search_path = pg_catalog, pg_temp"]);
+}
