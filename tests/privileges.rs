@@ -8,7 +8,7 @@ use crate::jwt::{authenticate, sqlstate};
 use crate::support::Database;
 
 /// What applications inherit: sign in, read who it is, and pure functions.
-const APP: [&str; 74] = [
+const APP: [&str; 75] = [
     "acr",
     "actor",
     "actor_chain",
@@ -66,6 +66,7 @@ const APP: [&str; 74] = [
     "protect_members",
     "protect_normal",
     "protect_policies",
+    "protect_privileges",
     "protect_rules",
     "protect_set_defaults",
     "protect_table",

@@ -89,9 +89,10 @@ as $$
   from pg_class c
   join pg_namespace n on n.oid = c.relnamespace
   cross join lateral (
-    select lower(string_agg(acl.privilege_type, ', ' order by acl.privilege_type)) as privileges from aclexplode(c.relacl) acl where acl.grantee = 0
+    select string_agg(distinct lower(acl.privilege), ', ' order by lower(acl.privilege)) as privileges
+    from identity.protect_privileges(c.oid) acl where acl.grantee = 0
   ) g
-  where c.relacl is not null and g.privileges is not null and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') and c.relpersistence <> 't'
+  where g.privileges is not null and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') and c.relpersistence <> 't'
     and n.nspname not in ('identity', 'identity_store', 'information_schema') and n.nspname !~ '^pg_'
     and not exists (select from tables t where t.id = c.oid and t.protected)
     and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
@@ -138,7 +139,7 @@ as $$
     ) names
     where t.guarded
   ), named as (
-    select found.*, coalesce(c.oid, found.id) as about, c.relacl, c.relowner
+    select found.*, coalesce(c.oid, found.id) as about
     from found
     -- Not to_regclass, which refuses whoever may not use the schema.
     left join pg_class c on c.oid::regclass::text = coalesce(found.other[1], found.other[2])
@@ -147,7 +148,7 @@ as $$
     case
       when rule in ('partition_past_policies', 'matview_past_policies') then format('revoke all on %s from %s', about::regclass, (
         select string_agg(distinct case acl.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(acl.grantee)) end, ', ')
-        from aclexplode(relacl) acl where acl.grantee <> relowner))
+        from identity.protect_privileges(about) acl))
       when rule = 'parent_past_policies' and not (select relispartition from pg_class where oid = named.id)
         then format('alter table %s no inherit %s', name, about::regclass)
       when rule = 'parent_past_policies' then format('alter table %s enable row level security, force row level security', about::regclass)
@@ -182,7 +183,7 @@ as $$
     where d.classid = 'pg_rewrite'::regclass and d.refclassid = 'pg_class'::regclass and w.ev_class <> d.refobjid
   ), views as materialized (
     select v.oid, v.relowner, o.rolsuper or o.rolbypassrls as unbound,
-      exists (select from aclexplode(v.relacl) acl where acl.grantee <> v.relowner) as granted
+      exists (select from identity.protect_privileges(v.oid)) as granted
     from pg_class v
     join pg_roles o on o.oid = v.relowner
     where v.relkind = 'v'
@@ -190,7 +191,7 @@ as $$
         select from pg_options_to_table(v.reloptions) option where option.option_name = 'security_invoker' and option.option_value::boolean)
   ), seen (view, lower_view) as (
     select v.oid, v.oid from pg_class v
-    where v.relkind = 'v' and exists (select from aclexplode(v.relacl) acl where acl.grantee <> v.relowner)
+    where v.relkind = 'v' and exists (select from identity.protect_privileges(v.oid))
     union
     select seen.view, e.lower from seen join edges e on e.upper = seen.lower_view join pg_class v on v.oid = e.lower and v.relkind = 'v'
   )

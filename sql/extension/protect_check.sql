@@ -2,6 +2,7 @@
 --
 --   protect_check(target)         owners of tables, at any time; protect warns of what it finds
 --   protect_call(target, rules)   the call that writes the same again; the rest of protect
+--   protect_privileges(relation)  who was granted what; protect_check, lint
 
 create function identity.protect_call(target regclass, rules jsonb)
 returns text
@@ -22,6 +23,26 @@ comment on function identity.protect_call(regclass, jsonb) is
   'The call of identity.protect with these rules. Rules NULL: with none. Raises nothing.';
 revoke all on function identity.protect_call(regclass, jsonb) from public;
 grant execute on function identity.protect_call(regclass, jsonb) to identity_owner, identity_admin, identity_app;
+
+-- One place that knows of column privileges: what is granted of a single column leads past policies as well.
+create function identity.protect_privileges(relation oid)
+returns table (grantee oid, privilege text, attribute smallint)
+language sql stable parallel safe set search_path = pg_catalog, pg_temp
+as $$
+  select acl.grantee, acl.privilege_type, granted.attribute
+  from pg_class c
+  cross join lateral (
+    select c.relacl as list, 0::smallint as attribute
+    union all
+    select a.attacl, a.attnum from pg_attribute a where a.attrelid = c.oid and a.attacl is not null and not a.attisdropped
+  ) granted
+  cross join lateral aclexplode(granted.list) acl
+  where c.oid = relation and acl.grantee <> c.relowner
+$$;
+comment on function identity.protect_privileges(oid) is
+  'What others than its owner were granted on a table, view or sequence: grantee (0: public), privilege, and attribute, the number of the column, 0 for the whole. For identity.protect_check and identity.lint. NULL gives no row. Raises nothing.';
+revoke all on function identity.protect_privileges(oid) from public;
+grant execute on function identity.protect_privileges(oid) to identity_owner, identity_admin, identity_app;
 
 create function identity.protect_check(target regclass)
 returns table (finding text, hint text)
@@ -70,10 +91,8 @@ begin
         else format('Run: grant identity_app to %s', g.grantee) end
     from (
       select distinct case when acl.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(acl.grantee)) end as grantee
-      from pg_class c
-      cross join lateral aclexplode(c.relacl) acl
-      where c.oid = target and acl.grantee <> c.relowner
-        and acl.privilege_type in ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
+      from identity.protect_privileges(target) acl
+      where acl.privilege in ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
         and case
           when acl.grantee = 0 then true
           when pg_has_role(acl.grantee, 'identity_app', 'usage') then false
@@ -95,30 +114,34 @@ begin
       from (
         select distinct case when acl.grantee = 0 then 'public' else pg_get_userbyid(acl.grantee) end as name,
           case when acl.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(acl.grantee)) end as grantee
-        from pg_class c
-        cross join lateral aclexplode(c.relacl) acl
-        where c.oid = target and acl.grantee <> c.relowner and acl.privilege_type in ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
+        from identity.protect_privileges(target) acl
+        where acl.privilege in ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
       ) g
       join pg_attribute a on a.attrelid = member_table
         and a.attname in (rules ->> 'members_user', rules ->> 'members_row', rules ->> 'members_write')
       group by g.grantee
       having not bool_and(has_column_privilege(g.name, a.attrelid, a.attnum, 'select'))
       order by 1;
-    -- Whoever writes memberships decides who sees the rows.
+    -- Whoever writes memberships decides who sees the rows. Of an insertion the defaults may fill in what is not granted; a change
+    -- of any other column makes nobody a member.
     return query
-      select format('%s may write memberships of its own into %s, and so see rows of %s',
-          quote_ident(r.rolname), rules ->> 'members', target),
-        format('Run: revoke insert, update on %s from %s', rules ->> 'members', quote_ident(r.rolname))
+      select format('%s may write memberships of its own into %s, and so see rows of %s', g.grantee, rules ->> 'members', target),
+        format('Run: revoke insert, update on %s from %s', rules ->> 'members', g.grantee)
           || ' (or bind them there, with scope_write for example)'
       from pg_class c
-      cross join lateral aclexplode(c.relacl) acl
-      join pg_roles r on r.oid = acl.grantee and not r.rolsuper
-      where c.oid = member_table and acl.grantee <> c.relowner and acl.privilege_type in ('INSERT', 'UPDATE')
+      cross join lateral (
+        select distinct case when acl.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(acl.grantee)) end as grantee
+        from identity.protect_privileges(c.oid) acl
+        left join pg_attribute a on a.attrelid = c.oid and a.attnum = acl.attribute
+        where (acl.privilege = 'INSERT' or acl.privilege = 'UPDATE' and (a.attnum is null
+            or a.attname in (rules ->> 'members_user', rules ->> 'members_row', rules ->> 'members_write')))
+          and not exists (select from pg_roles r where r.oid = acl.grantee and r.rolsuper)
+      ) g
+      where c.oid = member_table
         and (not c.relrowsecurity or exists (
           select from identity.protect_rules(c.oid) m
           where m ->> 'owner' = rules ->> 'members_user' and not m ?| array['scope_write', 'role']))
-      group by r.rolname
-      order by r.rolname;
+      order by g.grantee;
   end if;
 
   -- TRUNCATE empties the table for everybody, a trigger sees every row that anybody writes, a foreign key finds rows that are hidden:
@@ -128,10 +151,9 @@ begin
       format('Run: revoke %s on %s from %s', g.privileges, target, g.grantee)
     from (
       select case when acl.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(acl.grantee)) end as grantee,
-        string_agg(lower(acl.privilege_type), ', ' order by acl.privilege_type) as privileges
-      from pg_class c
-      cross join lateral aclexplode(c.relacl) acl
-      where c.oid = target and acl.grantee <> c.relowner and acl.privilege_type in ('TRUNCATE', 'REFERENCES', 'TRIGGER')
+        string_agg(distinct lower(acl.privilege), ', ' order by lower(acl.privilege)) as privileges
+      from identity.protect_privileges(target) acl
+      where acl.privilege in ('TRUNCATE', 'REFERENCES', 'TRIGGER')
         and not exists (select from pg_roles r where r.oid = acl.grantee and r.rolsuper)
       group by acl.grantee
     ) g;
@@ -148,7 +170,7 @@ begin
       format('Run: revoke all on %s from the roles that have privileges on it', c.oid::regclass)
     from below
     join pg_class c on c.oid = below.part
-    where not c.relrowsecurity and exists (select from aclexplode(c.relacl) acl where acl.grantee <> c.relowner);
+    where not c.relrowsecurity and exists (select from identity.protect_privileges(c.oid));
   return query
     with recursive above (whole) as (
       select i.inhparent from pg_inherits i where i.inhrelid = target
@@ -172,7 +194,7 @@ begin
     join pg_class v on v.oid = w.ev_class
     join pg_roles o on o.oid = v.relowner
     where d.classid = 'pg_rewrite'::regclass and d.refclassid = 'pg_class'::regclass and d.refobjid = target
-      and exists (select from aclexplode(v.relacl) acl where acl.grantee <> v.relowner)
+      and exists (select from identity.protect_privileges(v.oid))
       and (v.relkind = 'm'
         or v.relkind = 'v' and (o.rolsuper or o.rolbypassrls) and not exists (
           select from pg_options_to_table(v.reloptions) option

@@ -132,9 +132,25 @@ async fn what_everybody_was_granted() {
         "everybody has select on desk.now",
     )
     .await;
+    let remedies = desk
+        .finds(
+            "create view desk.two as select 1 as a, 2 as b; grant select (a, b), update (b) on desk.two to public",
+            "public_grant",
+            "desk.two",
+            "everybody has select, update on desk.two",
+        )
+        .await;
+    assert_eq!(remedies, ["revoke all on desk.two from public"]);
     // Where it is protected, protect_check says more.
     desk.finds(
         "create table desk.notes (user_id uuid); grant select on desk.notes to public; select identity.protect('desk.notes')",
+        "public_grant",
+        "desk.notes",
+        "public has privileges on desk.notes and does not inherit identity_app: its queries will fail",
+    )
+    .await;
+    desk.finds(
+        "grant select (user_id) on desk.notes to public",
         "public_grant",
         "desk.notes",
         "public has privileges on desk.notes and does not inherit identity_app: its queries will fail",

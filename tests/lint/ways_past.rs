@@ -78,6 +78,49 @@ async fn a_view_of_an_owner_whom_a_missing_force_does_not_bind() {
     .await;
 }
 
+/// A privilege on one column shows as many rows as one on the table.
+#[tokio::test]
+async fn views_and_copies_that_are_granted_by_column() {
+    let desk = notes().await;
+    desk.run(
+        "reset role; create view desk.all as select * from desk.notes; grant select (body) on desk.all to app_login",
+    )
+    .await;
+    assert_eq!(desk.seen("desk.all").await, 1);
+    desk.finds(
+        "",
+        "view_past_policies",
+        "desk.\"all\"",
+        "view desk.\"all\" shows all rows of desk.notes: it reads with the rights of its owner, whom no policy binds",
+    )
+    .await;
+    assert_eq!(desk.seen("desk.all").await, 0);
+    desk.run(
+        "create view desk.lower as select * from desk.notes;
+         create view desk.upper as select * from desk.lower; grant select (body) on desk.upper to app_login",
+    )
+    .await;
+    assert_eq!(desk.seen("desk.upper").await, 1);
+    desk.finds(
+        "",
+        "view_past_policies",
+        "desk.lower",
+        "view desk.lower shows all rows of desk.notes: it reads with the rights of its owner, whom the policies do not bind",
+    )
+    .await;
+    assert_eq!(desk.seen("desk.upper").await, 0);
+    let remedies = desk
+        .finds(
+            "create materialized view desk.copy as select * from desk.notes; grant select (body) on desk.copy to app_login",
+            "matview_past_policies",
+            "desk.copy",
+            "materialized view desk.copy holds a copy of rows of desk.notes, which no policy guards",
+        )
+        .await;
+    assert_eq!(remedies, ["revoke all on desk.copy from app_login"]);
+    assert_eq!(sqlstate(desk.app.batch_execute("select body from desk.copy").await), "42501");
+}
+
 #[tokio::test]
 async fn a_copy_in_a_materialized_view() {
     let desk = notes().await;
@@ -111,6 +154,16 @@ async fn partitions_and_children_with_privileges_of_their_own() {
             .await;
         assert_eq!(remedies, [format!("revoke all on {relation} from app_login, identity_app")]);
         assert_eq!(sqlstate(desk.app.batch_execute(&format!("select from {relation}")).await), "42501");
+        let remedies = desk
+            .finds(
+                &format!("grant select (user_id) on {relation} to app_login"),
+                "partition_past_policies",
+                relation,
+                &format!("{what} {relation} can be queried by itself, past the policies of {whole}"),
+            )
+            .await;
+        assert_eq!(remedies, [format!("revoke all on {relation} from app_login")]);
+        assert_eq!(sqlstate(desk.app.batch_execute(&format!("select user_id from {relation}")).await), "42501");
     }
 }
 
@@ -145,6 +198,15 @@ async fn privileges_that_no_policy_binds() {
         "app_login has references, trigger, truncate on desk.notes, which no policy binds",
     )
     .await;
+    let remedies = desk
+        .finds(
+            "grant references (user_id, body) on desk.notes to app_login",
+            "privilege_past_policies",
+            "desk.notes",
+            "app_login has references on desk.notes, which no policy binds",
+        )
+        .await;
+    assert_eq!(remedies, ["revoke references on desk.notes from app_login"]);
     // So too where protect never wrote.
     desk.finds(
         "create table desk.other (user_id uuid); create index on desk.other (user_id);
@@ -202,6 +264,14 @@ async fn a_grantee_whose_queries_will_fail() {
         &format!("{stranger} has privileges on desk.notes and does not inherit identity_app: its queries will fail"),
     )
     .await;
+    desk.run(&format!("revoke identity_app from {stranger}; revoke all on desk.notes from {stranger}")).await;
+    desk.finds(
+        &format!("grant select (body) on desk.notes to {stranger}"),
+        "grantee_cannot_authenticate",
+        "desk.notes",
+        &format!("{stranger} has privileges on desk.notes and does not inherit identity_app: its queries will fail"),
+    )
+    .await;
     desk.run(&format!("drop owned by {stranger}; drop role {stranger}")).await;
 }
 
@@ -254,4 +324,59 @@ async fn a_member_table_that_cannot_be_read_or_that_people_write_themselves() {
         )
         .await;
     assert_eq!(remedies, ["revoke insert, update on desk.members from app_login"]);
+}
+
+#[tokio::test]
+async fn a_member_table_that_people_read_or_write_by_column() {
+    let desk = Desk::new().await;
+    desk.finds_nothing(
+        "create table desk.members (user_id uuid, project bigint, note text, primary key (project, user_id)); select identity.protect('desk.members', 'user_id');
+         create table desk.projects (id bigint generated always as identity primary key, body text);
+         select identity.protect('desk.projects', members => 'desk.members', members_row => 'project', members_key => 'id', members_user => 'user_id')",
+    )
+    .await;
+    let remedies = desk
+        .finds(
+            "grant select (body) on desk.projects to app_login",
+            "member_table_unreadable",
+            "desk.projects",
+            "app_login may query desk.projects and not its member table desk.members: its queries will fail",
+        )
+        .await;
+    assert_eq!(remedies, ["grant select on desk.members to app_login"]);
+    // What makes nobody a member is no way past.
+    desk.finds_nothing("grant update (note) on desk.members to app_login").await;
+    for privilege in ["insert (project)", "update (project)", "update (user_id)"] {
+        let remedies = desk
+            .finds(
+                &format!("grant {privilege} on desk.members to app_login"),
+                "member_table_writable",
+                "desk.projects",
+                "app_login may write memberships of its own into desk.members, and so see rows of desk.projects",
+            )
+            .await;
+        assert_eq!(remedies, ["revoke insert, update on desk.members from app_login"], "{privilege}");
+        let write =
+            "insert into desk.members (project) values (1); update desk.members set project = 1, user_id = null";
+        assert_eq!(sqlstate(desk.app.batch_execute(write).await), "42501", "{privilege}");
+    }
+    // Everybody is somebody.
+    desk.run("grant insert (user_id, project) on desk.members to public").await;
+    let found = desk.lint().await;
+    let said: Vec<_> = found.iter().map(|row| (row.code.as_str(), row.finding.as_str())).collect();
+    assert_eq!(
+        said,
+        [
+            (
+                "member_table_writable",
+                "public may write memberships of its own into desk.members, and so see rows of desk.projects"
+            ),
+            (
+                "public_grant",
+                "public has privileges on desk.members and does not inherit identity_app: its queries will fail"
+            )
+        ]
+    );
+    desk.run(&found[0].remedy).await;
+    assert_eq!(desk.lint().await, []);
 }
