@@ -8,7 +8,7 @@ use crate::jwt::{authenticate, sqlstate};
 use crate::support::Database;
 
 /// What applications inherit: sign in, read who it is, and pure functions.
-const APP: [&str; 75] = [
+const APP: [&str; 76] = [
     "acr",
     "actor",
     "actor_chain",
@@ -56,6 +56,7 @@ const APP: [&str; 75] = [
     "permissions",
     "pre_request",
     "protect",
+    "protect_before",
     "protect_call",
     "protect_check",
     "protect_column",

@@ -9,6 +9,7 @@ mod moves;
 mod plans;
 mod policies;
 mod refusals;
+mod replace;
 pub mod rules;
 
 use serde_json::json;

@@ -18,7 +18,8 @@ create function identity.protect(
   members_user name default null,
   members_write name default null,
   members_writers text[] default null,
-  agents text default null
+  agents text default null,
+  replace boolean default false
 )
 returns void
 language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp set standard_conforming_strings = on
@@ -42,6 +43,7 @@ begin
     perform identity.protect_table('members', members);
   end if;
   rules := identity.protect_rules(target, rules);
+  perform identity.protect_before(target, rules, replace);
   select p.polname into policy
   from pg_policy p
   join identity.protect_policies(target, rules) written on written.policy = p.polname
@@ -57,7 +59,8 @@ begin
 
   execute format('lock table only %s in access exclusive mode', target);
   select c.* into relation from pg_class c where c.oid = target;
-  before := identity.protect_rules(target);
+  -- Again, because somebody else may have protected it while this waited for its lock.
+  before := identity.protect_before(target, rules, replace);
   others := identity.protect_erase(target);
   perform identity.protect_create_indexes(target, rules);
   rules := rules || jsonb_build_object('made', jsonb_build_object(
@@ -90,8 +93,8 @@ begin
   end loop;
 end
 $$;
-comment on function identity.protect(regclass, name, name, text, text, text, regclass, name, name, name, name, text[], text) is
-  'Row-level security in one call. Who is let in, any of: owner, a uuid column that holds identity.user_id(); members, a table that names people (members_user, uuid) beside members_row, which equals members_key of the target, found by foreign keys and names where not given; role, whose holders see and change all rows. Where none of these is given: everybody signed in, within organization or with the scope; with nothing at all, owner is the only one of user_id, owner_id, owner. What bounds everybody, all of: organization, a text or uuid column that holds identity.organization_id(); scope_read for SELECT; scope_write for INSERT, UPDATE, DELETE; agents: deny, read or write (the default: as their person). Members change what they see, or only where members_write (boolean) is true or (text, enum) one of members_writers; with members_writers => ''{}'' they read only. A changed row must be one that its changer may change still. Writes FORCE ROW LEVEL SECURITY, policies, indexes, and defaults of the owner and organization columns where there are none. Called again it replaces what it wrote before. Waits for its lock one second at most (55P03), and holds it until the transaction ends. Warns of what identity.protect_check finds. Superusers and roles with BYPASSRLS are not bound. Raises, changing nothing: ID005, an argument that cannot be accepted, a table not yours, or too large to index under a lock (the hint says what to run); ID007, a policy of somebody else has the name of one of ours.';
-revoke all on function identity.protect(regclass, name, name, text, text, text, regclass, name, name, name, name, text[], text) from public;
-grant execute on function identity.protect(regclass, name, name, text, text, text, regclass, name, name, name, name, text[], text)
+comment on function identity.protect(regclass, name, name, text, text, text, regclass, name, name, name, name, text[], text, boolean) is
+  'Row-level security in one call. Who is let in, any of: owner, a uuid column that holds identity.user_id(); members, a table that names people (members_user, uuid) beside members_row, which equals members_key of the target, found by foreign keys and names where not given; role, whose holders see and change all rows. Where none of these is given: everybody signed in, within organization or with the scope; with nothing at all, owner is the only one of user_id, owner_id, owner. What bounds everybody, all of: organization, a text or uuid column that holds identity.organization_id(); scope_read for SELECT; scope_write for INSERT, UPDATE, DELETE; agents: deny, read or write (the default: as their person). Members change what they see, or only where members_write (boolean) is true or (text, enum) one of members_writers; with members_writers => ''{}'' they read only. A changed row must be one that its changer may change still. Writes FORCE ROW LEVEL SECURITY, policies, indexes, and defaults of the owner and organization columns where there are none. Called again with the same arguments it writes again what was changed since; with others only where replace is true, and then it replaces all that it wrote before. Waits for its lock one second at most (55P03), and holds it until the transaction ends. Warns of what identity.protect_check finds. Superusers and roles with BYPASSRLS are not bound. Raises, changing nothing: ID005, an argument that cannot be accepted, a table not yours, or too large to index under a lock (the hint says what to run); ID007, the table is protected with other arguments and replace is not true, or a policy of somebody else has the name of one of ours.';
+revoke all on function identity.protect(regclass, name, name, text, text, text, regclass, name, name, name, name, text[], text, boolean) from public;
+grant execute on function identity.protect(regclass, name, name, text, text, text, regclass, name, name, name, name, text[], text, boolean)
   to identity_owner, identity_admin, identity_app;

@@ -1,9 +1,10 @@
 -- Rules: the arguments of protect as one JSON object, checked and completed, and read back from a protected table.
 --
---   protect_rules(target, rules)   completes them; the rest of protect, everybody who may call protect
---   protect_rules(target)          those of the table
---   protect_wrote(policy)          whether a policy is protect's
---   protect_written(target)        every policy that should be there, and whether it is as it was written
+--   protect_rules(target, rules)             completes them; the rest of protect, everybody who may call protect
+--   protect_rules(target)                    those of the table
+--   protect_before(target, rules, replace)   those of the table, where the others may take their place
+--   protect_wrote(policy)                    whether a policy is protect's
+--   protect_written(target)                  every policy that should be there, and whether it is as it was written
 
 create function identity.protect_rules(target regclass, rules jsonb)
 returns jsonb
@@ -108,6 +109,31 @@ comment on function identity.protect_rules(regclass) is
   'The rules by which identity.protect protected a table, from the comments of its policies: the arguments, and in made what it changed besides. NULL when it did not, or when the comments were lost. Raises nothing.';
 revoke all on function identity.protect_rules(regclass) from public;
 grant execute on function identity.protect_rules(regclass) to identity_owner, identity_admin, identity_app;
+
+-- A call that forgets an argument would take a bound away without a word: what is there is replaced only by who says so.
+create function identity.protect_before(target regclass, rules jsonb, replace boolean)
+returns jsonb
+language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp
+as $$
+declare
+  before constant jsonb := identity.protect_rules(target);
+  -- Without what is no argument. One contains the other and the other the one: the same, with lists in any order.
+  asked constant jsonb := rules - array['made', 'members_write_type'];
+  there constant jsonb := before - array['made', 'members_write_type'];
+begin
+  if replace is not true and not (asked @> there and there @> asked) then
+    raise exception using errcode = 'ID007',
+      message = format('target %s is protected with other arguments', target),
+      hint = format('There is: %s. Say replace => true to replace them all, or take them back first: select identity.unprotect(%L)',
+        identity.protect_call(target, before), target::text);
+  end if;
+  return before;
+end
+$$;
+comment on function identity.protect_before(regclass, jsonb, boolean) is
+  'The rules by which a table is protected, NULL when it is not, for identity.protect, which puts the given ones (completed) in their place. Writes nothing. Raises ID007: they are others, and replace is not true.';
+revoke all on function identity.protect_before(regclass, jsonb, boolean) from public;
+grant execute on function identity.protect_before(regclass, jsonb, boolean) to identity_owner, identity_admin, identity_app;
 
 create function identity.protect_written(target regclass)
 returns table (policy name, command text, permissive boolean, words text, intact boolean)

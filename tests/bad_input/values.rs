@@ -235,7 +235,7 @@ const JWKS: &str =
 
 type Place = (&'static str, &'static str);
 
-const PLAIN: [(Place, &str); 88] = [
+const PLAIN: [(Place, &str); 89] = [
     (("*", "initial_access_token"), "null"),
     (("*", "policy"), "'open'"),
     (("*", "grant_types"), "'{authorization_code}'"),
@@ -259,6 +259,7 @@ const PLAIN: [(Place, &str); 88] = [
     (("protect", "members_write"), "null"),
     (("protect", "members_writers"), "null"),
     (("protect", "agents"), "null"),
+    (("protect", "replace"), "false"),
     (("*", "allowed"), "false"),
     (("*", "device_cookie"), "null"),
     (("*", "account"), "1"),

@@ -317,7 +317,7 @@ async fn a_member_table_that_cannot_be_read_or_that_people_write_themselves() {
     desk.finds_nothing("grant insert on desk.members to app_login").await;
     let remedies = desk
         .finds(
-            "select identity.protect('desk.members', 'user_id')",
+            "select identity.protect('desk.members', 'user_id', replace => true)",
             "member_table_writable",
             "desk.projects",
             "app_login may write memberships of its own into desk.members, and so see rows of desk.projects",

@@ -39,7 +39,12 @@ async fn another_call_replaces_what_the_first_one_wrote_and_nothing_else() {
     // … is what it leaves behind after any other.
     for first in calls {
         for (call, alone) in calls.iter().zip(&alone) {
-            owner.batch_execute(&format!("select identity.protect({first}), identity.protect({call})")).await.unwrap();
+            owner
+                .batch_execute(&format!(
+                    "select identity.protect({first}, replace => true), identity.protect({call}, replace => true)"
+                ))
+                .await
+                .unwrap();
             assert_eq!(catalog(&owner).await, *alone, "{first}, then {call}");
         }
     }
@@ -93,7 +98,7 @@ async fn unprotect_takes_back_what_protect_wrote_and_says_what_stays() {
     // Twice protected is once unprotected: what the first call turned on is remembered by the second.
     owner.batch_execute("alter table notes.notes disable row level security").await.unwrap();
     let before = catalog(&owner).await;
-    owner.batch_execute(&format!("{protect}; select identity.protect('notes.notes')")).await.unwrap();
+    owner.batch_execute(&format!("{protect}; select identity.protect('notes.notes', replace => true)")).await.unwrap();
     assert_eq!(unprotected(&owner).await, [""; 0]);
     assert_eq!(catalog(&owner).await, before);
     assert_eq!(sqlstate(owner.query("select identity.unprotect('notes.notes')", &[]).await), "ID006");
@@ -151,7 +156,7 @@ async fn what_was_renamed_is_found_and_taken_back() {
     assert_eq!(owner.query_one(findings, &[]).await.unwrap().get::<_, i64>(0), 5);
     owner
         .batch_execute(
-            "select identity.protect('notes.letters', 'author_id', organization => 'tenant');
+            "select identity.protect('notes.letters', 'author_id', organization => 'tenant', replace => true);
              alter table notes.letters rename author_id to user_id; select identity.unprotect('notes.letters');
              alter table notes.letters rename to notes; alter table notes.notes drop tenant",
         )
@@ -201,7 +206,9 @@ async fn a_comment_that_is_no_record_of_ours_hurts_nobody() {
         let checked = "select count(*) from identity.protect_check('notes.notes')";
         assert!(owner.query_one(checked, &[]).await.unwrap().get::<_, i64>(0) > 0, "{comment}");
     }
-    owner.batch_execute("select identity.protect('notes.notes')").await.unwrap();
+    // The last one reads as a record, of other arguments.
+    assert_eq!(sqlstate(owner.query("select identity.protect('notes.notes')", &[]).await), "ID007");
+    owner.batch_execute("select identity.protect('notes.notes', replace => true)").await.unwrap();
 }
 
 #[tokio::test]

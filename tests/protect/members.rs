@@ -207,12 +207,16 @@ async fn a_member_table_that_cannot_be_read_or_that_anybody_may_write_is_found()
     owner.batch_execute("select identity.protect('notes.members')").await.unwrap();
     assert_eq!(found().await, [writes]);
     owner
-        .batch_execute("select identity.protect('notes.members', 'user_id', scope_write => 'members:write')")
+        .batch_execute(
+            "select identity.protect('notes.members', 'user_id', scope_write => 'members:write', replace => true)",
+        )
         .await
         .unwrap();
     assert_eq!(found().await, [""; 0]);
     owner
-        .batch_execute("select identity.protect('notes.members'); revoke insert on notes.members from app_login")
+        .batch_execute(
+            "select identity.protect('notes.members', replace => true); revoke insert on notes.members from app_login",
+        )
         .await
         .unwrap();
     assert_eq!(found().await, [""; 0]);

@@ -50,7 +50,10 @@ async fn readers_are_evaluated_once_and_rows_found_by_an_index() {
         ),
         ("members => 'notes.memberships', members_row => 'project', members_key => 'project'", json!({}), 3),
     ] {
-        owner.batch_execute(&format!("select identity.protect('notes.notes', {rules})")).await.unwrap();
+        owner
+            .batch_execute(&format!("select identity.protect('notes.notes', {rules}, replace => true)"))
+            .await
+            .unwrap();
         superuser.batch_execute("analyze notes.notes, notes.shares, notes.memberships").await.unwrap();
         sign_in(&db, &app, claims).await;
         for query in [
@@ -90,7 +93,7 @@ async fn readers_are_evaluated_once_and_rows_found_by_an_index() {
     // Who holds the role gets everything, nobody's rows too.
     owner
         .batch_execute(
-            "select identity.protect('notes.notes', 'user_id', role => 'admin'); update notes.notes set body = body",
+            "select identity.protect('notes.notes', 'user_id', role => 'admin', replace => true); update notes.notes set body = body",
         )
         .await
         .unwrap();

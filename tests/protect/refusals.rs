@@ -177,12 +177,19 @@ async fn what_is_no_table_or_of_somebody_else_is_refused_with_what_to_do_and_a_m
             "organization: notes.mine has no column org_id",
             "Columns it could be: user_id",
         ),
+        (
+            &owner,
+            "protect('notes.mine', role => 'x')",
+            "target notes.mine is protected with other arguments",
+            "There is: select identity.protect('notes.mine', owner => 'user_id'). Say replace => true to replace them all, or take them back first: select identity.unprotect('notes.mine')",
+        ),
         (&app, "protect('notes.notes')", "target notes.notes belongs to another role", "Call it as table_owner."),
         (&app, "unprotect('notes.mine')", "target notes.mine belongs to another role", "Call it as table_owner."),
     ] {
         let error = client.query(&format!("select identity.{call}"), &[]).await.unwrap_err();
         let error = error.as_db_error().unwrap();
-        assert_eq!((error.code().code(), error.message(), error.hint()), ("ID005", message, Some(hint)), "{call}");
+        let code = if message.ends_with("with other arguments") { "ID007" } else { "ID005" };
+        assert_eq!((error.code().code(), error.message(), error.hint()), (code, message, Some(hint)), "{call}");
         assert_eq!(catalog(&owner).await, before, "{call}");
     }
 }
@@ -229,7 +236,7 @@ async fn a_busy_table_is_waited_for_one_second_and_left_as_it_was() {
     let before = catalog(&owner).await;
     let reader = db.superuser().await;
     reader.batch_execute("begin; select from notes.notes").await.unwrap();
-    for call in ["identity.protect('notes.notes', role => 'x')", "identity.unprotect('notes.notes')"] {
+    for call in ["identity.protect('notes.notes', role => 'x', replace => true)", "identity.unprotect('notes.notes')"] {
         let begun = Instant::now();
         assert_eq!(sqlstate(owner.query(&format!("select {call}"), &[]).await), "55P03", "{call}");
         assert!(begun.elapsed() < Duration::from_secs(20), "{call} waited {:?}", begun.elapsed());

@@ -105,7 +105,9 @@ async fn an_organization_alone_lets_in_everybody_of_it() {
     assert_eq!(outcome(&app, "insert into notes.notes (body) values ('x') returning team_id::text").await, ACME);
     // With a role beside it, being of the organization is not enough.
     owner
-        .batch_execute("select identity.protect('notes.notes', organization => 'team_id', role => 'boss')")
+        .batch_execute(
+            "select identity.protect('notes.notes', organization => 'team_id', role => 'boss', replace => true)",
+        )
         .await
         .unwrap();
     assert_eq!(reach(&db, &app, json!({ "org_id": ACME })).await, [""; 3]);
@@ -135,11 +137,17 @@ async fn scopes_bound_the_commands_they_are_for() {
         assert_eq!(outcome(&app, insert).await, inserted, "{scope}");
     }
     // Alone they are the way in; what has no scope nobody may do.
-    owner.batch_execute("select identity.protect('notes.notes', scope_read => 'notes:read')").await.unwrap();
+    owner
+        .batch_execute("select identity.protect('notes.notes', scope_read => 'notes:read', replace => true)")
+        .await
+        .unwrap();
     assert_eq!(reach(&db, &app, json!({ "scope": "notes:read" })).await, ["a b c", "", ""]);
     assert_eq!(outcome(&app, insert).await, "42501");
     assert_eq!(reach(&db, &app, json!({ "scope": "notes:write" })).await, [""; 3]);
-    owner.batch_execute("select identity.protect('notes.notes', scope_write => 'notes:write')").await.unwrap();
+    owner
+        .batch_execute("select identity.protect('notes.notes', scope_write => 'notes:write', replace => true)")
+        .await
+        .unwrap();
     assert_eq!(reach(&db, &app, json!({ "scope": "notes:write" })).await, [""; 3]);
     assert_eq!(outcome(&app, &format!("insert into notes.notes (user_id, body) values ('{BOB}', 'x')")).await, "");
 }
@@ -156,7 +164,7 @@ async fn an_agent_does_what_it_may_and_no_more_than_its_person() {
         [("deny", "", "", "42501"), ("read", "a", "", "42501"), ("write", "a", "a", "")]
     {
         let protect = format!(
-            "select identity.protect('notes.notes', scope_read => 'notes:read', owner => 'user_id', agents => '{agents}')"
+            "select identity.protect('notes.notes', scope_read => 'notes:read', owner => 'user_id', agents => '{agents}', replace => true)"
         );
         owner.batch_execute(&protect).await.unwrap();
         assert_eq!(reach(&db, &app, person.clone()).await, ["a"; 3], "{agents}");
@@ -170,7 +178,10 @@ async fn an_agent_does_what_it_may_and_no_more_than_its_person() {
         assert_eq!(outcome(&app, ALL).await, "", "{agents}");
     }
     // The role does not lift it.
-    owner.batch_execute("select identity.protect('notes.notes', role => 'admin', agents => 'read')").await.unwrap();
+    owner
+        .batch_execute("select identity.protect('notes.notes', role => 'admin', agents => 'read', replace => true)")
+        .await
+        .unwrap();
     let agent = json!({ "roles": ["admin"], "act": { "sub": "robot" } });
     assert_eq!(reach(&db, &app, json!({ "roles": ["admin"] })).await, ["a b c"; 3]);
     assert_eq!(reach(&db, &app, agent).await, ["a b c", "", ""]);
