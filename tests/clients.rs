@@ -93,14 +93,14 @@ async fn a_wrong_member_is_refused_by_name() {
         "must be https, http on loopback or, for native clients, a scheme of reversed domain name; without fragment";
     for (change, message) in [
         (json!({"redirect_uris": "https://a.example"}), "redirect_uris: must be an array of URIs".to_string()),
-        (json!({"redirect_uris": []}), "redirect_uris: are required for the grant types authorization_code and implicit".into()),
+        (json!({"redirect_uris": []}), "redirect_uris: are required for authorization_code".into()),
         (json!({"redirect_uris": ["http://a.example/cb"]}), format!("redirect_uris: {kinds}")),
         (json!({"post_logout_redirect_uris": ["ftp://a.example"]}), format!("post_logout_redirect_uris: {kinds}")),
         (json!({"token_endpoint_auth_method": "tls_client_auth"}), "token_endpoint_auth_method: must be one of none, client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt".into()),
         (json!({"grant_types": ["password"]}), "grant_types: must be an array of some of authorization_code, implicit, refresh_token, client_credentials".into()),
-        (json!({"grant_types": ["refresh_token"]}), "grant_types: refresh_token needs authorization_code, which gives the first one".into()),
+        (json!({"grant_types": ["refresh_token"]}), "grant_types: refresh_token needs one that gives the first refresh token: authorization_code".into()),
         (json!({"grant_types": ["client_credentials"], "token_endpoint_auth_method": "none"}), "grant_types: client_credentials needs a client that authenticates".into()),
-        (json!({"response_types": []}), "response_types: must fit grant_types: code belongs to authorization_code, id_token and token belong to implicit".into()),
+        (json!({"response_types": []}), "response_types: must fit grant_types: code needs authorization_code, id_token needs implicit, id_token token needs implicit, code id_token needs authorization_code and implicit, code token needs authorization_code and implicit, code id_token token needs authorization_code and implicit".into()),
         (json!({"application_type": "desktop"}), "application_type: must be one of web, native".into()),
         (json!({"scope": "openid  profile"}), "scope: must be scope names separated by one space each".into()),
         (json!({"scope": ["openid"]}), "scope: must be scope names separated by one space each".into()),
@@ -212,12 +212,7 @@ async fn an_update_is_a_merge_patch() {
     for (id, patch, code, message) in [
         ("nobody", json!({}), "ID006", "client_id: there is no such client"),
         (&app.id, json!({"client_id": "b"}), "ID005", "client_id: cannot be changed"),
-        (
-            &app.id,
-            json!({"redirect_uris": null}),
-            "ID005",
-            "redirect_uris: are required for the grant types authorization_code and implicit",
-        ),
+        (&app.id, json!({"redirect_uris": null}), "ID005", "redirect_uris: are required for authorization_code"),
         (&app.id, json!([]), "ID005", "metadata: must be a JSON object"),
     ] {
         let refused = admin.query_one("select identity.client_update($1, $2)", &[&id, &patch]).await;

@@ -36,6 +36,7 @@ mod encrypted;
 mod explain;
 mod floods;
 mod frontchannel_logout;
+mod grant_types;
 mod hashing;
 mod http;
 mod http_authorize;

@@ -1,12 +1,15 @@
 //! Response types: what the authorization endpoint gives by itself, and for how long (sql/store/functions/response_types.sql,
 //! authorization_response.sql; OpenID Connect Core §3.2, §3.3). What is refused: response_types_refused.rs.
 
+use std::collections::BTreeSet;
+
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::authorize::{Sql, authorize, call, decide, request, session, with};
+use crate::grant_types::response_types;
 use crate::support::{Client, Database, Tokens, client, full_profile, service_client, user};
 use crate::token::{audited, redeem, refused};
 
@@ -55,7 +58,7 @@ async fn every_response_type_gives_what_its_words_name_and_nothing_else() {
     let (sql, app, alice) = (db.gateway_role().await, hybrid_client(&db).await, user(&db, "alice").await);
     let cookie = session(&sql, &alice).await;
     // RFC 6749 §3.1.1: the order of the words does not matter.
-    for (written, code, token, id_token) in [
+    let written = [
         ("code", true, false, false),
         ("id_token", false, false, true),
         ("id_token token", false, true, true),
@@ -66,7 +69,14 @@ async fn every_response_type_gives_what_its_words_name_and_nothing_else() {
         ("token code", true, true, false),
         ("code id_token token", true, true, true),
         ("token id_token code", true, true, true),
-    ] {
+    ];
+    let known = written.map(|(written, ..)| {
+        let mut words: Vec<&str> = written.split(' ').collect();
+        words.sort_unstable();
+        words.join(" ")
+    });
+    assert_eq!(BTreeSet::from(known), response_types(&db).await.into_iter().collect(), "none is left out");
+    for (written, code, token, id_token) in written {
         let asked = with(request(&app), json!({"response_type": written, "scope": "openid email"}));
         let answer = answered(&sql, &asked, &cookie).await;
         let given = &answer["parameters"];

@@ -23,6 +23,9 @@ pub fn routes() -> Router<AppState> {
     Router::new().route("/authorize", get(authorize).head(refusal::no_head).post(defer))
 }
 
+/// The grants that end here, for metadata: tokens are given without a request to the token endpoint (RFC 6749 §4.2).
+pub const GRANT_TYPES: [&str; 1] = ["implicit"];
+
 /// The statements of this feature.
 pub static CALLS: &[&Call] = &[&REQUEST, &RESUME, &DEFER];
 

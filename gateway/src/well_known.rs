@@ -18,7 +18,7 @@ use crate::web::locales::Language;
 use crate::web::outcome::Reply;
 use crate::web::response;
 use crate::web::state::AppState;
-use crate::{jwks, session_state, token};
+use crate::{authorize, jwks, session_state, token};
 
 /// The endpoints of this feature, with their paths from the root of the host.
 pub fn routes(issuer: &Issuer) -> Router<AppState> {
@@ -97,7 +97,7 @@ fn wire(issuer: &Issuer) -> Map<String, Value> {
 
 /// Those of the token endpoint, and what needs none.
 fn grant_types() -> Vec<&'static str> {
-    token::GRANT_TYPES.iter().copied().chain(["implicit"]).collect()
+    token::GRANTS.iter().map(|grant| grant.grant_type).chain(authorize::GRANT_TYPES).collect()
 }
 
 /// How a client that can keep a secret or a key may prove itself, at every endpoint that asks it to.

@@ -10,7 +10,7 @@ async fn no_client_gets_an_address_that_nobody_may_be_sent_to() {
     let admin = db.admin().await;
     let uris = "redirect_uris: must be https, http on loopback or, for native clients, a scheme of reversed domain name; without fragment";
     let https = "redirect_uris: must be https, and not on this machine, for response types with token or id_token of a web client";
-    let required = "redirect_uris: are required for the grant types authorization_code and implicit";
+    let required = "redirect_uris: are required for authorization_code";
     for (section, change, message) in [
         ("RFC 6749 §3.1.2: MUST be an absolute URI", json!({"redirect_uris": ["/callback"]}), uris),
         ("RFC 6749 §3.1.2: MUST be an absolute URI", json!({"redirect_uris": ["//a.example/cb"]}), uris),
@@ -38,7 +38,7 @@ async fn no_client_gets_an_address_that_nobody_may_be_sent_to() {
         (
             "RFC 6749 §3.1.2.2: and for the implicit grant",
             json!({"redirect_uris": [], "response_types": ["id_token"]}),
-            required,
+            "redirect_uris: are required for implicit",
         ),
     ] {
         let mut metadata = json!({"token_endpoint_auth_method": "none"});

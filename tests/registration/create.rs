@@ -146,8 +146,8 @@ async fn a_wrong_member_is_refused_by_name_and_leaves_nothing() {
     let places =
         "must be https, http on loopback or, for native clients, a scheme of reversed domain name; without fragment";
     for (change, error, description) in [
-        (json!({"redirect_uris": null}), "invalid_redirect_uri", "redirect_uris: are required for the grant types authorization_code and implicit".to_owned()),
-        (json!({"redirect_uris": []}), "invalid_redirect_uri", "redirect_uris: are required for the grant types authorization_code and implicit".into()),
+        (json!({"redirect_uris": null}), "invalid_redirect_uri", "redirect_uris: are required for authorization_code".to_owned()),
+        (json!({"redirect_uris": []}), "invalid_redirect_uri", "redirect_uris: are required for authorization_code".into()),
         (json!({"redirect_uris": "https://a.example"}), "invalid_redirect_uri", "redirect_uris: must be an array of URIs".into()),
         (json!({"redirect_uris": [null]}), "invalid_redirect_uri", "redirect_uris: must be an array of URIs".into()),
         (json!({"redirect_uris": ["https://a.example/cb#fragment"]}), "invalid_redirect_uri", format!("redirect_uris: {places}")),
@@ -162,7 +162,7 @@ async fn a_wrong_member_is_refused_by_name_and_leaves_nothing() {
         (json!({"token_endpoint_auth_method": "tls_magic"}), "invalid_client_metadata", "token_endpoint_auth_method: ".into()),
         (json!({"token_endpoint_auth_method": "private_key_jwt"}), "invalid_client_metadata", "jwks: or jwks_uri is required for private_key_jwt".into()),
         (json!({"response_types": ["token"]}), "invalid_client_metadata", "response_types: ".into()),
-        (json!({"grant_types": ["authorization_code"], "response_types": ["id_token"]}), "invalid_client_metadata", "response_types: must fit grant_types: code belongs to authorization_code, id_token and token belong to implicit".into()),
+        (json!({"grant_types": ["authorization_code"], "response_types": ["id_token"]}), "invalid_client_metadata", "response_types: must fit grant_types: code needs authorization_code, id_token needs implicit, id_token token needs implicit, code id_token needs authorization_code and implicit, code token needs authorization_code and implicit, code id_token token needs authorization_code and implicit".into()),
         (json!({"grant_types": ["password"]}), "invalid_client_metadata", "grant_types: must be an array of some of ".into()),
         (json!({"grant_types": ["client_credentials"]}), "invalid_client_metadata", "grant_types: may be registered here: authorization_code, implicit, refresh_token".into()),
         (json!({"id_token_signed_response_alg": "none", "response_types": ["code id_token"]}), "invalid_client_metadata", "id_token_signed_response_alg: none is for clients whose ID tokens come from the token endpoint only".into()),

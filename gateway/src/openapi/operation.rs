@@ -1,18 +1,20 @@
 //! The words in which an operation is described.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 
 /// A parameter of a query or of a form.
 pub struct Field {
     name: &'static str,
-    description: &'static str,
+    description: Cow<'static, str>,
     schema: Value,
     required: bool,
 }
 
 /// A parameter that is text.
-pub fn field(name: &'static str, description: &'static str) -> Field {
-    Field { name, description, schema: json!({ "type": "string" }), required: false }
+pub fn field(name: &'static str, description: impl Into<Cow<'static, str>>) -> Field {
+    Field { name, description: description.into(), schema: json!({ "type": "string" }), required: false }
 }
 
 impl Field {

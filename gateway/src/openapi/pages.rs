@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::operation::{Answer, Field, Operation, field, operation, path};
+use crate::web::outcome;
 
 /// By address.
 pub fn paths() -> Vec<(String, Value)> {
@@ -188,8 +189,8 @@ fn authorization() -> Vec<Field> {
     vec![
         field("client_id", "Who asks.").required(),
         field("redirect_uri", "Where the answer goes: one that is registered."),
-        field("response_type", "What is asked for: code, id_token, token, as registered."),
-        field("response_mode", "How the answer travels.").one_of(&["query", "fragment", "form_post"]),
+        field("response_type", "What is asked for, as registered: one of response_types_supported."),
+        field("response_mode", "How the answer travels.").one_of(&outcome::RESPONSE_MODES),
         field("scope", "RFC 6749 §3.3."),
         field("state", "Comes back with the answer."),
         field("nonce", "Comes back in the ID token."),

@@ -1,5 +1,7 @@
 //! The endpoints that programs speak to.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::operation::{Answer, Field, Operation, field, operation, path};
@@ -98,16 +100,20 @@ fn credentials() -> [Field; 4] {
     ]
 }
 
+/// What every grant reads, and what each of them does.
 fn grant() -> Vec<Field> {
-    vec![
-        field("grant_type", "What the tokens are asked for with.").required().one_of(&token::GRANT_TYPES),
-        field("code", "authorization_code: RFC 6749 §4.1.3."),
-        field("redirect_uri", "authorization_code: that of the authorization request."),
-        field("code_verifier", "authorization_code: RFC 7636 §4.5."),
-        field("refresh_token", "refresh_token: RFC 6749 §6."),
-        field("scope", "refresh_token, client_credentials: less than there is."),
+    let grant_types: Vec<&str> = token::GRANTS.iter().map(|grant| grant.grant_type).collect();
+    let mut own: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
+    for grant in token::GRANTS {
+        for &(name, meaning) in grant.parameters {
+            own.entry(name).or_default().push(format!("{}: {meaning}", grant.grant_type));
+        }
+    }
+    let common = [
+        field("grant_type", "What the tokens are asked for with.").required().one_of(&grant_types),
         field("resource", "RFC 8707 §2.2: where the token is for.").repeated(),
-    ]
+    ];
+    common.into_iter().chain(own.into_iter().map(|(name, meanings)| field(name, meanings.join(" ")))).collect()
 }
 
 fn about() -> Vec<Field> {

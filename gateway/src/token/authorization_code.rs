@@ -6,8 +6,18 @@ use crate::web::form::Parameters;
 use crate::web::outcome::Reply;
 use crate::web::state::AppState;
 
+/// What it reads.
+pub const PARAMETERS: &[(&str, &str)] = &[
+    ("code", "RFC 6749 §4.1.3."),
+    ("redirect_uri", "That of the authorization request."),
+    ("code_verifier", "RFC 7636 §4.5."),
+];
+
+/// Its statements.
+pub static CALLS: &[&Call] = &[&CALL];
+
 /// Durable: a code that was consumed must stay consumed.
-pub static CALL: Call = Call {
+static CALL: Call = Call {
     pool: Pool::Writes,
     sql: "select outcome, detail, answer from identity.token_authorization_code($1, $2, $3, $4, $5, $6, $7)",
 };

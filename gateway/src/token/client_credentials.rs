@@ -6,11 +6,17 @@ use crate::web::form::Parameters;
 use crate::web::outcome::Reply;
 use crate::web::state::AppState;
 
+/// What it reads.
+pub const PARAMETERS: &[(&str, &str)] = &[("scope", "Less than is registered.")];
+
+/// Its statements.
+pub static CALLS: &[&Call] = &[&CALL, &ASSERTED];
+
 /// Writes its audit row, without waiting for the flush: nothing stands on it.
-pub static CALL: Call = Call { pool: Pool::Unflushed, sql: SQL };
+static CALL: Call = Call { pool: Pool::Unflushed, sql: SQL };
 
 /// Spends an assertion.
-pub static ASSERTED: Call = Call { pool: Pool::Writes, sql: SQL };
+static ASSERTED: Call = Call { pool: Pool::Writes, sql: SQL };
 
 const SQL: &str = "select outcome, detail, answer from identity.token_client_credentials($1, $2, $3, $4, $5)";
 

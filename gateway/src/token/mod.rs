@@ -1,4 +1,5 @@
-//! `/token` (RFC 6749 §3.2): a grant in, tokens out. Each grant is a file with its `CALL` and its `answer`.
+//! `/token` (RFC 6749 §3.2): a grant in, tokens out. Each grant is a file that exports the same three things: its `PARAMETERS`, its
+//! `CALLS`, its `answer`. How one is added: sql/store/functions/grant_types.sql.
 
 mod authorization_code;
 mod client_credentials;
@@ -22,12 +23,45 @@ pub fn routes() -> Router<AppState> {
     Router::new().route("/token", post(token))
 }
 
-/// The statements of this feature.
-pub static CALLS: &[&Call] =
-    &[&authorization_code::CALL, &refresh_token::CALL, &client_credentials::CALL, &client_credentials::ASSERTED];
+/// Defines the grants of this endpoint from the table below: who answers, and what metadata, OpenAPI and the pools are told.
+macro_rules! grants {
+    ($($grant_type:literal => $name:ident;)*) => {
+        /// The grants of this endpoint.
+        pub static GRANTS: &[Grant] = &[$(Grant {
+            grant_type: $grant_type,
+            parameters: $name::PARAMETERS,
+            calls: $name::CALLS,
+        },)*];
 
-/// The grants that `answer` knows, for the discovery document.
-pub const GRANT_TYPES: [&str; 3] = ["authorization_code", "refresh_token", "client_credentials"];
+        async fn redeem(grant_type: &str, state: &AppState, client: &ClientCredentials, form: &Parameters) -> Result<Reply, Reply> {
+            match grant_type {
+                $($grant_type => $name::answer(state, client, form).await,)*
+                _ => Err(Reply::refusal(Outcome::UnsupportedGrantType, "this grant_type is not supported")),
+            }
+        }
+    };
+}
+
+grants! {
+    "authorization_code" => authorization_code;
+    "refresh_token" => refresh_token;
+    "client_credentials" => client_credentials;
+}
+
+/// What the rest of the gateway knows of a grant.
+pub struct Grant {
+    /// The name it is registered and asked for by.
+    pub grant_type: &'static str,
+    /// What it reads of the form beside what every grant does, and what that is.
+    pub parameters: &'static [(&'static str, &'static str)],
+    /// Its statements.
+    calls: &'static [&'static Call],
+}
+
+/// The statements of this feature.
+pub fn calls() -> Vec<&'static Call> {
+    GRANTS.iter().flat_map(|grant| grant.calls).copied().collect()
+}
 
 async fn token(State(state): State<AppState>, headers: HeaderMap, Form(form): Form) -> Response {
     let mut errand = Errand::new(&state);
@@ -41,10 +75,7 @@ async fn token(State(state): State<AppState>, headers: HeaderMap, Form(form): Fo
 async fn answer(state: &AppState, headers: &HeaderMap, form: &Parameters) -> Result<Reply, Reply> {
     let client = ClientCredentials::read(headers, form)?;
     match form.one("grant_type")? {
-        Some("authorization_code") => authorization_code::answer(state, &client, form).await,
-        Some("refresh_token") => refresh_token::answer(state, &client, form).await,
-        Some("client_credentials") => client_credentials::answer(state, &client, form).await,
-        Some(_) => Err(Reply::refusal(Outcome::UnsupportedGrantType, "this grant_type is not supported")),
+        Some(grant_type) => redeem(grant_type, state, &client, form).await,
         None => Err(Reply::refusal(Outcome::InvalidRequest, "grant_type is missing")),
     }
 }

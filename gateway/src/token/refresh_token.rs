@@ -6,8 +6,14 @@ use crate::web::form::Parameters;
 use crate::web::outcome::Reply;
 use crate::web::state::AppState;
 
+/// What it reads.
+pub const PARAMETERS: &[(&str, &str)] = &[("refresh_token", "RFC 6749 §6."), ("scope", "Less than was granted.")];
+
+/// Its statements.
+pub static CALLS: &[&Call] = &[&CALL];
+
 /// Durable: a rotation that was answered must not be forgotten in a crash, or the client's next token looks stolen.
-pub static CALL: Call = Call {
+static CALL: Call = Call {
     pool: Pool::Writes,
     sql: "select outcome, detail, answer from identity.token_refresh_token($1, $2, $3, $4, $5, $6)",
 };

@@ -15,7 +15,7 @@ use super::page;
 use super::response;
 use super::state::AppState;
 
-pub use redirection::Redirection;
+pub use redirection::{RESPONSE_MODES, Redirection};
 
 /// Defines [`Outcome`] from the table below.
 macro_rules! outcomes {

@@ -55,7 +55,7 @@ pub fn calls() -> Vec<&'static Call> {
         logout::CALLS,
         backchannel_logout::CALLS,
         account::CALLS,
-        token::CALLS,
+        &token::calls(),
         userinfo::CALLS,
         introspect::CALLS,
         revoke::CALLS,

@@ -138,7 +138,7 @@ declare
   request constant jsonb := identity_store.authorization_unwrapped(received, documents);
   client identity_store.clients;
 begin
-  if request -> 'parameters' ->> 'response_type' ~ '\mid_token\M' and not request ?| array['need', 'refused'] then
+  if identity_store.response_gives(request -> 'parameters' ->> 'response_type', 'id_token') and not request ?| array['need', 'refused'] then
     -- An ID token from here is encrypted to keys that are known when the person is asked, and still when they have answered.
     select c.* into client from identity_store.clients c
     where c.id = request -> 'parameters' ->> 'client_id' and c.id_token_encrypted_response_alg is not null

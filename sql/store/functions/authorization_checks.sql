@@ -47,14 +47,14 @@ comment on function identity_store.redirect_uri_registered(text, identity_store.
 revoke all on function identity_store.redirect_uri_registered(text, identity_store.clients) from public;
 
 create or replace function identity_store.authorization_request_checks(
-  request jsonb, client identity_store.clients, resources text[], hint jsonb
+  request jsonb, client identity_store.clients, resources text[], hint jsonb, scope text[]
 )
 returns table (rule text, error text, description text, failed boolean)
 language sql stable parallel safe
 as $$
   select c.* from (
     select request -> 'parameters' as p, string_to_array(request -> 'parameters' ->> 'prompt', ' ') as prompt,
-      string_to_array(request -> 'parameters' ->> 'response_type', ' ') as words
+      request -> 'parameters' ->> 'response_type' as response_type
   ) r,
   lateral (values
     ('repeated', 'invalid_request', format('%s is given more than once', request -> 'repeated' ->> 0), request ->> 'repeated' is not null),
@@ -65,19 +65,20 @@ as $$
     ('registration', 'registration_not_supported', 'registration is not supported', p ? 'registration'),
     ('response_type_missing', 'invalid_request', 'response_type is missing', not p ? 'response_type'),
     ('response_type', 'unsupported_response_type', 'response_type is not supported',
-      not exists (select from identity_store.response_types() t where t.response_type = p ->> 'response_type')),
-    ('response_type_unregistered', 'unauthorized_client', format('the client is not registered for response_type %s', p ->> 'response_type'),
-      not p ->> 'response_type' = any (client.response_types)),
+      not exists (select from identity_store.response_types() t where t.response_type = r.response_type)),
+    ('response_type_unregistered', 'unauthorized_client', format('the client is not registered for response_type %s', response_type),
+      not response_type = any (client.response_types)),
     ('response_mode', 'invalid_request', format('response_mode must be %s', array_to_string(identity_store.response_modes(), ', ')),
       not p ->> 'response_mode' = any (identity_store.response_modes())),
     -- Multiple Response Type Encoding Practices §3.0, §5: the query encoding MUST NOT be used for what carries tokens.
     ('response_mode_query', 'invalid_request', 'response_mode query is not for response types with token or id_token',
-      p ->> 'response_mode' = 'query' and words && array['token', 'id_token']),
+      p ->> 'response_mode' = 'query' and identity_store.response_front(response_type)),
     -- OpenID Connect Core §3.2.2.1 and §3.3.2.11: REQUIRED where an ID token comes from here.
-    ('nonce_missing', 'invalid_request', 'nonce is missing: it is required for an ID token', 'id_token' = any (words) and not p ? 'nonce'),
+    ('nonce_missing', 'invalid_request', 'nonce is missing: it is required for an ID token',
+      identity_store.response_gives(response_type, 'id_token') and not p ? 'nonce'),
     -- RFC 9700 §2.1.1: public clients MUST use PKCE. RFC 7636 §4.3: without a method it would be plain, which shows the verifier.
     ('code_challenge_missing', 'invalid_request', 'code_challenge is missing: PKCE is required',
-      client.token_endpoint_auth_method = 'none' and 'code' = any (words) and not p ? 'code_challenge'),
+      client.token_endpoint_auth_method = 'none' and identity_store.response_gives(response_type, 'code') and not p ? 'code_challenge'),
     ('code_challenge_method', 'invalid_request', 'code_challenge_method must be S256',
       p ? 'code_challenge' and p ->> 'code_challenge_method' is distinct from 'S256'),
     ('code_challenge_method_alone', 'invalid_request', 'code_challenge_method is given without code_challenge',
@@ -93,14 +94,21 @@ as $$
     ('claims', 'invalid_request', 'claims must be a JSON object of the members userinfo and id_token', p -> 'claims' = 'false'),
     -- OpenID Connect Core §5.5: with userinfo, response_type MUST result in an access token.
     ('claims_userinfo', 'invalid_request', 'claims has a member userinfo, and response_type id_token gives no access token',
-      p -> 'claims' ? 'userinfo' and words = array['id_token']),
+      p -> 'claims' ? 'userinfo' and not identity_store.response_gives(response_type, 'code')
+      and not identity_store.response_gives(response_type, 'token')),
     ('max_age', 'invalid_request', 'max_age must be a number of seconds', p ->> 'max_age' !~ '^[0-9]{1,9}$'),
     ('id_token_recipient', 'invalid_request', 'the client has no key that its ID tokens can be encrypted to',
-      client.id_token_encrypted_response_alg is not null and p ->> 'response_type' ~ '\mid_token\M'
+      client.id_token_encrypted_response_alg is not null and identity_store.response_gives(response_type, 'id_token')
       and identity_store.recipient(client, client.id_token_encrypted_response_alg, '') is null),
-    ('id_token_hint', 'invalid_request', 'id_token_hint is not an ID token of this issuer', p ? 'id_token_hint' and hint is null)
+    ('id_token_hint', 'invalid_request', 'id_token_hint is not an ID token of this issuer', p ? 'id_token_hint' and hint is null),
+    -- RFC 6749 §3.3: process the request using a pre-defined default value or fail the request indicating an invalid scope.
+    ('scope', 'invalid_scope', case when p ? 'scope' then 'scope names nothing that this client may ask for'
+      else 'scope is missing, and neither the client nor the resource has a default' end, cardinality(scope) = 0),
+    -- OpenID Connect Core §3.1.2.1: without openid it is no OpenID request, and there is no ID token.
+    ('scope_openid', 'invalid_scope', 'scope must hold openid where response_type holds id_token',
+      identity_store.response_gives(response_type, 'id_token') and not 'openid' = any (scope))
   ) c (rule, error, description, failed)
 $$;
-comment on function identity_store.authorization_request_checks(jsonb, identity_store.clients, text[], jsonb) is
-  'Checks of the request itself, in order; a failed one is told to the client by redirect.';
-revoke all on function identity_store.authorization_request_checks(jsonb, identity_store.clients, text[], jsonb) from public;
+comment on function identity_store.authorization_request_checks(jsonb, identity_store.clients, text[], jsonb, text[]) is
+  'Checks of the request itself, in order; a failed one is told to the client by redirect. resources, scope: what the request comes down to here.';
+revoke all on function identity_store.authorization_request_checks(jsonb, identity_store.clients, text[], jsonb, text[]) from public;

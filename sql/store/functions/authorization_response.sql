@@ -14,7 +14,7 @@ declare
 begin
   -- A code is looked at again when it is redeemed; a token that leaves here is not. So whoever disables the person or ends the
   -- session came first and is seen here, or waits for us (codes.sql, lock order).
-  if string_to_array(request -> 'parameters' ->> 'response_type', ' ') && array['token', 'id_token'] then
+  if identity_store.response_front(request -> 'parameters' ->> 'response_type') then
     session := identity_store.session_read(authorization_session.session_cookie);
     perform from identity_store.users u where u.id = session.user_id for no key update;
     perform from identity_store.sessions s where s.id = session.id for no key update;
@@ -41,7 +41,7 @@ declare
   alg text := case when 'id_token' = any (words) then client.id_token_signed_response_alg end;
   answer json;
 begin
-  if words = array['code'] then
+  if not identity_store.response_front(p ->> 'response_type') then
     return json_build_object('code', code);
   end if;
   -- What has left is in use: its grant must be there after a crash, to be ended by whoever ends it.

@@ -26,38 +26,19 @@ begin
   resources := case when p ? 'resource'
     then identity_store.resources_requested(array(select jsonb_array_elements_text(p -> 'resource'))) else '{}' end;
   hint := case when p ? 'id_token_hint' then identity_store.id_token_hint(p ->> 'id_token_hint') end;
-  select 'refuse', k.rule, k.error, k.description into verdict, rule, error, description
-  from identity_store.authorization_request_checks(request, client, resources, hint) k where k.failed limit 1;
-  if found then return next; return; end if;
-
   scope := identity_store.scopes_at(identity_store.scopes_requested(
     coalesce(p ->> 'scope', identity_store.scopes_default(client.scope, resources)), client.scope), resources);
   -- OpenID Connect Core §11: offline_access MUST be ignored unless a code is returned; nothing else gives a refresh token.
-  if not 'code' = any (string_to_array(p ->> 'response_type', ' ')) then
+  if not identity_store.response_gives(p ->> 'response_type', 'code') then
     client.grant_types := array_remove(client.grant_types, 'refresh_token');
   end if;
   if not 'refresh_token' = any (client.grant_types) then
     scope := array_remove(scope, 'offline_access');
   end if;
-  if cardinality(scope) = 0 then
-    -- RFC 6749 §3.3: process the request using a pre-defined default value or fail the request indicating an invalid scope.
-    verdict := 'refuse';
-    rule := 'scope';
-    error := 'invalid_scope';
-    description := case when p ? 'scope' then 'scope names nothing that this client may ask for'
-      else 'scope is missing, and neither the client nor the resource has a default' end;
-    return next;
-    return;
-  end if;
-  if 'id_token' = any (string_to_array(p ->> 'response_type', ' ')) and not 'openid' = any (scope) then
-    -- OpenID Connect Core §3.1.2.1: without openid it is no OpenID request, and there is no ID token.
-    verdict := 'refuse';
-    rule := 'scope_openid';
-    error := 'invalid_scope';
-    description := 'scope must hold openid where response_type holds id_token';
-    return next;
-    return;
-  end if;
+  select 'refuse', k.rule, k.error, k.description into verdict, rule, error, description
+  from identity_store.authorization_request_checks(request, client, resources, hint, scope) k where k.failed limit 1;
+  if found then return next; return; end if;
+
   select a.claims, identity_store.consent_scope(client, a.asked) into claims, asked
   from identity_store.claims_allowed(p -> 'claims', client, scope) a;
   select case when k.answer = 'refuse' or p ->> 'prompt' = 'none' then 'refuse' else k.answer end, k.rule, k.error, k.description

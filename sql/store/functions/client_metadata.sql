@@ -17,7 +17,8 @@ as $$
     ('token_endpoint_auth_method', 'choice', '{none,client_secret_basic,client_secret_post,client_secret_jwt,private_key_jwt}',
       '"client_secret_basic"'),
     ('token_endpoint_auth_signing_alg', 'choice', array['HS256', 'HS384', 'HS512'] || identity_store.client_key_algorithms(), null),
-    ('grant_types', 'choices', '{authorization_code,implicit,refresh_token,client_credentials}', '["authorization_code"]'),
+    ('grant_types', 'choices', (select array_agg(g.grant_type) from identity_store.grant_types() g),
+      (select to_jsonb(t.grant_types) from identity_store.response_types() t where t.usual)),
     ('response_types', 'choices', (select array_agg(t.response_type) from identity_store.response_types() t), null),
     ('application_type', 'choice', '{web,native}', '"web"'),
     ('scope', 'scope', null, null),
@@ -134,8 +135,9 @@ begin
     from unnest(array['id_token_encrypted_response', 'userinfo_encrypted_response', 'request_object_encryption']) e (member)
     where registered ? (e.member || '_alg')
   ) || registered;
-  registered := jsonb_build_object('response_types',
-      case when registered -> 'grant_types' ? 'authorization_code' then '["code"]'::jsonb else '[]' end)
+  registered := jsonb_build_object('response_types', (
+      select coalesce(jsonb_agg(t.response_type), '[]') from identity_store.response_types() t
+      where t.usual and registered -> 'grant_types' ?& t.grant_types))
     || registered || jsonb_build_object('localized', (
       select jsonb_object_agg(e.key, e.value) from jsonb_each(given) e
       where e.key ~ '^(client_name|client_uri|logo_uri|policy_uri|tos_uri)#[A-Za-z0-9-]{1,35}$'));
@@ -221,11 +223,15 @@ as $$
       registered ->> 'token_endpoint_auth_method' as method, registered ->> 'token_endpoint_auth_method' = 'none' as public,
       registered ->> 'token_endpoint_auth_signing_alg' as auth_alg, registered ->> 'request_object_signing_alg' as request_alg,
       registered ->> 'id_token_signed_response_alg' as alg, registered ->> 'userinfo_signed_response_alg' as userinfo_alg,
-      registered -> 'response_types' @? 'strict $[*] ? (@ like_regex "token")' as front
+      exists (select from jsonb_array_elements_text(registered -> 'response_types') t where identity_store.response_front(t)) as front
+  ), g as (
+    select coalesce(bool_or(t.person), false) as person, coalesce(bool_or(t.refreshed), false) as refreshed,
+      string_agg(t.grant_type, ' and ') filter (where t.redirects) as redirecting,
+      string_agg(t.grant_type, ' and ') filter (where t.confidential) as confidential
+    from identity_store.grant_types() t where registered -> 'grant_types' ? t.grant_type
   )
-  select v.* from r, lateral (values
-    ('redirect_uris', 'are required for the grant types authorization_code and implicit',
-      grant_types ?| array['authorization_code', 'implicit'] and registered -> 'redirect_uris' = '[]'),
+  select v.* from r, g, lateral (values
+    ('redirect_uris', 'are required for ' || redirecting, redirecting is not null and registered -> 'redirect_uris' = '[]'),
     -- OpenID Connect Registration §2; RFC 8252 §7, §8.4.
     ('redirect_uris', 'must be https, http on loopback or, for native clients, a scheme of reversed domain name; without fragment',
       exists (select from jsonb_array_elements_text(registered -> 'redirect_uris') u
@@ -238,15 +244,20 @@ as $$
       application_type = 'web' and front and exists (select from jsonb_array_elements_text(registered -> 'redirect_uris') u
         where u !~ '^https://' or u ~ '^https://(localhost|127\.0\.0\.1|\[::1\])([:/?]|$)')),
     -- RFC 7591 §2.1: response_types and grant_types have to fit each other.
-    ('response_types', 'must fit grant_types: code belongs to authorization_code, id_token and token belong to implicit',
+    ('response_types', 'must fit grant_types: ' || (
+        select string_agg(format('%s needs %s', t.response_type, array_to_string(t.grant_types, ' and ')), ', ')
+        from identity_store.response_types() t),
       exists (select from identity_store.response_types() t
         where registered -> 'response_types' ? t.response_type and not r.grant_types ?& t.grant_types)
-      or grant_types ? 'authorization_code' and not registered -> 'response_types' @? 'strict $[*] ? (@ starts with "code")'
-      or grant_types ? 'implicit' and registered -> 'response_types' = '[]'),
-    ('grant_types', 'refresh_token needs authorization_code, which gives the first one',
-      grant_types ? 'refresh_token' and not grant_types ? 'authorization_code'),
-    -- RFC 6749 §4.4: client credentials MUST only be used by confidential clients.
-    ('grant_types', 'client_credentials needs a client that authenticates', public and grant_types ? 'client_credentials'),
+      or exists (select from identity_store.response_types() u
+        where u.usual and r.grant_types ?& u.grant_types and not exists (
+          select from identity_store.response_types() t
+          where registered -> 'response_types' ? t.response_type and t.grant_types @> u.grant_types))
+      or redirecting is not null and registered -> 'response_types' = '[]'),
+    ('grant_types', 'refresh_token needs one that gives the first refresh token: ' || (
+        select string_agg(t.grant_type, ', ') from identity_store.grant_types() t where t.refreshed),
+      grant_types ? 'refresh_token' and not refreshed),
+    ('grant_types', confidential || ' needs a client that authenticates', public and confidential is not null),
     ('introspect_any', 'needs a client that authenticates', public and (registered ->> 'introspect_any')::boolean),
     -- OpenID Connect Core §8.1: with several hosts, sector_identifier_uri is needed. Its scheme MUST be https.
     ('redirect_uris', 'of several hosts need sector_identifier_uri for pairwise subjects',
@@ -277,7 +288,7 @@ as $$
     ('refresh_token_idle_lifetime', 'cannot be longer than refresh_token_lifetime',
       (registered ->> 'refresh_token_idle_lifetime')::integer > (registered ->> 'refresh_token_lifetime')::integer),
     ('id_token_signed_response_alg', format('there is no signing key for %s: select identity.create_signing_key(%L)', alg, alg),
-      grant_types ?| array['authorization_code', 'implicit'] and alg <> 'none' and not exists (
+      person and alg <> 'none' and not exists (
         select from identity.signing_keys k where k.algorithm = alg and k.state in ('current', 'next'))),
     ('userinfo_signed_response_alg',
       format('there is no signing key for %s: select identity.create_signing_key(%L)', userinfo_alg, userinfo_alg),
@@ -285,7 +296,8 @@ as $$
         select from identity.signing_keys k where k.algorithm = userinfo_alg and k.state in ('current', 'next'))),
     -- OpenID Connect Registration §2: none MUST NOT be used where an ID token comes from the authorization endpoint.
     ('id_token_signed_response_alg', 'none is for clients whose ID tokens come from the token endpoint only',
-      alg = 'none' and exists (select from jsonb_array_elements_text(registered -> 'response_types') t where t ~ '\mid_token\M')),
+      alg = 'none' and exists (
+        select from jsonb_array_elements_text(registered -> 'response_types') t where identity_store.response_gives(t, 'id_token'))),
     ('id_token_encrypted_response_enc', 'needs id_token_encrypted_response_alg',
       registered ? 'id_token_encrypted_response_enc' and not registered ? 'id_token_encrypted_response_alg'),
     ('userinfo_encrypted_response_enc', 'needs userinfo_encrypted_response_alg',

@@ -10,7 +10,7 @@ returns jsonb
 language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-  known constant text[] := (select m.allowed from identity_store.client_members() m where m.member = 'grant_types');
+  known constant text[] := array(select g.grant_type from identity_store.grant_types() g);
   chosen identity_store.registration_policy;
 begin
   perform set_config('synchronous_commit', 'on', true);
@@ -27,7 +27,8 @@ begin
   elsif coalesce(cardinality(chosen.grant_types), 0) = 0 or array_ndims(chosen.grant_types) > 1
     or exists (select from unnest(chosen.grant_types) g where coalesce(not g = any (known), true)) then
     raise exception using errcode = 'ID005', message = 'grant_types: must be some of ' || array_to_string(known, ', ');
-  elsif chosen.policy = 'open' and not chosen.grant_types <@ identity_store.registration_person_grants() then
+  elsif chosen.policy = 'open' and exists (
+    select from identity_store.grant_types() g where g.grant_type = any (chosen.grant_types) and not g.person) then
     raise exception using errcode = 'ID005', message = 'grant_types: with policy open, only grants for which a person is asked',
       hint = 'With policy token, those whom you gave an initial access token may register for others.';
   elsif chosen.scope is not null and not identity_store.client_member_fits(to_jsonb(chosen.scope), 'scope', null) then
@@ -67,13 +68,3 @@ comment on function identity.registration_policy() is
   'Who may register clients: {policy, grant_types, scope?, software_statement, source_quota, unused_limit, unused_lifetime}; scope is absent where it is every one. Raises nothing.';
 revoke all on function identity.registration_policy() from public;
 grant execute on function identity.registration_policy() to identity_admin;
-
-create or replace function identity_store.registration_person_grants()
-returns text[]
-language sql immutable parallel safe
-as $$
-  select array['authorization_code', 'implicit', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code']
-$$;
-comment on function identity_store.registration_person_grants() is
-  'The grants that give a client nothing until a person has allowed it: those that strangers may register for.';
-revoke all on function identity_store.registration_person_grants() from public;

@@ -24,6 +24,10 @@ begin
   elsif not 'client_credentials' = any (client.grant_types) then
     return query select * from identity_store.refuse('unauthorized_client', 'the client is not registered for client_credentials');
     return;
+  elsif client.token_endpoint_auth_method = 'none' then
+    -- RFC 6749 §4.4.2: the client MUST authenticate. Nobody registers so; a row written by hand gives nothing away.
+    return query select * from identity_store.refuse('unauthorized_client', 'client_credentials is for clients that authenticate');
+    return;
   end if;
 
   -- RFC 6749 §3.3: without scope, a pre-defined default: all that the client registered. §5.2: more than that is invalid_scope.

@@ -27,6 +27,9 @@ pub struct Redirection {
     parameters: BTreeMap<String, String>,
 }
 
+/// The names of [`ResponseMode`], for OpenAPI.
+pub const RESPONSE_MODES: [&str; 3] = ["query", "fragment", "form_post"];
+
 /// How the parameters travel.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
