@@ -169,9 +169,11 @@ async fn sign_in(
         &[&resume, &browser, &username, &password, &address, &user_agent, &device, &session];
     let answer = state.db.call(&SIGN_IN, evidence).await?;
     locales::heed(&answer.body);
+    if answer.outcome == "signed_in" {
+        return signed_in(state, cookies, &answer);
+    }
     let page = LoginPage::of(state, cookies, resume, username);
     match answer.outcome.as_str() {
-        "signed_in" => signed_in(state, cookies, &answer),
         "invalid_credentials" => {
             let Refused { client, .. } = answer.read()?;
             let problem = Some(page.site.language.say("sign-in-wrong"));
@@ -190,9 +192,11 @@ async fn sign_in(
 
 fn signed_in(state: &AppState, cookies: &mut Cookies, answer: &Answer) -> Result<Response, Trouble> {
     let answer: SignedIn = answer.read()?;
+    if cookies.session().is_some() {
+        // Whoever was signed in here before is not any more.
+        state.logouts.nudge();
+    }
     cookies.set_session(&answer.session_cookie);
-    // Whoever was signed in here before is not any more.
-    state.logouts.nudge();
     if let Some(device) = &answer.device_cookie {
         cookies.set_device(device);
     }

@@ -55,15 +55,18 @@ comment on function identity.password_pepper() is
 alter function identity.password_pepper() owner to identity_owner;
 revoke all on function identity.password_pepper() from public;
 
+-- plpgsql, here and in password_needs_rehash, because it keeps its plan between sign-ins.
 create function identity.password_verify(password text, hash text, budget text)
 returns boolean
-language sql volatile parallel unsafe cost 200000
+language plpgsql volatile parallel unsafe cost 200000
 set search_path = pg_catalog, pg_temp
 as $$
-  select identity.argon2_verify($1, $2,
+begin
+  return identity.argon2_verify(password, hash,
     (select key.sealed from identity.sealed_keys as key
-     where key.id = identity.password_pepper_id($2) and key.purpose = 'pepper'),
-    $3)
+     where key.id = identity.password_pepper_id(hash) and key.purpose = 'pepper'),
+    budget);
+end
 $$;
 comment on function identity.password_verify(text, text, text) is
   'Whether the password has this hash, within a budget. Raises ID001, ID003, ID004, ID008, ID009.';
@@ -98,10 +101,14 @@ grant execute on function identity.verify_password(text, text) to identity_admin
 
 create function identity.password_needs_rehash(hash text)
 returns boolean
-language sql stable strict parallel safe security definer
+language plpgsql stable strict parallel safe security definer
 set search_path = pg_catalog, pg_temp
 as $$
-  select identity.argon2_differs($1, pepper.id) from identity.password_pepper() as pepper
+declare
+  pepper constant record := identity.password_pepper();
+begin
+  return identity.argon2_differs(hash, pepper.id);
+end
 $$;
 comment on function identity.password_needs_rehash(text) is
   'Whether a hash made now would differ in algorithm, parameters or pepper; then hash again at the next sign-in. Raises ID001, ID002, ID008, ID009.';

@@ -164,12 +164,15 @@ revoke all on function identity.state_seal(text, jsonb, interval) from public;
 
 create function identity.state_open(purpose text, sealed text)
 returns jsonb
-language sql stable strict parallel safe security definer
+language plpgsql stable strict parallel safe security definer
 set search_path = pg_catalog, pg_temp
 as $$
-  select identity.state_open_with(key.id, key.sealed, $1, configuration.issuer, $2)::jsonb
-  from identity.sealed_keys as key, identity.configuration
-  where key.id = identity.state_sealed_by($2) and key.purpose = 'state'
+begin
+  return (
+    select identity.state_open_with(key.id, key.sealed, state_open.purpose, configuration.issuer, state_open.sealed)::jsonb
+    from identity.sealed_keys as key, identity.configuration
+    where key.id = identity.state_sealed_by(state_open.sealed) and key.purpose = 'state');
+end
 $$;
 comment on function identity.state_open(text, text) is
   'What state_seal sealed; NULL when it is malformed, altered, expired, or of another purpose, issuer or key. Raises ID001, ID003.';

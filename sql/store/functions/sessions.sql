@@ -62,10 +62,9 @@ returns text
 language plpgsql volatile parallel unsafe
 as $$
 declare
-  new_id uuid := identity.uuid_v7();
-  cookie record;
+  new_id constant uuid := identity.uuid_v7();
+  cookie constant record := identity.opaque_mint('ids', new_id);
 begin
-  select m.token, m.hash into cookie from identity.opaque_mint('ids', new_id) m;
   insert into identity_store.sessions (id, user_id, secret_hash, auth_time, acr, amr, source, user_agent, expires_at)
   values (new_id, session_start.user_id, cookie.hash, now(), identity_store.acr_reached(session_start.amr), session_start.amr,
     left(session_start.source, 100), left(session_start.user_agent, 300), now() + identity_store.session_lifetime());
@@ -85,9 +84,8 @@ returns text
 language plpgsql volatile parallel unsafe
 as $$
 declare
-  cookie record;
+  cookie constant record := identity.opaque_mint('ids', session.id);
 begin
-  select m.token, m.hash into cookie from identity.opaque_mint('ids', session.id) m;
   update identity_store.sessions s
   set secret_hash = cookie.hash, auth_time = now(), last_seen_at = now(),
     acr = identity_store.acr_reached(session_renew.amr), amr = session_renew.amr,

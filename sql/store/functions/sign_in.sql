@@ -59,6 +59,7 @@ declare
   source_key bytea := identity.keyed_hash('sign_in_bucket', 'source:' || identity_store.sign_in_source(sign_in.source));
   seconds integer;
   new_cookie text;
+  next json;
   shown json := '{}'; -- a refusal shows the page again, with whom it is for
 begin
   if sign_in.resume is not null then
@@ -102,14 +103,14 @@ begin
     return;
   end if;
 
-  return query
-  select 'signed_in', null::text, json_strip_nulls(json_build_object(
+  if request is not null then
+    select json_build_object('outcome', c.outcome, 'answer', c.answer) into next
+    from identity_store.authorization_continue(request, identity_store.session_read(new_cookie), sign_in.browser_cookie) c;
+  end if;
+  return query select 'signed_in', null::text, json_strip_nulls(json_build_object(
     'session_cookie', new_cookie,
     'device_cookie', identity_store.device_remember(device, person.user_id),
-    'next', (
-      select json_build_object('outcome', c.outcome, 'answer', c.answer)
-      from identity_store.authorization_continue(request, identity_store.session_read(new_cookie), sign_in.browser_cookie) c
-      where request is not null)));
+    'next', next));
   -- Whatever the authorization thought of itself: the session and its audit row are flushed.
   perform set_config('synchronous_commit', 'on', true);
 end
@@ -158,8 +159,10 @@ begin
   if not found then
     return null;
   end if;
-  update identity_store.passwords p set phc = new_phc
-  where p.user_id = sign_in_accept.user_id and p.phc = sign_in_accept.phc and new_phc is not null;
+  if new_phc is not null then
+    update identity_store.passwords p set phc = new_phc
+    where p.user_id = sign_in_accept.user_id and p.phc = sign_in_accept.phc;
+  end if;
   perform from identity_store.passwords p
   where p.user_id = sign_in_accept.user_id and p.changed_at = sign_in_accept.changed_at for no key update;
   if not found then
@@ -193,20 +196,15 @@ revoke all on function identity_store.sign_in_accept(uuid, text, timestamptz, te
 -- A browser keeps the last five people who signed in with it.
 create or replace function identity_store.device_remember(device jsonb, user_id uuid)
 returns text
-language sql volatile parallel unsafe
+language plpgsql volatile parallel unsafe
 as $$
-  select identity.state_seal('device', jsonb_build_object(
+begin
+  return identity.state_seal('device', jsonb_build_object(
     'device', coalesce(device ->> 'device', identity.uuid_v7()::text),
-    'users', (
-      select jsonb_agg(o.known order by o.n) from (
-        select k.known, k.n from (
-          select device_remember.user_id::text as known, 0 as n
-          union all
-          select e.known, e.n from jsonb_array_elements_text(coalesce(device -> 'users', '[]')) with ordinality e (known, n)
-          where e.known <> device_remember.user_id::text
-        ) k order by k.n limit 5
-      ) o)
-  ), interval '365 days')
+    'users', jsonb_path_query_array(
+      to_jsonb(user_id) || (coalesce(device -> 'users', '[]') - user_id::text), '$[0 to 4]')
+  ), interval '365 days');
+end
 $$;
 comment on function identity_store.device_remember(jsonb, uuid) is
   'The device cookie of a browser in which this person has signed in: sealed, good for 365 days. device: what the cookie held before, NULL if nothing.';

@@ -40,14 +40,17 @@ returns text
 language plpgsql immutable parallel safe
 as $$
 begin
-  return case
-    when source ~* '^::ffff:[0-9.]+$' then substr(source, 8)
-    when source like '%:%' then host(network(set_masklen(source::inet, 64)))
-    else source
-  end;
-exception
-  when invalid_text_representation then
-    return source;
+  if source ~* '^::ffff:[0-9.]+$' then
+    return substr(source, 8);
+  elsif source like '%:%' then
+    begin
+      return host(network(set_masklen(source::inet, 64)));
+    exception
+      when invalid_text_representation then
+        null;
+    end;
+  end if;
+  return source;
 end
 $$;
 comment on function identity_store.sign_in_source(text) is 'What an address is counted as: an IPv4 address by itself, an IPv6 address by its /64.';
@@ -124,18 +127,21 @@ revoke all on function identity_store.sign_in_failed(text, bytea, uuid) from pub
 -- A source is not forgiven: somebody with an account of their own would guess at others between two sign-ins.
 create or replace function identity_store.sign_in_succeeded(kind text, key bytea)
 returns integer
-language sql volatile parallel unsafe
+language plpgsql volatile parallel unsafe
 as $$
-  with present as (
-    select b.kind, b.bucket, b.failures from identity_store.sign_in_buckets b
-    where b.kind = sign_in_succeeded.kind and b.bucket = identity_store.sign_in_bucket(sign_in_succeeded.key)
-      and b.failures > 0
-    for update
-  ), forgiven as (
+declare
+  bucket_number constant integer := identity_store.sign_in_bucket(sign_in_succeeded.key);
+  forgiven integer;
+begin
+  select b.failures into forgiven from identity_store.sign_in_buckets b
+  where b.kind = sign_in_succeeded.kind and b.bucket = bucket_number and b.failures > 0
+  for update;
+  if found then
     update identity_store.sign_in_buckets b set failures = 0, blocked_until = null
-    from present p where b.kind = p.kind and b.bucket = p.bucket
-  )
-  select coalesce((select p.failures from present p), 0)
+    where b.kind = sign_in_succeeded.kind and b.bucket = bucket_number;
+  end if;
+  return coalesce(forgiven, 0);
+end
 $$;
 comment on function identity_store.sign_in_succeeded(text, bytea) is 'Forgets the failures counted with this key. Returns how many there were.';
 revoke all on function identity_store.sign_in_succeeded(text, bytea) from public;
