@@ -66,7 +66,7 @@ async fn argon2(report: &Report) {
 }
 
 /// Processor seconds of one password hash with default parameters.
-pub async fn hash_seconds(backend: &Backend, count: usize) -> f64 {
+async fn hash_seconds(backend: &Backend, count: usize) -> f64 {
     let call = "identity.hash_password('correct horse battery staple')";
     backend.each(call, "'correct horse battery staple'", &format!("generate_series(1, {count})")).await
 }
