@@ -5,7 +5,7 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::sessions::{cookie, sessions};
-use crate::sign_in::{PASSWORD, sign_in};
+use crate::sign_in::{PASSWORD, assert_slowed, hold, sign_in};
 use crate::support::{Database, user, web_client};
 use crate::users::refusal;
 
@@ -160,8 +160,8 @@ async fn an_open_browser_is_no_place_to_guess_the_password() {
     for _ in 0..3 {
         assert_eq!(change(&db, &here, "wrong", PASSWORD).await, outcome("invalid_credentials"));
     }
-    let slow = change(&db, &here, &alice.password, PASSWORD).await;
-    assert_eq!(slow, ("slow_down".into(), json!({ "retry_after": 1 })));
+    assert_eq!(hold(&db).await, 1);
+    assert_slowed(&change(&db, &here, &alice.password, PASSWORD).await, 1);
 }
 
 #[tokio::test]

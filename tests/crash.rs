@@ -10,12 +10,11 @@ mod stream;
 use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, MutexGuard};
 use tokio_postgres::NoTls;
 
-use crate::support::Cluster;
+use crate::support::{Cluster, until};
 
 /// The cluster, for one test at a time.
 pub async fn cluster() -> (MutexGuard<'static, ()>, &'static Cluster) {
@@ -49,11 +48,7 @@ pub async fn kill_postmaster(cluster: &'static Cluster) {
     let family: Vec<u32> = processes().filter(|pid| parent(*pid) == Some(postmaster)).chain([postmaster]).collect();
     assert!(family.len() > 5, "{family:?}");
     kill(postmaster);
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while family.iter().any(|pid| parent(*pid).is_some()) {
-        assert!(Instant::now() < deadline, "some of {family:?} stay");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("all its processes end", async || family.iter().all(|pid| parent(*pid).is_none())).await;
     // Where nobody asks for its exit status its number still looks alive, and the server would not start beside it.
     if Path::new("/proc").join(postmaster.to_string()).exists() {
         let socket = format!("socket/.s.PGSQL.{}.lock", cluster.port);

@@ -1,13 +1,12 @@
 //! The notes example in headless Chromium: two people, from the first visit to logout, and every page on the way.
 
 use std::process::Stdio;
-use std::time::Duration;
 
 use serde_json::json;
 use tokio::process::Command;
 
 use crate::real_clients::{clients, run};
-use crate::support::{Database, Gateway, Login, checkout, client, free_port, user};
+use crate::support::{Database, Gateway, Login, checkout, client, free_port, until, user};
 
 #[tokio::test]
 async fn two_people_see_their_own_notes_in_a_browser() {
@@ -47,10 +46,11 @@ async fn two_people_see_their_own_notes_in_a_browser() {
         .stdout(Stdio::null())
         .kill_on_drop(true);
     let mut notes = notes.spawn().unwrap();
-    while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+    until("the notes example listens", async || {
         assert!(notes.try_wait().unwrap().is_none(), "the notes example ended at once");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+        tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok()
+    })
+    .await;
 
     let mut chromium = Command::new("node");
     chromium

@@ -7,13 +7,11 @@ mod restarts;
 mod roles;
 mod settings;
 
-use std::time::{Duration, Instant};
-
 use tokio::sync::OnceCell;
 use tokio_postgres::Client;
 
 use crate::jwt::sqlstate;
-use crate::support::{Cluster, Database, Login, checkout};
+use crate::support::{Cluster, Database, Login, checkout, until};
 
 /// One row of `identity.doctor()`.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,15 +74,14 @@ impl Patient {
 
     /// The rows about one object with one code, once they are as wanted.
     async fn when(&self, code: &str, object: &str, wanted: impl Fn(&[Row]) -> bool) -> Vec<Row> {
-        let deadline = Instant::now() + Duration::from_secs(30);
-        loop {
+        let mut found = Vec::new();
+        until(format!("{code} of {object}"), async || {
             self.run("select pg_reload_conf()").await;
-            let found = self.found(code, object).await;
-            if wanted(&found) {
-                return found;
-            }
-            assert!(Instant::now() < deadline, "{code} of {object}: {found:?}");
-        }
+            found = self.found(code, object).await;
+            wanted(&found)
+        })
+        .await;
+        found
     }
 
     /// What was not found before is found once it is spoiled, and vanishes with its remedy.

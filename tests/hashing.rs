@@ -1,10 +1,8 @@
 //! How much is hashed at a time: limits that hold for the whole server, and places that free themselves.
 
-use std::time::{Duration, Instant};
-
 use tokio_postgres::Client;
 
-use crate::support::{Cluster, Database};
+use crate::support::{Cluster, Database, until};
 
 /// The SQLSTATE that the statement is refused with.
 async fn refusal(client: &Client, sql: &str) -> String {
@@ -84,10 +82,9 @@ async fn waiting_can_be_cancelled() {
         holder.batch_execute("begin; select identity.sign_in_slot('dan')").await.unwrap();
     }
     let superuser = db.superuser().await;
+    // Whoever is not heard while they wait is told ID004 after a minute.
     superuser.batch_execute("set pg_identity.hash_wait = 60000; set statement_timeout = 200").await.unwrap();
-    let started = Instant::now();
     assert_eq!(refusal(&superuser, "select identity.sign_in_slot('dan')").await, "57014");
-    assert!(started.elapsed() < Duration::from_secs(5));
 }
 
 #[tokio::test]
@@ -132,14 +129,14 @@ async fn hashing_is_limited_and_its_budgets_are_apart() {
     assert!(task.await.unwrap().is_err());
     // The server ends all others and starts again by itself.
     while other.simple_query("select 1").await.is_ok() {}
-    for _ in 0..100 {
-        if let Ok((client, connection)) = db.cluster.config("postgres", &db.name).connect(tokio_postgres::NoTls).await {
-            tokio::spawn(connection);
-            other = client;
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    until("the server is back", async || {
+        let again = db.cluster.config("postgres", &db.name).connect(tokio_postgres::NoTls).await;
+        let Ok((client, connection)) = again else { return false };
+        tokio::spawn(connection);
+        other = client;
+        true
+    })
+    .await;
     other.batch_execute("set pg_identity.hash_wait = 0; select identity.sign_in_hash('x')").await.unwrap();
 }
 
@@ -168,8 +165,13 @@ async fn a_guess_that_is_rolled_back_still_counts() {
     let superuser = db.superuser().await;
     superuser.batch_execute("set pg_identity.hash_wait = 500").await.unwrap();
     assert_eq!(refusal(&superuser, guess).await, "ID004");
-    // Other accounts go on.
-    superuser.batch_execute("select identity.sign_in_slot('bob'), identity.argon2_spend('sign_in')").await.unwrap();
+    // Other accounts go on. The places to hash are the whole server's: other tests have them meanwhile.
+    superuser
+        .batch_execute(
+            "set pg_identity.hash_wait = 60000; select identity.sign_in_slot('bob'), identity.argon2_spend('sign_in')",
+        )
+        .await
+        .unwrap();
 }
 
 /// Kilobytes that the processes of a cluster have, shared ones counted once.

@@ -2,15 +2,13 @@
 
 mod can_see;
 
-use std::time::{Duration, Instant};
-
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::issuers::{Foreign, ISSUER, trust};
 use crate::jwt::{BOB, access_token, authenticate, sqlstate};
-use crate::support::{Database, user};
+use crate::support::{Database, until, user};
 
 async fn value(client: &Client, expression: &str) -> Value {
     client
@@ -29,11 +27,8 @@ async fn audited(db: &Database) -> Vec<(Option<Uuid>, String, Option<String>)> {
 }
 
 async fn logged(db: &Database, line: &str) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !std::fs::read_to_string(db.cluster.dir.join("log")).unwrap().contains(line) {
-        assert!(Instant::now() < deadline, "{line} is not in the log");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let log = db.cluster.dir.join("log");
+    until(line, async || std::fs::read_to_string(&log).unwrap().contains(line)).await;
 }
 
 #[tokio::test]

@@ -1,11 +1,10 @@
 //! The notes example (gateway/examples/notes.rs), used as two people would.
 
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::{Browser, Client, Database, Gateway, Login, Page, User, checkout, client, free_port, user};
+use crate::support::{Browser, Client, Database, Gateway, Login, Page, User, checkout, client, free_port, until, user};
 
 /// The example, running. Killed when dropped.
 struct Demo {
@@ -57,13 +56,12 @@ impl Demo {
             .stdin(Stdio::null())
             .spawn()
             .unwrap();
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+        until("the notes example listens", async || {
             let ended = process.try_wait().unwrap();
             assert!(ended.is_none(), "the notes example ended at once, {ended:?}");
-            assert!(Instant::now() < deadline, "the notes example does not listen");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+            std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
+        })
+        .await;
         Demo { url, alice, bob, client, gateway, db, process }
     }
 

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::support::{Browser, Client, Database, Gateway, Page};
+use crate::support::{Browser, Client, Database, Gateway, PATIENCE, Page, until};
 
 pub fn header<'a>(page: &'a Page, name: &str) -> Option<&'a str> {
     page.headers.get(name).map(|value| value.to_str().unwrap())
@@ -14,11 +14,7 @@ pub fn header<'a>(page: &'a Page, name: &str) -> Option<&'a str> {
 
 /// Asks until the answer has this status.
 pub async fn becomes(browser: &Browser, url: &str, status: u16) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while browser.get(url).await.status.as_u16() != status {
-        assert!(Instant::now() < deadline, "{url} does not become {status}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until(format!("{url} answers {status}"), async || browser.get(url).await.status.as_u16() == status).await;
 }
 
 /// A token for the client itself.
@@ -35,7 +31,7 @@ pub fn signal(gateway: &Gateway, name: &str) {
 
 pub fn dial(db: &Database) -> TcpStream {
     let stream = TcpStream::connect(("127.0.0.1", db.http_port)).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream
 }
 
@@ -68,11 +64,17 @@ async fn documents_are_answered_from_memory_and_by_etag() {
 #[tokio::test]
 async fn it_is_small_and_ready_at_once() {
     let db = Database::new().await;
-    let started = Instant::now();
+    let mut quickest = Duration::MAX;
+    for _ in 0..2 {
+        let started = Instant::now();
+        let gateway = Gateway::start(&db).await;
+        becomes(&Browser::new(), &gateway.url("/readyz"), 200).await;
+        quickest = quickest.min(started.elapsed());
+    }
+    // 80 ms on an idle machine; the bound only catches a start that waits for something.
+    assert!(quickest < Duration::from_secs(5), "{quickest:?}");
     let gateway = Gateway::start(&db).await;
     becomes(&Browser::new(), &gateway.url("/readyz"), 200).await;
-    // 80 ms on an idle machine; the bound only catches a start that waits for something.
-    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     let status = std::fs::read_to_string(format!("/proc/{}/status", gateway.pid())).unwrap();
     let resident = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
     let kib: u64 = resident.split_whitespace().nth(1).unwrap().parse().unwrap();

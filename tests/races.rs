@@ -8,12 +8,10 @@ mod maintenance;
 mod people;
 mod refresh;
 
-use std::time::{Duration, Instant};
-
 use serde_json::{Value, json};
 
 use crate::authorize::{Sql, call, code, request, with};
-use crate::support::{Client, Database, Page, client};
+use crate::support::{Client, Database, Page, client, until};
 use crate::token::{method, redeem};
 
 /// A connection of the gateway's role, and the server process behind it.
@@ -27,11 +25,7 @@ pub async fn backend(db: &Database) -> (Sql, i32) {
 pub async fn waits(db: &Database, pid: i32) {
     let watcher = db.superuser().await;
     let waiting = "select from pg_stat_activity where pid = $1 and wait_event_type = 'Lock'";
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while watcher.query_opt(waiting, &[&pid]).await.unwrap().is_none() {
-        assert!(Instant::now() < deadline, "process {pid} waits for no lock");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("it waits", async || watcher.query_opt(waiting, &[&pid]).await.unwrap().is_some()).await;
 }
 
 /// A client whose grants end with the session, and which gets refresh tokens all the same.

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use crate::operations::{becomes, dial, read_all, signal};
-use crate::support::{Browser, Database, Gateway};
+use crate::support::{Browser, Database, Gateway, until};
 
 #[tokio::test]
 async fn a_running_request_finishes_after_sigterm() {
@@ -24,11 +24,7 @@ async fn a_running_request_finishes_after_sigterm() {
     // The gateway reads from connections in the order in which they speak.
     assert_eq!(Browser::new().get(gateway.url("/healthz")).await.status, 200);
     signal(&gateway, "TERM");
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while TcpStream::connect(("127.0.0.1", db.http_port)).is_ok() {
-        assert!(Instant::now() < deadline, "the gateway still listens");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until("the gateway listens no more", async || TcpStream::connect(("127.0.0.1", db.http_port)).is_err()).await;
     stream.write_all(&body.as_bytes()[10..]).unwrap();
     let answer = read_all(stream);
     assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
@@ -48,5 +44,6 @@ async fn nobody_holds_up_a_shutdown_forever() {
     let started = Instant::now();
     signal(&gateway, "INT");
     assert!(gateway.wait().await.success());
-    assert!(started.elapsed() < Duration::from_secs(5));
+    // Otherwise twenty seconds.
+    assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
 }

@@ -50,6 +50,22 @@ pub async fn wait(db: &Database, seconds: i32) {
         .unwrap();
 }
 
+/// Seconds that the longest delay is long. It becomes an hour longer, so that it is not over when this machine stands still.
+pub async fn hold(db: &Database) -> i32 {
+    let sql = "update identity_store.sign_in_buckets
+      set blocked_until = blocked_until + interval '1 hour', failed_at = failed_at + interval '1 hour'
+      where blocked_until > failed_at + interval '500 milliseconds'
+      returning round(extract(epoch from blocked_until - failed_at))::integer";
+    db.superuser().await.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).max().expect("nobody has to wait")
+}
+
+/// That a guess was not looked at, in a delay of so many seconds that was put on [`hold`].
+pub fn assert_slowed((outcome, answer): &(String, Value), seconds: i32) {
+    let left = answer["retry_after"].as_i64().unwrap();
+    assert_eq!((outcome.as_str(), answer), ("slow_down", &json!({ "retry_after": left })));
+    assert!(left <= i64::from(3600 + seconds) && left > 3000, "{left}");
+}
+
 #[tokio::test]
 async fn a_person_signs_in_by_user_name_or_verified_address() {
     let db = Database::new().await;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::operations::{becomes, dial};
 use crate::support::frames::{ACK, END_HEADERS, END_STREAM, GOAWAY, HEADERS, Http2, PING, head};
-use crate::support::{Browser, Database, Gateway};
+use crate::support::{Browser, Database, Gateway, PATIENCE};
 use crate::tls::certificate;
 
 /// Far above every limit here, far below those that hold otherwise.
@@ -22,7 +22,7 @@ fn trickle(mut stream: TcpStream, sent: &str, byte: u8) -> (String, Duration) {
     stream.set_read_timeout(Some(PACE)).unwrap();
     stream.write_all(sent.as_bytes()).unwrap();
     let (started, mut answer, mut bytes) = (Instant::now(), Vec::new(), [0; 4096]);
-    while started.elapsed() < SOON * 2 {
+    while started.elapsed() < PATIENCE {
         match stream.read(&mut bytes) {
             Ok(0) => break,
             Ok(count) => answer.extend(&bytes[..count]),
@@ -59,7 +59,7 @@ async fn a_request_s_head_has_to_arrive_in_time() {
 #[tokio::test]
 async fn an_idle_connection_stays_for_its_own_time_and_not_longer() {
     let db = Database::new().await;
-    let environment = [("GATEWAY_HEADER_TIMEOUT", "1"), ("GATEWAY_IDLE_TIMEOUT", "4")];
+    let environment = [("GATEWAY_HEADER_TIMEOUT", "1"), ("GATEWAY_IDLE_TIMEOUT", "10")];
     let _gateway = Gateway::start_with(&db, &environment).await;
     let mut stream = dial(&db);
     let mut answer = [0; 15];
@@ -69,7 +69,8 @@ async fn an_idle_connection_stays_for_its_own_time_and_not_longer() {
     tokio::time::sleep(Duration::from_secs(2)).await;
     let (answer, took) = trickle(stream, GET, 0);
     assert_eq!(answer.matches("HTTP/1.1 200 OK").count(), 1, "{answer}");
-    assert!(took > Duration::from_secs(3) && took < SOON, "{took:?}");
+    // Otherwise 75 seconds.
+    assert!(took > Duration::from_secs(5) && took < Duration::from_secs(60), "{took:?}");
 }
 
 #[tokio::test]

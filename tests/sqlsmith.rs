@@ -5,14 +5,13 @@
 //! this role may not execute: being refused is their right answer. PROPTEST_CASES counts two of them; `make fuzz` sends 10,000.
 
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use proptest::test_runner::Config;
 use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
-use crate::support::{Cluster, Database, Flow, Gateway, Login, public_client, service_client, user};
+use crate::support::{Cluster, Database, Flow, Gateway, Login, PATIENCE, public_client, service_client, user};
 
 const MOST: u32 = 10_000;
 
@@ -55,7 +54,7 @@ async fn random_queries_bring_nothing_down_and_nothing_out() {
     for query in &queries {
         let sent =
             format!("begin; set local statement_timeout = '200ms'; select identity.authenticate('{token}'); {query}");
-        let outcome = timeout(Duration::from_secs(30), app.simple_query(&sent)).await;
+        let outcome = timeout(PATIENCE, app.simple_query(&sent)).await;
         match outcome.unwrap_or_else(|_| panic!("a query outlived its statement_timeout:\n{query}")) {
             Ok(messages) => {
                 answered += 1;

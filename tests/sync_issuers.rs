@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::issuers::{API, Foreign};
 use crate::jwt::{authenticate, sqlstate};
-use crate::support::{Database, Gateway, Login, service_client};
+use crate::support::{Database, Gateway, Login, service_client, until};
 use crate::tls::certificate;
 
 /// One round with this environment.
@@ -64,11 +64,7 @@ async fn a_database_believes_another_ones_tokens_after_one_round_and_again_after
         let keys: Value = http.get(gateway.url("/jwks.json")).send().await.unwrap().json().await.unwrap();
         keys["keys"].as_array().unwrap().iter().any(|key| key["kid"] == json!(kid))
     };
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
-    while published().await {
-        assert!(std::time::Instant::now() < deadline, "the gateway still publishes a revoked key");
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    until("the gateway publishes the revoked key no more", async || !published().await).await;
     assert_eq!(sqlstate(authenticate(&app, &token).await), "accepted");
     assert!(once(&db, &[]).await.status.success());
     assert_eq!(sqlstate(authenticate(&app, &token).await), "ID105");
@@ -111,12 +107,8 @@ async fn it_goes_on_round_after_round() {
         Gateway::command("sync-issuers", &db, &environment).stderr(std::process::Stdio::null()).spawn().unwrap();
     for _ in 0..2 {
         superuser.batch_execute("update identity.trusted_issuers set keys_written_at = null").await.unwrap();
-        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
         let written = "select count(*) from identity.trusted_issuers where keys_written_at is not null";
-        while superuser.query_one(written, &[]).await.unwrap().get::<_, i64>(0) == 0 {
-            assert!(std::time::Instant::now() < deadline, "no round came");
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
+        until("a round", async || superuser.query_one(written, &[]).await.unwrap().get::<_, i64>(0) > 0).await;
     }
     daemon.kill().unwrap();
     daemon.wait().unwrap();

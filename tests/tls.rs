@@ -1,12 +1,11 @@
 //! The gateway with a certificate of its own, and behind a proxy that has one.
 
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::operations::{becomes, header, signal};
-use crate::support::{Browser, Database, Flow, Gateway, Page, Tokens, user, web_client};
+use crate::support::{Browser, Database, Flow, Gateway, Page, Tokens, until, user, web_client};
 
 #[tokio::test]
 async fn with_a_certificate_it_speaks_tls() {
@@ -88,11 +87,7 @@ async fn a_renewed_certificate_is_served_after_sighup_and_a_broken_one_never() {
 }
 
 async fn logged(gateway: &Gateway, line: &str) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !gateway.log_text().contains(line) {
-        assert!(Instant::now() < deadline, "{line} is not in {}", gateway.log_text());
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until(line, async || gateway.log_text().contains(line)).await;
 }
 
 #[tokio::test]

@@ -1,12 +1,14 @@
 //! Clients that hear of logouts: a server of a few lines, whose answers a test chooses.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::support::PATIENCE;
 
 /// What it does with a request.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +42,7 @@ pub struct Receiver {
     pub port: u16,
     requests: UnboundedReceiver<Request>,
     answers: Arc<Mutex<HashMap<String, Vec<Answer>>>>,
+    given_up: Arc<AtomicUsize>,
 }
 
 impl Receiver {
@@ -54,15 +57,16 @@ impl Receiver {
         let port = listener.local_addr().unwrap().port();
         let answers = Arc::new(Mutex::new(HashMap::new()));
         let (heard, requests) = unbounded_channel();
-        let known = Arc::clone(&answers);
+        let given_up = Arc::new(AtomicUsize::new(0));
+        let (known, hung) = (Arc::clone(&answers), Arc::clone(&given_up));
         tokio::spawn(async move {
             let mut open = tokio::task::JoinSet::new();
             loop {
                 let (socket, _) = listener.accept().await.unwrap();
-                open.spawn(serve(socket, heard.clone(), Arc::clone(&known)));
+                open.spawn(serve(socket, heard.clone(), Arc::clone(&known), Arc::clone(&hung)));
             }
         });
-        Receiver { port, requests, answers }
+        Receiver { port, requests, answers, given_up }
     }
 
     /// An address at it.
@@ -75,9 +79,14 @@ impl Receiver {
         self.answers.lock().unwrap().insert(path.into(), answers.to_vec());
     }
 
-    /// The next request; fails after twenty seconds.
+    /// The next request.
     pub async fn next(&mut self) -> Request {
-        tokio::time::timeout(Duration::from_secs(20), self.requests.recv()).await.expect("nothing arrives").unwrap()
+        tokio::time::timeout(PATIENCE, self.requests.recv()).await.expect("nothing arrives").unwrap()
+    }
+
+    /// How many requests that hung the other side has given up.
+    pub fn given_up(&self) -> usize {
+        self.given_up.load(Ordering::Relaxed)
     }
 
     /// What has arrived and nobody looked at.
@@ -90,6 +99,7 @@ async fn serve(
     mut socket: TcpStream,
     heard: UnboundedSender<Request>,
     answers: Arc<Mutex<HashMap<String, Vec<Answer>>>>,
+    given_up: Arc<AtomicUsize>,
 ) {
     let mut bytes = Vec::new();
     let request = loop {
@@ -124,6 +134,9 @@ async fn serve(
             let text = format!("HTTP/1.1 {status} Answer\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
             let _ = socket.write_all(text.as_bytes()).await;
         }
-        Answer::Hang => std::future::pending().await,
+        Answer::Hang => {
+            while socket.read(&mut [0; 64]).await.is_ok_and(|length| length > 0) {}
+            given_up.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }

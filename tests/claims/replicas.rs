@@ -4,7 +4,6 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tokio::sync::OnceCell;
@@ -12,7 +11,7 @@ use tokio_postgres::NoTls;
 
 use super::{bodies, letters, sign_in, subject, token_of};
 use crate::jwt::{ALICE, BOB, access_token, authenticate, sqlstate};
-use crate::support::{Cluster, Database, Login, free_port};
+use crate::support::{Cluster, Database, Login, free_port, until};
 
 /// A cluster with prepared transactions and a logical WAL.
 pub async fn cluster() -> &'static Cluster {
@@ -127,11 +126,8 @@ async fn a_protected_table_is_replicated_and_shows_each_person_their_own_rows_th
     let app = db.app().await;
     sign_in(&db, &app, BOB).await;
     app.batch_execute("insert into public.letters (body) values ('from bob'); commit").await.unwrap();
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while subscriber.query("select from public.letters", &[]).await.unwrap().len() < 3 {
-        assert!(Instant::now() < deadline, "replication has not caught up in a minute");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let letters = async || subscriber.query("select from public.letters", &[]).await.unwrap().len();
+    until("replication has caught up", async || letters().await >= 3).await;
     let app = copy.app().await;
     for (person, rows) in [(ALICE, &["to alice"][..]), (BOB, &["from bob", "to bob"])] {
         sign_in(&copy, &app, person).await;

@@ -11,7 +11,9 @@ use tokio::task::JoinHandle;
 use super::{cluster, kill, kill_postmaster};
 use crate::operations::becomes;
 use crate::races::{alive, consistent, try_post};
-use crate::support::{Browser, Client, Database, Flow, Gateway, Page, Tokens, User, service_client, user, web_client};
+use crate::support::{
+    Browser, Client, Database, Flow, Gateway, PATIENCE, Page, Tokens, User, service_client, until, user, web_client,
+};
 
 /// All the answers that one code led to, the oldest first.
 type Life = Vec<Value>;
@@ -80,14 +82,14 @@ impl Somebody {
 
     /// Asks until there is an answer, as clients do.
     async fn answered(&self, flow: &Flow, fields: &[(&str, &str)]) -> Page {
-        let (url, deadline) = (format!("{}/token", self.issuer), Instant::now() + Duration::from_secs(60));
+        let (url, deadline) = (format!("{}/token", self.issuer), Instant::now() + PATIENCE);
         loop {
             match try_post(&flow.browser.http, &url, &self.app, fields).await {
                 Some(page) if page.status != 503 => return page,
                 Some(page) => assert!(page.headers.contains_key("retry-after")),
                 None => {}
             }
-            assert!(Instant::now() < deadline, "no answer in a minute");
+            assert!(Instant::now() < deadline, "no answer in {PATIENCE:?}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -115,12 +117,11 @@ async fn land(browser: &Browser, request: reqwest::RequestBuilder) -> Option<Pag
 /// Returns when so many tokens more have been answered.
 async fn goes_on(people: &[JoinHandle<Vec<Life>>], answers: &AtomicUsize) {
     let enough = answers.load(Ordering::Relaxed) + 12;
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while answers.load(Ordering::Relaxed) < enough {
+    until("everybody is served", async || {
         assert!(people.iter().all(|person| !person.is_finished()), "somebody got a wrong answer");
-        assert!(Instant::now() < deadline, "nobody is served any more");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+        answers.load(Ordering::Relaxed) >= enough
+    })
+    .await;
 }
 
 async fn kill_a_backend(db: &Database) {

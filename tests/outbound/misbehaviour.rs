@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use super::{World, jwks, named};
 use crate::http::assert_error;
-use crate::support::{Says, service_client};
+use crate::support::{Says, service_client, until};
 
 #[tokio::test]
 async fn a_server_that_misbehaves_proves_nothing_and_is_told_of() {
@@ -89,6 +89,7 @@ async fn a_hundred_requests_for_a_key_that_nobody_knows_are_a_few_fetches() {
     let world = Arc::new(World::new().await);
     let (app, key) = (world.service("/jwks").await, named("a"));
     world.stranger.says("/jwks", Says::ok("application/json", jwks(&[&key])));
+    let began = Instant::now();
     for _ in 0..3 {
         let mut answers = JoinSet::new();
         for _ in 0..100 {
@@ -97,7 +98,8 @@ async fn a_hundred_requests_for_a_key_that_nobody_knows_are_a_few_fetches() {
         }
         answers.join_all().await.iter().for_each(|page| assert_error(page, 401, "invalid_client"));
     }
-    assert!(world.stranger.times_asked() <= 5, "{} fetches", world.stranger.times_asked());
+    let most = 5 * (1 + began.elapsed().as_secs() as usize / 60);
+    assert!(world.stranger.times_asked() <= most, "{} fetches in {:?}", world.stranger.times_asked(), began.elapsed());
     assert_eq!(world.token(&app, &key).await.status, 200);
 }
 
@@ -118,19 +120,11 @@ async fn a_server_that_hangs_holds_no_connection_of_the_database_and_delays_nobo
         let (world, key) = (Arc::clone(&world), named("a"));
         hanging.spawn(async move { world.token(&app, &key).await });
     }
-    let deadline = Instant::now() + Duration::from_secs(5);
-    while world.stranger.times_asked() < 8 {
-        assert!(Instant::now() < deadline, "only {} fetches began", world.stranger.times_asked());
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until("eight fetches begin", async || world.stranger.times_asked() >= 8).await;
     // Idle, all of them, long before the fetches end: nobody is in a transaction.
     let busy = "select count(*) from pg_stat_activity where datname = current_database() and usename = 'gateway_login' and state <> 'idle'";
     let superuser = world.db.superuser().await;
-    while superuser.query_one(busy, &[]).await.unwrap().get::<_, i64>(0) > 0 {
-        assert!(Instant::now() < deadline, "somebody is in a transaction");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    let began = Instant::now();
+    until("nobody is busy", async || superuser.query_one(busy, &[]).await.unwrap().get::<_, i64>(0) == 0).await;
     for _ in 0..25 {
         // By the shared connections, and by the pool of two.
         for (path, field) in [("/token", ("grant_type", "client_credentials")), ("/revoke", ("token", "unknown"))] {
@@ -140,11 +134,16 @@ async fn a_server_that_hangs_holds_no_connection_of_the_database_and_delays_nobo
             assert_eq!(page.status, 200, "{}", page.body);
         }
     }
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    // None of it waited for the fetches: as many as one host has places for hang still.
+    let mut ended = Vec::new();
+    while let Some(page) = hanging.try_join_next() {
+        ended.push(page.unwrap());
+    }
+    assert!(hanging.len() >= 8, "only {} hang still", hanging.len());
     // One host has so many places, and who finds none is told soon: this one is at the same host.
     let page = world.token(&good, &key).await;
     assert_error(&page, 401, "invalid_client");
     assert!(world.failure(&good).await.unwrap().contains("too many documents at once"));
-    hanging.join_all().await.iter().for_each(|page| assert_error(page, 401, "invalid_client"));
-    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    ended.extend(hanging.join_all().await);
+    ended.iter().for_each(|page| assert_error(page, 401, "invalid_client"));
 }

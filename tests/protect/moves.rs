@@ -1,8 +1,6 @@
 //! Dump and restore: policies, rules, indexes and defaults of protected tables are data of the database. And logical replication: which
 //! roles on both sides take every row, and what becomes of the rows with others.
 
-use std::time::{Duration, Instant};
-
 use serde_json::json;
 use tokio_postgres::Client;
 
@@ -11,7 +9,7 @@ use super::{bodies, catalog, notes};
 use crate::claims::replicas;
 use crate::dump::restored;
 use crate::jwt::{ALICE, BOB, access_token, authenticate};
-use crate::support::{Database, Login};
+use crate::support::{Database, Login, until};
 
 #[tokio::test]
 async fn protected_tables_survive_dump_and_restore() {
@@ -112,11 +110,8 @@ impl Replication {
     }
 
     async fn until(&self, what: &str) {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while !self.subscriber.query_one(&format!("select {what}"), &[]).await.unwrap().get::<_, bool>(0) {
-            assert!(Instant::now() < deadline, "not within a minute: {what}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let sql = format!("select {what}");
+        until(what, async || self.subscriber.query_one(&sql, &[]).await.unwrap().get::<_, bool>(0)).await;
     }
 
     /// The first copy is over, and what streams is applied.

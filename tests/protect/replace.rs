@@ -1,9 +1,7 @@
 //! Called again with other arguments, and without saying that they replace those that are there: a bound that a call forgets is kept.
 
-use std::time::{Duration, Instant};
-
 use super::{catalog, notes};
-use crate::support::Database;
+use crate::support::{Database, until};
 
 const TABLES: &str = "alter table notes.notes add org_id text, add team_id text;
      create table notes.shares (note_id integer references notes.notes, user_id uuid, level text)";
@@ -111,11 +109,8 @@ async fn of_two_calls_at_once_with_different_arguments_the_second_is_refused() {
     let after = catalog(&owner).await;
     let (refused, ()) = tokio::join!(late.query("select identity.protect('notes.notes', 'user_id')", &[]), async {
         // It has found the table unprotected, and waits for its lock.
-        let waits = "select cardinality(pg_blocking_pids($1)) > 0 from pg_sleep(0.01)";
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while !owner.query_one(waits, &[&pid]).await.unwrap().get::<_, bool>(0) {
-            assert!(Instant::now() < deadline, "process {pid} waits for no lock");
-        }
+        let waits = "select cardinality(pg_blocking_pids($1)) > 0";
+        until("it waits", async || owner.query_one(waits, &[&pid]).await.unwrap().get::<_, bool>(0)).await;
         owner.batch_execute("commit").await.unwrap();
     });
     let error = refused.unwrap_err();

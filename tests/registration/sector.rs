@@ -2,7 +2,6 @@
 
 use std::net::TcpStream;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
@@ -11,7 +10,7 @@ use super::{configure, registered, replace, text};
 use crate::authorize::{Answer, Sql, call};
 use crate::bad_input::digest;
 use crate::jwt::merged;
-use crate::support::{Browser, Database, Gateway, checkout, free_port};
+use crate::support::{Browser, Database, Gateway, checkout, free_port, until};
 use crate::tls::certificate_at;
 
 const SECTOR: &str = "https://sector.example/uris.json";
@@ -135,11 +134,7 @@ impl Sector {
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < deadline, "the server of the sector does not listen");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        until("the server of the sector listens", async || TcpStream::connect(("127.0.0.1", port)).is_ok()).await;
         Sector { certificate, port, _process: process }
     }
 

@@ -87,7 +87,7 @@ async fn a_transaction_that_goes_on_after_a_protocol_function_is_ended() {
     // An error disables PostgreSQL's timers; with a savepoint the transaction survives it.
     let (client, end) = watched(&db, "migrate_login").await;
     client
-        .batch_execute("set role identity_owner; begin; select identity.require_present(1); savepoint s")
+        .batch_execute("set role identity_owner; begin; select identity.require_present(5); savepoint s")
         .await
         .unwrap();
     assert_eq!(sqlstate(client.batch_execute("select 1 / 0").await), "22012");
@@ -102,12 +102,12 @@ async fn a_transaction_that_ended_in_time_ends_nobody() {
     client
         .batch_execute(
             "set role identity_owner;
-             begin; select identity.require_present(1); commit;
-             begin; select identity.require_present(1); rollback",
+             begin; select identity.require_present(5); commit;
+             begin; select identity.require_present(5); rollback",
         )
         .await
         .unwrap();
-    client.batch_execute("begin; select pg_sleep(1.5); commit").await.unwrap();
+    client.batch_execute("begin; select pg_sleep(5.5); commit").await.unwrap();
     drop(client);
     assert_eq!(end.await.unwrap(), "closed");
 }

@@ -4,6 +4,8 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use crate::PATIENCE;
+
 /// One connection. Nothing is answered by itself, not even a PING.
 pub struct Http2 {
     stream: TcpStream,
@@ -91,9 +93,9 @@ impl Http2 {
         }
     }
 
-    /// Reads until a frame is as asked for; none when there is none within 20 seconds or the other side closes.
+    /// Reads until a frame is as asked for; none when the other side closes, or seems to hang.
     pub fn until(&mut self, wanted: impl Fn(&Frame) -> bool) -> Option<Frame> {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let frame = self.frame(deadline.saturating_duration_since(Instant::now()))?;
             if wanted(&frame) {

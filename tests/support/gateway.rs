@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
-use std::time::{Duration, Instant};
 
 use crate::cluster::{checkout, free_port};
 use crate::database::{Database, Lease, Login};
+use crate::wait::until;
 
 /// A running `gateway serve`. Killed when dropped; its log is printed when the test failed.
 pub struct Gateway {
@@ -44,14 +44,12 @@ impl Gateway {
 
     async fn listening(self, port: u16) -> Gateway {
         let mut gateway = self;
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            if let Some(status) = gateway.process.try_wait().unwrap() {
-                panic!("the gateway ended at once, {status}:\n{}", gateway.log_text());
-            }
-            assert!(Instant::now() < deadline, "the gateway does not listen:\n{}", gateway.log_text());
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        until("the gateway listens", async || {
+            let ended = gateway.process.try_wait().unwrap();
+            assert!(ended.is_none(), "the gateway ended at once, {ended:?}");
+            TcpStream::connect(("127.0.0.1", port)).is_ok()
+        })
+        .await;
         gateway
     }
 
@@ -105,16 +103,10 @@ impl Gateway {
         self.process.id()
     }
 
-    /// Waits for the process to end by itself; fails after 20 seconds.
+    /// Waits for the process to end by itself.
     pub async fn wait(&mut self) -> std::process::ExitStatus {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        loop {
-            if let Some(status) = self.process.try_wait().unwrap() {
-                return status;
-            }
-            assert!(Instant::now() < deadline, "the gateway does not end:\n{}", self.log_text());
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        until("the gateway ends", async || self.process.try_wait().unwrap().is_some()).await;
+        self.process.wait().unwrap()
     }
 }
 

@@ -20,6 +20,7 @@ mod html;
 mod people;
 mod pooler;
 mod stranger;
+mod wait;
 
 pub use browser::{Browser, Page};
 pub use cluster::{Cluster, checkout, free_port};
@@ -30,3 +31,4 @@ pub use html::{Form, attribute_of, element, unescape};
 pub use people::{Client, User, client, full_profile, public_client, service_client, user, web_client};
 pub use pooler::Pooler;
 pub use stranger::{Says, Stranger};
+pub use wait::{PATIENCE, until};
