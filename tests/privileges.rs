@@ -8,7 +8,7 @@ use crate::jwt::{authenticate, sqlstate};
 use crate::support::Database;
 
 /// What applications inherit: sign in, read who it is, and pure functions.
-const APP: [&str; 76] = [
+const APP: [&str; 78] = [
     "acr",
     "actor",
     "actor_chain",
@@ -56,6 +56,7 @@ const APP: [&str; 76] = [
     "permissions",
     "pre_request",
     "protect",
+    "protect_again",
     "protect_before",
     "protect_call",
     "protect_check",
@@ -63,6 +64,7 @@ const APP: [&str; 76] = [
     "protect_create_indexes",
     "protect_drop_indexes",
     "protect_erase",
+    "protect_forgot",
     "protect_indexes",
     "protect_members",
     "protect_normal",

@@ -2,6 +2,7 @@
 --
 --   protect_check(target)         owners of tables, at any time; protect warns of what it finds
 --   protect_call(target, rules)   the call that writes the same again; the rest of protect
+--   protect_again(target, rules)  how to write it again, for hints
 --   protect_privileges(relation)  who was granted what; protect_check, lint
 
 create function identity.protect_call(target regclass, rules jsonb)
@@ -23,6 +24,22 @@ comment on function identity.protect_call(regclass, jsonb) is
   'The call of identity.protect with these rules. Rules NULL: with none. Raises nothing.';
 revoke all on function identity.protect_call(regclass, jsonb) from public;
 grant execute on function identity.protect_call(regclass, jsonb) to identity_owner, identity_admin, identity_app;
+
+-- What cannot be read is written again only by who knows what it said: a call without the bounds of before would take them away.
+create function identity.protect_again(target regclass, rules jsonb)
+returns text
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select case when rules is null and identity.protect_forgot(target)
+    then format('Look at what binds today: select * from identity.policies where target = %1$L::regclass. Then say all of it again,'
+      || ' with replace => true: select identity.protect(%1$L, …, replace => true)', target::text)
+    else 'Run: ' || identity.protect_call(target, rules) end
+$$;
+comment on function identity.protect_again(regclass, jsonb) is
+  'What to do to have the policies of a table as these rules (NULL: none that are known) have them. Raises nothing.';
+revoke all on function identity.protect_again(regclass, jsonb) from public;
+grant execute on function identity.protect_again(regclass, jsonb) to identity_owner, identity_admin, identity_app;
 
 -- One place that knows of column privileges: what is granted of a single column leads past policies as well.
 create function identity.protect_privileges(relation oid)
@@ -64,17 +81,17 @@ begin
   return query
     select case when c.relrowsecurity then format('the owner of %s is not bound by its policies', target)
         else format('row-level security of %s is off', target) end,
-      'Run: ' || identity.protect_call(target, rules)
+      identity.protect_again(target, rules)
     from pg_class c
     where c.oid = target and not (c.relrowsecurity and c.relforcerowsecurity);
 
   -- Without any policy of ours: as if it had been protected by owner.
   return query
-    select format('policy %I on %s is not what protect wrote', policy, target), 'Run: ' || identity.protect_call(target, rules)
+    select format('policy %I on %s is not what protect wrote', policy, target), identity.protect_again(target, rules)
     from unnest(altered) policy
     union all
     select format('policy %I on %s is not what protect wrote', 'identity_' || command, target),
-      'Run: ' || identity.protect_call(target, null)
+      identity.protect_again(target, null)
     from unnest(array['select', 'insert', 'update', 'delete']) command
     where rules is null;
 
@@ -83,7 +100,7 @@ begin
       'Drop it, or make it restrictive.'
     from pg_policy p
     where p.polrelid = target and p.polpermissive
-      and not (identity.protect_wrote(p.oid) and p.polname = any (coalesce(written, '{}')));
+      and not (identity.protect_wrote(p.oid) and (rules is null or p.polname = any (coalesce(written, '{}'))));
 
   return query
     select format('%s has privileges on %s and does not inherit identity_app: its queries will fail', g.grantee, target),

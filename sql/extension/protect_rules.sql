@@ -4,6 +4,7 @@
 --   protect_rules(target)                    those of the table
 --   protect_before(target, rules, replace)   those of the table, where the others may take their place
 --   protect_wrote(policy)                    whether a policy is protect's
+--   protect_forgot(target)                   whether it is, and nobody knows the rules
 --   protect_written(target)                  every policy that should be there, and whether it is as it was written
 
 create function identity.protect_rules(target regclass, rules jsonb)
@@ -110,6 +111,16 @@ comment on function identity.protect_rules(regclass) is
 revoke all on function identity.protect_rules(regclass) from public;
 grant execute on function identity.protect_rules(regclass) to identity_owner, identity_admin, identity_app;
 
+create function identity.protect_forgot(target regclass)
+returns boolean
+language sql stable parallel safe
+return identity.protect_rules(target) is null
+  and exists (select from pg_policy p where p.polrelid = target and identity.protect_wrote(p.oid));
+comment on function identity.protect_forgot(regclass) is
+  'Whether identity.protect wrote policies on a table whose comments do not say any more by which rules. Raises nothing.';
+revoke all on function identity.protect_forgot(regclass) from public;
+grant execute on function identity.protect_forgot(regclass) to identity_owner, identity_admin, identity_app;
+
 -- A call that forgets an argument would take a bound away without a word: what is there is replaced only by who says so.
 create function identity.protect_before(target regclass, rules jsonb, replace boolean)
 returns jsonb
@@ -121,6 +132,11 @@ declare
   asked constant jsonb := rules - array['made', 'members_write_type'];
   there constant jsonb := before - array['made', 'members_write_type'];
 begin
+  if replace is not true and identity.protect_forgot(target) then
+    raise exception using errcode = 'ID007',
+      message = format('target %s is protected, and the comments of its policies no longer say with which arguments', target),
+      hint = identity.protect_again(target, before);
+  end if;
   if replace is not true and not (asked @> there and there @> asked) then
     raise exception using errcode = 'ID007',
       message = format('target %s is protected with other arguments', target),
@@ -131,7 +147,7 @@ begin
 end
 $$;
 comment on function identity.protect_before(regclass, jsonb, boolean) is
-  'The rules by which a table is protected, NULL when it is not, for identity.protect, which puts the given ones (completed) in their place. Writes nothing. Raises ID007: they are others, and replace is not true.';
+  'The rules by which a table is protected, NULL when it is not, for identity.protect, which puts the given ones (completed) in their place. Writes nothing. Raises ID007: they are others, or can no longer be read, and replace is not true.';
 revoke all on function identity.protect_before(regclass, jsonb, boolean) from public;
 grant execute on function identity.protect_before(regclass, jsonb, boolean) to identity_owner, identity_admin, identity_app;
 

@@ -121,3 +121,56 @@ async fn of_two_calls_at_once_with_different_arguments_the_second_is_refused() {
     );
     assert_eq!(catalog(&owner).await, after);
 }
+
+/// A comment that is cut off, by hand or by a tool: what was asked for is not known any more, and so it is not taken away by a call
+/// that names none of it.
+#[tokio::test]
+async fn rules_that_can_no_longer_be_read_are_replaced_only_by_who_says_so() {
+    let db = Database::new().await;
+    let owner = notes(&db).await;
+    owner.batch_execute(&format!("{TABLES}; select identity.protect({THERE})")).await.unwrap();
+    let policies = "select polname::text from pg_policy where polrelid = 'notes.notes'::regclass";
+    for row in owner.query(policies, &[]).await.unwrap() {
+        let name: String = row.get(0);
+        let cut = format!("comment on policy {name} on notes.notes is 'Written by identity.protect: {{\"owner'");
+        owner.batch_execute(&cut).await.unwrap();
+    }
+    let before = catalog(&owner).await;
+    let check = "select finding, hint from identity.protect_check('notes.notes') where hint !~ 'notes.shares'";
+    let hint = "Look at what binds today: select * from identity.policies where target = 'notes.notes'::regclass. Then say all of it again, \
+                with replace => true: select identity.protect('notes.notes', …, replace => true)";
+    for call in ["'notes.notes'", THERE, "'notes.notes', replace => null"] {
+        let error = owner.query(&format!("select identity.protect({call})"), &[]).await.unwrap_err();
+        let error = error.as_db_error().unwrap();
+        let message =
+            "target notes.notes is protected, and the comments of its policies no longer say with which arguments";
+        assert_eq!((error.code().code(), error.message(), error.hint()), ("ID007", message, Some(hint)), "{call}");
+        assert_eq!(catalog(&owner).await, before, "{call}");
+    }
+    // No remedy takes a bound away.
+    owner.batch_execute("alter table notes.notes no force row level security").await.unwrap();
+    let found = owner.query(check, &[]).await.unwrap();
+    let found: Vec<(String, String)> = found.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let mut findings: Vec<&str> = found.iter().map(|(finding, _)| finding.as_str()).collect();
+    findings.sort_unstable();
+    assert_eq!(
+        findings,
+        [
+            "policy identity_delete on notes.notes is not what protect wrote",
+            "policy identity_insert on notes.notes is not what protect wrote",
+            "policy identity_select on notes.notes is not what protect wrote",
+            "policy identity_update on notes.notes is not what protect wrote",
+            "the owner of notes.notes is not bound by its policies",
+        ]
+    );
+    assert!(found.iter().all(|(_, said)| said == hint), "{found:?}");
+    owner.batch_execute(&format!("select identity.protect({THERE}, replace => true)")).await.unwrap();
+    assert_eq!(owner.query(check, &[]).await.unwrap().len(), 0);
+    // Unprotect knows its policies by the same comments.
+    owner
+        .batch_execute("comment on policy identity_select on notes.notes is 'Written by identity.protect: ?'")
+        .await
+        .unwrap();
+    owner.batch_execute("select identity.unprotect('notes.notes')").await.unwrap();
+    assert_eq!(owner.query(policies, &[]).await.unwrap().len(), 0);
+}
