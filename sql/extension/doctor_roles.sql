@@ -85,8 +85,14 @@ as $$
       union all
       select format('may %s %s', lower(string_agg(acl.privilege_type, ', ' order by acl.privilege_type)), c.oid::regclass),
         format('revoke all on %s from %I', c.oid::regclass, r.rolname)
-      from pg_class c cross join lateral aclexplode(c.relacl) acl
-      where acl.grantee = r.oid and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') group by c.oid
+      from pg_class c cross join lateral (
+        select acl.privilege_type from aclexplode(c.relacl) acl where acl.grantee = r.oid
+        -- Of a single column too; what is revoked on the table is revoked on its columns.
+        union
+        select acl.privilege_type from pg_attribute a cross join lateral aclexplode(a.attacl) acl
+        where a.attrelid = c.oid and not a.attisdropped and acl.grantee = r.oid
+      ) acl
+      where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') group by c.oid
       union all
       select format('may execute %s', f.oid::regprocedure), format('revoke execute on %s %s from %I',
         case f.prokind when 'p' then 'procedure' else 'function' end, f.oid::regprocedure, r.rolname)

@@ -130,6 +130,18 @@ async fn a_login_of_the_gateway_has_nothing_else() {
             format!("revoke all on public.notes from {door}"),
         ),
         (
+            format!("grant select (a), update (a) on public.notes to {door}"),
+            "may select, update public.notes".into(),
+            format!("revoke all on public.notes from {door}"),
+        ),
+        (
+            format!(
+                "grant insert on public.notes to {door}; grant insert (a), references (a) on public.notes to {door}"
+            ),
+            "may insert, references public.notes".into(),
+            format!("revoke all on public.notes from {door}"),
+        ),
+        (
             format!("grant execute on function public.f() to {door}"),
             "may execute public.f()".into(),
             format!("revoke execute on function public.f() from {door}"),
