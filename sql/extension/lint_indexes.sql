@@ -58,7 +58,7 @@ as $$
   with policy_columns as materialized (
     select * from identity.lint_policy_columns()
   ), indexes as materialized (
-    select i.*, x.relname, x.reloptions, t.name as table_name, c.oid as constraint_id, c.conname, c.contype, c.conexclop, x.relam,
+    select i.*, t.name as table_name, c.oid as constraint_id, c.conname, c.contype, c.conexclop, x.relam,
       obj_description(i.indexrelid, 'pg_class') as comment
     from identity.lint_tables() t
     join pg_index i on i.indrelid = t.id and i.indisvalid
@@ -114,11 +114,12 @@ as $$
           select from pg_attribute a join pg_opclass o on o.opcintype = a.atttypid and o.opcmethod = r.relam and o.opcdefault
           where a.attrelid = r.indrelid and a.attnum = r.tenant_number))
         then format('comment on index %s is %L', r.indexrelid::regclass, concat_ws(' ', r.comment, '@lint allow unique_reveals'))
-      when r.contype in ('p', 'u') then format('alter table %s drop constraint %I, add constraint %I %s (%s, %s)',
-        r.table_name, r.conname, r.conname, case r.contype when 'p' then 'primary key' else 'unique' end, r.tenant, keys.names)
-      when r.contype = 'x' then format('alter table %s drop constraint %I, add constraint %I %s', r.table_name, r.conname, r.conname,
-        regexp_replace(pg_get_constraintdef(r.constraint_id), '^(EXCLUDE USING \w+ \()', '\1' || replace(r.tenant, '\', '\\') || ' WITH =, '))
-      else format('create unique index on %s (%s, %s); drop index %s', r.table_name, r.tenant, keys.names, r.indexrelid::regclass)
+      -- As PostgreSQL writes it, because a constraint is more than its columns: INCLUDE, NULLS NOT DISTINCT, WHERE, DEFERRABLE.
+      when r.contype is not null then format('alter table %s drop constraint %I, add constraint %I %s', r.table_name, r.conname, r.conname,
+        regexp_replace(pg_get_constraintdef(r.constraint_id), '^([^(]+\()',
+          '\1' || replace(r.tenant, '\', '\\') || case r.contype when 'x' then ' WITH =, ' else ', ' end))
+      else format('create unique index on %s (%s, %s)%s; drop index %s', r.table_name, r.tenant, keys.names,
+        case when r.indnullsnotdistinct then ' nulls not distinct' else '' end, r.indexrelid::regclass)
     end
   from revealing r
   cross join lateral (

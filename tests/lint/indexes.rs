@@ -162,7 +162,7 @@ async fn a_unique_index_that_tells_about_hidden_rows() {
             "unique index desk.slugs tells whether a hidden row of desk.notes has the same value",
         )
         .await;
-    assert_eq!(remedies, ["alter table desk.notes drop constraint slugs, add constraint slugs unique (user_id, slug)"]);
+    assert_eq!(remedies, ["alter table desk.notes drop constraint slugs, add constraint slugs UNIQUE (user_id, slug)"]);
     assert_eq!(sign_in_and_insert(BOB).await, "accepted");
     let remedies = desk
         .finds(
@@ -199,7 +199,7 @@ async fn a_natural_key_tells_too() {
         .await;
     assert_eq!(
         remedies,
-        ["alter table desk.pages drop constraint pages_pkey, add constraint pages_pkey primary key (user_id, slug)"]
+        ["alter table desk.pages drop constraint pages_pkey, add constraint pages_pkey PRIMARY KEY (user_id, slug)"]
     );
 }
 
@@ -214,7 +214,46 @@ async fn a_column_that_is_only_included_is_not_in_the_key() {
             "unique index desk.slugs tells whether a hidden row of desk.notes has the same value",
         )
         .await;
-    assert_eq!(remedies, ["alter table desk.notes drop constraint slugs, add constraint slugs unique (user_id, slug)"]);
+    assert_eq!(
+        remedies,
+        ["alter table desk.notes drop constraint slugs, add constraint slugs UNIQUE (user_id, slug) INCLUDE (user_id)"]
+    );
+}
+
+#[tokio::test]
+async fn a_constraint_keeps_what_it_is_besides_its_columns() {
+    let desk = notes("slug text, body text").await;
+    for (what, remedy) in [
+        ("unique (slug) include (body) deferrable", "UNIQUE (user_id, slug) INCLUDE (body) DEFERRABLE"),
+        (
+            "unique nulls not distinct (slug) deferrable initially deferred",
+            "UNIQUE NULLS NOT DISTINCT (user_id, slug) DEFERRABLE INITIALLY DEFERRED",
+        ),
+    ] {
+        let remedies = desk
+            .finds(
+                &format!("alter table desk.notes add constraint slugs {what}"),
+                "unique_reveals",
+                "desk.slugs",
+                "unique index desk.slugs tells whether a hidden row of desk.notes has the same value",
+            )
+            .await;
+        let expected = format!("alter table desk.notes drop constraint slugs, add constraint slugs {remedy}");
+        assert_eq!(remedies, [expected]);
+        desk.run("alter table desk.notes drop constraint slugs").await;
+    }
+    let remedies = desk
+        .finds(
+            "create unique index slugs on desk.notes (slug) nulls not distinct",
+            "unique_reveals",
+            "desk.slugs",
+            "unique index desk.slugs tells whether a hidden row of desk.notes has the same value",
+        )
+        .await;
+    assert_eq!(
+        remedies,
+        ["create unique index on desk.notes (user_id, slug) nulls not distinct; drop index desk.slugs"]
+    );
 }
 
 #[tokio::test]
