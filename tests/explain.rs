@@ -52,6 +52,7 @@ async fn a_good_token_passes_every_rule_and_signs_nobody_in() {
             "agent not revoked",
             "user not revoked",
             "client not revoked",
+            "time of issue not revoked",
             "one subject a transaction",
         ]
     );

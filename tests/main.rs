@@ -90,6 +90,7 @@ mod response_types;
 mod response_types_races;
 mod response_types_refused;
 mod revocation;
+mod revoke_issued;
 mod rows;
 mod sealing;
 mod secrets;

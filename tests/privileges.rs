@@ -139,6 +139,7 @@ const ADMIN: &[&str] = &[
     "registration_token_revoke",
     "resource_create",
     "revoke",
+    "revoke_issued_between",
     "revoke_signing_key",
     "rewrap_keys",
     "rotate_encryption_keys",

@@ -102,7 +102,7 @@ pub async fn consistent(db: &Database) {
         (
             "a grant that was ended by replay, revocation or withdrawal, whose access tokens are not revoked",
             "select count(*) from identity_store.grants g
-             where g.end_reason in ('code_replayed', 'refresh_token_replayed', 'revoked', 'withdrawn')
+             where g.end_reason in ('code_replayed', 'refresh_token_replayed', 'revoked', 'withdrawn', 'issued_between_revoked')
                and not exists (select from identity.revocations r where r.kind = 'grant' and r.id = g.id::text)",
         ),
         (

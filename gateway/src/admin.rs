@@ -7,6 +7,7 @@ mod issuer;
 mod keys;
 mod output;
 mod registration;
+mod revoke_issued;
 mod sessions;
 mod users;
 
@@ -50,6 +51,8 @@ enum Command {
     /// Browser sessions; `users sessions` lists those of a person
     #[command(subcommand)]
     Sessions(sessions::Command),
+    /// Ends everything that was issued between two moments, for when somebody else has been the gateway
+    RevokeIssued(revoke_issued::RevokeIssued),
     /// Says who this database is: issuer and audiences; makes what keys are missing
     Configure(issuer::Configure),
 }
@@ -65,6 +68,7 @@ pub async fn run(url: &DatabaseUrl, arguments: Arguments) -> Result<(), Failure>
         Command::Registration(command) => registration::run(&admin, command).await,
         Command::Keys(command) => keys::run(&admin, command).await,
         Command::Sessions(command) => sessions::run(&admin, command).await,
+        Command::RevokeIssued(asked) => revoke_issued::run(&admin, asked).await,
         Command::Configure(command) => issuer::run(&admin, command).await,
     }
 }

@@ -23,6 +23,7 @@ const FILES: &[&str] = &[
     include_str!("../../sql/extension/issuers.sql"),
     include_str!("../../sql/extension/issuers_claim_mappings.sql"),
     include_str!("../../sql/extension/revocation.sql"),
+    include_str!("../../sql/extension/revoke_issued.sql"),
     include_str!("../../sql/extension/claims.sql"),
     include_str!("../../sql/extension/authenticate.sql"),
     include_str!("../../sql/extension/explain.sql"),

@@ -14,7 +14,7 @@ use crate::jwt;
 use crate::keys;
 use crate::native::sql_function;
 use crate::pairwise;
-use crate::rows::View;
+use crate::rows::{Row, View};
 use crate::uuid_v7;
 
 /// Those that sign access tokens; the first one that has a current key does.
@@ -38,7 +38,7 @@ sql_function! {
             return Err(Error::new(Code::InvalidParameter, "typ is longer than 127 characters"));
         }
         let view = View::latest();
-        let dated = dated(&view, claims, clock::wall_seconds(), BY_HAND)?;
+        let dated = dated(issued_by(&view)?, claims, clock::wall_seconds(), BY_HAND);
         match algorithm {
             Some(algorithm) => sign(&view, &[algorithm], typ, dated),
             None => sign(&view, &ACCESS, typ, dated),
@@ -197,8 +197,9 @@ fn written(response: &Response<'_>) -> Result<String, Error> {
 }
 
 fn access_token(view: &View, claims: Map<String, Value>, lifetime: i64) -> Result<String, Error> {
-    let issued_at = issue_second(view, &claims, clock::wall_seconds())?;
-    let mut claims = dated(view, claims, issued_at, lifetime)?;
+    let issuer = issued_by(view)?;
+    let issued_at = issue_second(view, &issuer, &claims, clock::wall_seconds())?;
+    let mut claims = dated(issuer, claims, issued_at, lifetime);
     // RFC 9068 §2.2: aud and jti are REQUIRED. §3: without a resource in the request, a default one: the issuer.
     if let Some(issuer) = claims.get("iss").filter(|_| !claims.contains_key("aud")).cloned() {
         claims.insert("aud".to_owned(), issuer);
@@ -210,7 +211,7 @@ fn access_token(view: &View, claims: Map<String, Value>, lifetime: i64) -> Resul
 }
 
 fn id_token(view: &View, claims: Map<String, Value>, lifetime: i64, algorithm: &str) -> Result<String, Error> {
-    let claims = dated(view, claims, clock::wall_seconds(), lifetime)?;
+    let claims = dated(issued_by(view)?, claims, clock::wall_seconds(), lifetime);
     if algorithm == "none" { unsecured(claims) } else { sign(view, &[algorithm], "JWT", claims) }
 }
 
@@ -228,7 +229,7 @@ sql_function! {
     /// `mint_userinfo(claims, algorithm)`: OpenID Connect Core §5.3.2. Without `exp`: it is no ID token, and no hint.
     fn mint_userinfo(claims: Option<pgrx::Json>, algorithm: Option<&str>) -> Result<String, Error> {
         let view = View::latest();
-        let mut claims = dated(&view, present(claims)?, clock::wall_seconds(), BY_HAND)?;
+        let mut claims = dated(issued_by(&view)?, present(claims)?, clock::wall_seconds(), BY_HAND);
         claims.remove("exp");
         match algorithm.unwrap_or_default() {
             "none" => unsecured(claims),
@@ -241,7 +242,7 @@ sql_function! {
     /// `mint_logout_token(claims, algorithm)`: OpenID Connect Back-Channel Logout §2.4. Never unsecured: §2.6 forbids it.
     fn mint_logout_token(claims: Option<pgrx::Json>, algorithm: Option<&str>) -> Result<String, Error> {
         let view = View::latest();
-        let mut claims = dated(&view, present(claims)?, clock::wall_seconds(), LOGOUT_LIFE)?;
+        let mut claims = dated(issued_by(&view)?, present(claims)?, clock::wall_seconds(), LOGOUT_LIFE);
         claims.insert("events".to_owned(), serde_json::json!({ LOGOUT_EVENT: {} }));
         sign(&view, &[algorithm.unwrap_or_default()], "logout+jwt", claims)
     }
@@ -276,16 +277,19 @@ fn seconds(lifetime: Option<i32>) -> Result<i64, Error> {
 }
 
 /// iss, iat and exp, where absent.
-fn dated(view: &View, mut claims: Map<String, Value>, issued_at: i64, life: i64) -> Result<Map<String, Value>, Error> {
-    let unknown =
-        || Error::new(Code::NotConfigured, "this database has no issuer").with_hint("Run identity.configure(issuer).");
-    let issuer = issuer(view)?.ok_or_else(unknown)?;
+fn dated(issuer: String, mut claims: Map<String, Value>, issued_at: i64, life: i64) -> Map<String, Value> {
     for (name, value) in
         [("iss", Value::from(issuer)), ("iat", issued_at.into()), ("exp", issued_at.saturating_add(life).into())]
     {
         claims.entry(name).or_insert(value);
     }
-    Ok(claims)
+    claims
+}
+
+fn issued_by(view: &View) -> Result<String, Error> {
+    issuer(view)?.ok_or_else(|| {
+        Error::new(Code::NotConfigured, "this database has no issuer").with_hint("Run identity.configure(issuer).")
+    })
 }
 
 fn issuer(view: &View) -> Result<Option<String>, Error> {
@@ -297,7 +301,7 @@ fn issuer(view: &View) -> Result<Option<String>, Error> {
 
 /// README, decision 10: a token minted in the very second of a revocation is dated one second on, or it would be born dead. Never
 /// more than one: iat in the future is refused elsewhere. The next revocation of that second knows it by the moment in its jti.
-fn issue_second(view: &View, claims: &Map<String, Value>, moment: i64) -> Result<i64, Error> {
+fn issue_second(view: &View, issuer: &str, claims: &Map<String, Value>, moment: i64) -> Result<i64, Error> {
     let actor = claims.get("act");
     let of_actor = |name| actor.and_then(|actor| actor.get(name));
     let grounds = [
@@ -308,13 +312,24 @@ fn issue_second(view: &View, claims: &Map<String, Value>, moment: i64) -> Result
         ("client", of_actor("client_id")),
     ];
     let mut revocations = view.table(c"revocations")?;
+    let of_this_second = |row: Row<'_>| -> Result<bool, Error> {
+        Ok(row.microseconds(c"issued_before")?.map(|revoked| revoked.div_euclid(1_000_000)) == Some(moment))
+    };
     for (kind, id) in grounds {
         let Some(id) = id.and_then(Value::as_str) else { continue };
         let person = if kind == "user" { pairwise::person(view, id)? } else { None };
-        let Some(row) = revocations.find(&[kind, person.as_deref().unwrap_or(id)]) else { continue };
-        if row.microseconds(c"issued_before")?.map(|revoked| revoked.div_euclid(1_000_000)) == Some(moment) {
+        if let Some(row) = revocations.find(&[kind, person.as_deref().unwrap_or(id)])
+            && of_this_second(row)?
+        {
             return Ok(moment + 1);
         }
+    }
+    let mut interval = revocations.find(&["issuer", issuer]);
+    while let Some(row) = interval {
+        if of_this_second(row)? {
+            return Ok(moment + 1);
+        }
+        interval = revocations.next();
     }
     Ok(moment)
 }

@@ -27,7 +27,7 @@ as $$
     ('ID109', 'unknown_issuer', 'iss is neither this database''s issuer nor a trusted one.'),
     ('ID110', 'algorithm_refused', 'alg is not the algorithm of the key or not allowed for the issuer.'),
     ('ID201', 'second_subject', 'Another subject was already verified in this transaction.'),
-    ('ID202', 'looked', 'How can_see takes back what it did to look; it never leaves that function.'),
+    ('ID202', 'looked', 'How can_see takes back what it did to look, and the store the locks it waited for; it never leaves them.'),
     ('ID301', 'build_mismatch', 'Library and installed SQL are of different builds.')
   ) as registry (sqlstate, name, meaning)
 $$;

@@ -33,13 +33,7 @@ begin
     raise exception using errcode = 'ID005', message = 'claims is not an object';
   end if;
   raise log 'pg_identity: % impersonates % of %', session_user, quote_literal(subject), quote_literal(issuer);
-  -- The store is not there in a database that only verifies. What somebody else has made under that name is not the store.
-  if issuer = identity.configured_issuer() and exists (
-    select from pg_proc p
-    join pg_namespace n on n.oid = p.pronamespace
-    where n.nspname = 'identity_store' and p.proname = 'impersonation'
-      and n.nspowner = 'identity_owner'::regrole and p.proowner = 'identity_owner'::regrole
-  ) then
+  if issuer = identity.configured_issuer() and identity.store_has('impersonation') then
     return identity_store.impersonation(subject, claims);
   end if;
   return claims || jsonb_build_object('sub', subject);

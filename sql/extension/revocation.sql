@@ -1,24 +1,29 @@
 -- Revocation: what died before its time. authenticate and verify_jwt read this list, with the latest snapshot.
 --
 --   revoke(kind, id, until, issued_before)   administrators, the store
+--   revoke_issued_between(…)                 administrators: revoke_issued.sql
 --
 -- A row is needed only as long as a token that stands on it may live, so the list stays as small as what was revoked lately.
 
 create table identity.revocations (
-  kind text collate "C" not null check (kind in ('token', 'session', 'grant', 'client', 'user', 'agent')),
+  kind text collate "C" not null check (kind in ('token', 'session', 'grant', 'client', 'user', 'agent', 'issuer')),
   id text collate "C" not null check (length(id) between 1 and 1024),
   until timestamptz not null,
   issued_before timestamptz not null,
-  primary key (kind, id)
+  issued_after timestamptz not null default '-infinity',
+  -- An issuer has a row for each interval; all else is found by kind and id alone.
+  primary key (kind, id, issued_after),
+  check (kind = 'issuer' or issued_after = '-infinity')
 );
 alter table identity.revocations owner to identity_owner;
 create index revocations_until on identity.revocations (until);
 create index revocations_issued_before on identity.revocations (issued_before);
 comment on table identity.revocations is 'What no token may stand on any more';
-comment on column identity.revocations.kind is 'token (jti), session (sid), grant (grant_id), client (client_id), user (sub), agent (sub of an actor)';
+comment on column identity.revocations.kind is 'token (jti), session (sid), grant (grant_id), client (client_id), user (sub), agent (sub of an actor), issuer (iss)';
 comment on column identity.revocations.id is 'Which one, as the token names it, whoever issued it';
 comment on column identity.revocations.until is 'After this no token that stands on it is alive, and the row may go';
-comment on column identity.revocations.issued_before is 'For user, client and agent: only tokens issued up to this moment are dead; by iat the whole second is, by a jti of UUID version 7 the moment. For the others without meaning';
+comment on column identity.revocations.issued_before is 'For user, client, agent and issuer: only tokens issued up to this moment are dead; by iat the whole second is, by a jti of UUID version 7 the moment. For the others without meaning';
+comment on column identity.revocations.issued_after is 'For issuer: only tokens issued from this moment on are dead, compared as issued_before. -infinity for the others';
 select pg_catalog.pg_extension_config_dump('identity.revocations', '');
 
 create function identity.revoke(kind text, id text, until timestamptz default null, issued_before timestamptz default now())

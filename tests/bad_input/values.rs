@@ -26,6 +26,7 @@ pub fn bad(of_type: &str) -> Vec<String> {
         }
         "integer" => &["-1", "0", "2147483647", "-2147483648"],
         "boolean" => &[],
+        "bytea" => &["''::bytea", "'\\x00ff80'::bytea", "convert_to(repeat('x', 1048576), 'utf8')"],
         "regclass" => &["0::oid::regclass", "'pg_catalog.pg_class'::regclass"],
         "name" => &["''::name", "E'a\"\\n'::name"],
         "oid[]" => {
@@ -235,7 +236,7 @@ const JWKS: &str =
 
 type Place = (&'static str, &'static str);
 
-const PLAIN: [(Place, &str); 89] = [
+const PLAIN: [(Place, &str); 102] = [
     (("*", "initial_access_token"), "null"),
     (("*", "policy"), "'open'"),
     (("*", "grant_types"), "'{authorization_code}'"),
@@ -303,6 +304,19 @@ const PLAIN: [(Place, &str); 89] = [
     (("*", "id"), "'x'"),
     (("*", "until"), "now() + interval '1 hour'"),
     (("*", "issued_before"), "now()"),
+    (("*", "issued_after"), "now() - interval '1 hour'"),
+    (("*", "used"), "false"),
+    (("*", "dry_run"), "false"),
+    (("revoke_issued_between", "issuer"), "null"),
+    (("*", "data"), "'eA'"),
+    (("*", "signables"), "'x'"),
+    (("*", "secret"), "'secret'"),
+    (("*", "payload"), "'{}'::json"),
+    (("algorithm_sign", "algorithm"), "'HS256'"),
+    (("sign", "algorithm"), "'HS256'"),
+    (("verify", "algorithm"), "'HS256'"),
+    (("verify_valid", "algorithm"), "'HS256'"),
+    (("jwt_session_init", "jwt"), "'x'"),
     (("*", "purpose"), "'state'"),
     (("*", "search"), "'a'"),
     (("*", "max_rows"), "10"),

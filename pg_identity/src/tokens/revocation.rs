@@ -8,7 +8,7 @@ use crate::tokens::record::Record;
 use crate::uuid_v7;
 
 /// The revocation list: absolute for a token, session or grant; for a user, client or agent whatever was issued up to
-/// `issued_before` (README, decision 10). A token that does not say when it was issued counts as older than that.
+/// `issued_before`, for an issuer whatever was issued in one of the intervals (README, decision 10). A token that does not say when it was issued counts as older than that.
 /// `behind` is the person whom a pairwise subject hides.
 pub fn check<R: Record>(
     view: &View,
@@ -40,7 +40,18 @@ pub fn check<R: Record>(
             },
         )?;
     }
-    Ok(())
+    let mut interval = None;
+    let mut row = revocations.find(&["issuer", &identity.issuer]);
+    while let Some(found) = row {
+        let of_row = |name| found.microseconds(name).map(Option::unwrap_or_default);
+        let (until, from, to) = (of_row(c"until")?, of_row(c"issued_after")?, of_row(c"issued_before")?);
+        if until > now && issued_within(identity, from, to) {
+            interval = Some(Error::new(Code::TokenRevoked, "what was issued at that time is revoked"));
+        }
+        row = revocations.next();
+    }
+    let issued = || identity.issued_at.map_or("iat is absent".to_owned(), |moment| format!("iat {moment}"));
+    record.rule("time of issue not revoked", issued, || interval.map_or(Ok(()), Err))
 }
 
 fn rule(kind: &str) -> &'static str {
@@ -52,6 +63,15 @@ fn rule(kind: &str) -> &'static str {
         "grant" => "grant not revoked",
         _ => "token not revoked",
     }
+}
+
+/// Whether the token was issued between two moments, both included: by `iat` in whole seconds, or by our `jti`, which knows the moment
+/// of one that is dated a second on. One that does not say when may have been.
+fn issued_within(identity: &Identity, from: i64, to: i64) -> bool {
+    let seconds = from.div_euclid(1_000_000)..=to.div_euclid(1_000_000);
+    let jti_made_at = || identity.token_id.as_deref().and_then(uuid_v7::made_at);
+    identity.issued_at.is_none_or(|moment| seconds.contains(&moment))
+        || jti_made_at().is_some_and(|moment| (uuid_v7::steps(from)..=uuid_v7::steps(to)).contains(&moment))
 }
 
 /// Whether the token was issued up to that moment. `iat` says it in whole seconds, and one that was minted in the second of a

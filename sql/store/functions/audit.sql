@@ -48,6 +48,7 @@ as $$
     ('refresh_token_replayed', 'A refresh token was used long after it was replaced; the grant ended, its tokens were revoked.'),
     ('access_token_revoked', 'A client gave an access token back.'),
     ('refresh_token_revoked', 'A client gave a refresh token back; the grant ended, its tokens were revoked.'),
+    ('issued_between_revoked', 'An administrator ended what was issued between two moments; details hold which, and how much it was.'),
     ('revocation_refused', 'A client tried to revoke the token of another one; nothing happened to it.'),
     ('keys_rotated', 'Maintenance brought the next signing keys into use.'),
     ('partition_dropped', 'Maintenance dropped a partition whose retention was over.')

@@ -23,6 +23,7 @@ as $$
 declare
   granted identity_store.grants;
 begin
+  -- The id is made under the lock of the statement that writes it: issuing_awaited (revoke_issued.sql) relies on it.
   insert into identity_store.grants
     (id, user_id, client_id, session_id, scope, resources, session_bound, auth_time, acr, amr, claims, created_at)
   values (identity.uuid_v7(), session.user_id, client.id, session.id, grant_issue.scope, grant_issue.resources,

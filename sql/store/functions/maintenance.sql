@@ -34,8 +34,8 @@ begin
   end if;
   failures := identity_store.sign_in_failures_audit();
   delete from identity.revocations r
-  where (r.kind, r.id) in (
-    select o.kind, o.id from identity.revocations o where o.until < now() for update skip locked);
+  where (r.kind, r.id, r.issued_after) in (
+    select o.kind, o.id, o.issued_after from identity.revocations o where o.until < now() for update skip locked);
   get diagnostics reaped = row_count;
   perform identity_store.client_assertions_reap();
   registrations := identity_store.registrations_reap();

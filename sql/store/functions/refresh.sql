@@ -35,13 +35,15 @@ begin
   if not identity_store.refresh_given(client, granted.scope) then
     return null;
   end if;
-  family := identity.uuid_v7();
   seed := identity.refresh_seed();
   ends := now() + make_interval(secs => client.refresh_token_lifetime);
+  -- The id is made under the lock of the statement that writes it: issuing_awaited (revoke_issued.sql) relies on it.
   insert into identity_store.refresh_families
     (id, grant_id, client_id, user_id, session_id, seed, head_since, created_at, expires_at, idle_expires_at)
-  values (family, granted.id, client.id, granted.user_id, case when granted.session_bound then granted.session_id end, seed,
-    now(), now(), ends, least(ends, now() + make_interval(secs => client.refresh_token_idle_lifetime)));
+  values (identity.uuid_v7(), granted.id, client.id, granted.user_id,
+    case when granted.session_bound then granted.session_id end, seed,
+    now(), now(), ends, least(ends, now() + make_interval(secs => client.refresh_token_idle_lifetime)))
+  returning id into family;
   return identity.refresh_token(family, 1, seed);
 end
 $$;

@@ -57,18 +57,25 @@ comment on function identity_store.session_find(text) is
   'The live session of a cookie as session_read, noting once a minute that it was used. For functions that may write.';
 revoke all on function identity_store.session_find(text) from public;
 
+-- The id is made by the statement that writes it, under its lock: issuing_awaited (revoke_issued.sql) relies on it.
 create or replace function identity_store.session_start(user_id uuid, amr text[], source text, user_agent text)
 returns text
 language plpgsql volatile parallel unsafe
 as $$
 declare
-  new_id constant uuid := identity.uuid_v7();
-  cookie constant record := identity.opaque_mint('ids', new_id);
+  cookie text;
 begin
-  insert into identity_store.sessions (id, user_id, secret_hash, auth_time, acr, amr, source, user_agent, expires_at)
-  values (new_id, session_start.user_id, cookie.hash, now(), identity_store.acr_reached(session_start.amr), session_start.amr,
-    left(session_start.source, 100), left(session_start.user_agent, 300), now() + identity_store.session_lifetime());
-  return cookie.token;
+  with made as materialized (
+    select n.id, m.token, m.hash
+    from (select identity.uuid_v7() as id offset 0) n, lateral identity.opaque_mint('ids', n.id) m
+  ), started as (
+    insert into identity_store.sessions (id, user_id, secret_hash, auth_time, acr, amr, source, user_agent, expires_at)
+    select made.id, session_start.user_id, made.hash, now(), identity_store.acr_reached(session_start.amr), session_start.amr,
+      left(session_start.source, 100), left(session_start.user_agent, 300), now() + identity_store.session_lifetime()
+    from made
+  )
+  select made.token into cookie from made;
+  return cookie;
 end
 $$;
 comment on function identity_store.session_start(uuid, text[], text, text) is

@@ -42,7 +42,7 @@ comment on column identity_store.grants.claims is
 comment on column identity_store.grants.created_at is 'When it was given.';
 comment on column identity_store.grants.ended_at is 'When it ended; NULL: not ended, though its code and refresh family may have expired.';
 comment on column identity_store.grants.end_reason is
-  'code_replayed, refresh_token_replayed, revoked, withdrawn, session_ended, client_deleted …';
+  'code_replayed, refresh_token_replayed, revoked, withdrawn, session_ended, client_deleted, issued_between_revoked …';
 
 create table identity_store.authorization_codes (
   id uuid primary key,
