@@ -2,6 +2,7 @@
 //! request objects that are encrypted to us. The other side is PyPI joserfc, in both directions.
 
 mod recipients;
+mod request_objects;
 
 use std::process::Stdio;
 

@@ -6,7 +6,7 @@ import sys
 from joserfc import jwe, jws
 from joserfc.jwk import JWKRegistry
 
-ALGORITHMS = ["RSA-OAEP-256", "ECDH-ES", "ECDH-ES+A256KW", "A256GCM", "A128CBC-HS256"]
+ALGORITHMS = ["RSA-OAEP-256", "ECDH-ES", "ECDH-ES+A256KW", "A256GCM", "A128CBC-HS256", "DEF"]
 SIZES = {"RSA": 2048, "EC": "P-256", "OKP": "X25519"}
 
 
