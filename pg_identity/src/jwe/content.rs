@@ -1,5 +1,8 @@
 //! The encryption of the content: A256GCM (RFC 7518 §5.3) and A128CBC-HS256 (§5.2.3). Both take a key of 32 bytes.
 
+#[cfg(test)]
+mod vectors;
+
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::cipher::{
     AES_128, DecryptionContext, EncryptionContext, PaddedBlockDecryptingKey, PaddedBlockEncryptingKey, UnboundCipherKey,
@@ -31,6 +34,7 @@ pub struct Sealed {
     pub tag: Vec<u8>,
 }
 
+/// Bytes of a tag.
 const TAG: usize = 16;
 
 impl Encryption {

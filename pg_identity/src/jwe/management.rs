@@ -1,5 +1,8 @@
 //! How the key of the content comes to the recipient: RSA-OAEP-256 (RFC 7518 §4.3), ECDH-ES and ECDH-ES+A256KW (§4.6).
 
+#[cfg(test)]
+mod vectors;
+
 use aws_lc_rs::agreement::{self, ECDH_P256, ECDH_P384, ECDH_P521, PrivateKey, UnparsedPublicKey, X25519};
 use aws_lc_rs::digest::{Context, SHA256};
 use aws_lc_rs::error::Unspecified;
@@ -191,11 +194,7 @@ impl OurKey {
     ) -> Option<Secret> {
         let substitute = Secret::new(random().ok()?);
         let taken = match (self, management) {
-            (Self::Rsa(private), Management::RsaOaep256) => {
-                let mut plain = Zeroizing::new(vec![0; private.min_output_size()]);
-                let key = private.decrypt(&OAEP_SHA256_MGF1SHA256, encrypted, &mut plain, None).ok();
-                key.and_then(|key| secret(key))
-            }
+            (Self::Rsa(private), Management::RsaOaep256) => decrypted(private, encrypted),
             (Self::Curve(private), Management::EcdhEs | Management::EcdhEsA256Kw) => {
                 let party = |name: &str| match header.get(name) {
                     None => Some(Vec::new()),
@@ -209,16 +208,30 @@ impl OurKey {
                     // RFC 7516 §5.2: with direct agreement the encrypted key is the empty octet sequence.
                     return encrypted.is_empty().then_some(agreed);
                 }
-                let mut plain = Zeroizing::new(vec![0; 40]);
-                let kek = AesKek::new(&AES_256, agreed.as_slice()).ok()?;
-                // The length first: the library takes every multiple of eight.
-                let fits = encrypted.len() == 40;
-                fits.then(|| kek.unwrap(encrypted, &mut plain).ok().and_then(|key| secret(key))).flatten()
+                unwrapped(&agreed, encrypted)
             }
             (Self::Rsa(_) | Self::Curve(_), _) => return None,
         };
         Some(taken.unwrap_or(substitute))
     }
+}
+
+/// RFC 7518 §4.3, without a label (RFC 8017 §7.1.2).
+fn decrypted(private: &OaepPrivateDecryptingKey, encrypted: &[u8]) -> Option<Secret> {
+    let mut plain = Zeroizing::new(vec![0; private.min_output_size()]);
+    let key = private.decrypt(&OAEP_SHA256_MGF1SHA256, encrypted, &mut plain, None).ok()?;
+    secret(key)
+}
+
+/// RFC 7518 §4.4: what AES Key Wrap (RFC 3394) wrapped with its default initial value.
+fn unwrapped(kek: &Secret, encrypted: &[u8]) -> Option<Secret> {
+    // The length first: the library takes every multiple of eight.
+    if encrypted.len() != 40 {
+        return None;
+    }
+    let mut plain = Zeroizing::new(vec![0; 40]);
+    let key = AesKek::new(&AES_256, kek.as_slice()).ok()?.unwrap(encrypted, &mut plain).ok()?;
+    secret(key)
 }
 
 fn secret(bytes: &[u8]) -> Option<Secret> {

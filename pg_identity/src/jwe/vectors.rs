@@ -1,4 +1,4 @@
-//! Vectors of RFC 7516, RFC 7518 and project Wycheproof.
+//! Vectors of RFC 7516 and RFC 7518. Those of project Wycheproof: content/vectors.rs, management/vectors.rs.
 
 use aws_lc_rs::agreement::{ECDH_P256, PrivateKey, UnparsedPublicKey, agree};
 use base64::Engine;
