@@ -4,6 +4,11 @@
 //! The registration says whether a client signs with keys or with its secret, and these are two functions: no token can have a
 //! public key taken for a secret (RFC 8725 §3.1).
 
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod vectors;
+
 use aws_lc_rs::hmac;
 use serde_json::{Map, Value, json};
 

@@ -3,6 +3,9 @@
 //!
 //! The private part is sealed under the master key with the kid as name, as that of a signing key is.
 
+#[cfg(test)]
+mod properties;
+
 use aws_lc_rs::agreement::{ECDH_P256, PrivateKey};
 use aws_lc_rs::encoding::{AsBigEndian as _, AsDer as _, Pkcs8V1Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize, OaepPrivateDecryptingKey, PrivateDecryptingKey};

@@ -1,6 +1,9 @@
 //! Tokens signed with a shared secret (HS256, HS384, HS512; RFC 7518 §3.2), with the functions of pgjwt: for the extension
 //! `pg_identity_pgjwt`. Pure functions of what the caller gives. Nothing here signs anybody in: `tokens.rs` knows no HMAC.
 
+#[cfg(test)]
+mod properties;
+
 use aws_lc_rs::hmac::{self, HMAC_SHA256, HMAC_SHA384, HMAC_SHA512};
 use base64::Engine;
 use base64::alphabet;
@@ -51,18 +54,22 @@ sql_function! {
 sql_function! {
     /// `verify_valid(token, secret, algorithm)`: whether signature and times are good. The signature is compared in constant time.
     fn hmac_verify_valid(token: &str, secret: &str, algorithm: &str) -> Result<bool, Error> {
-        let key = key(secret, algorithm)?;
-        Ok(token.rsplit_once('.').is_some_and(|(signed, signature)| {
-            // One spelling, or a token could be written in several ways.
-            let signature = BASE64_URL_SAFE_NO_PAD.decode(signature);
-            signature.is_ok_and(|signature| hmac::verify(&key, signed.as_bytes(), &signature).is_ok())
-                && signed.split_once('.').is_some_and(|(_, payload)| is_of_now(payload))
-        }))
+        valid(token, secret, algorithm, clock::statement_microseconds() as f64 / 1e6)
     }
 }
 
+fn valid(token: &str, secret: &str, algorithm: &str, now: f64) -> Result<bool, Error> {
+    let key = key(secret, algorithm)?;
+    Ok(token.rsplit_once('.').is_some_and(|(signed, signature)| {
+        // One spelling, or a token could be written in several ways.
+        let signature = BASE64_URL_SAFE_NO_PAD.decode(signature);
+        signature.is_ok_and(|signature| hmac::verify(&key, signed.as_bytes(), &signature).is_ok())
+            && signed.split_once('.').is_some_and(|(_, payload)| is_of(now, payload))
+    }))
+}
+
 /// From `nbf` on and before `exp`, as far as they are there. What is there and is no number is never now.
-fn is_of_now(payload: &str) -> bool {
+fn is_of(now: f64, payload: &str) -> bool {
     let Some(Value::Object(claims)) = decoded(payload).and_then(|json| serde_json::from_slice(&json).ok()) else {
         return false;
     };
@@ -73,7 +80,6 @@ fn is_of_now(payload: &str) -> bool {
         Some(Value::String(text)) => text.trim().parse().ok(),
         Some(_) => None,
     };
-    let now = clock::statement_microseconds() as f64 / 1e6;
     let not_before = moment("nbf", f64::NEG_INFINITY);
     let expires_at = moment("exp", f64::INFINITY);
     not_before.is_some_and(|not_before| not_before <= now) && expires_at.is_some_and(|expires_at| now < expires_at)
