@@ -1,6 +1,6 @@
-//! Every function of schema identity that a role executes, with each argument in turn bad and the others good: an answer, or
-//! an error of the registry whose message names what is wrong. The functions and their arguments come from the catalogue, so
-//! a new one is here on the day it is made.
+//! Every function that a role executes, with each argument in turn bad and the others good: an answer, or an error of the registry
+//! whose message names what is wrong (those of other people's names may speak their words). The functions and their arguments come
+//! from the catalogue, so a new one is here on the day it is made.
 
 use tokio_postgres::Client;
 
@@ -28,15 +28,15 @@ enum Fate {
 }
 
 /// The calls of the functions with arguments that this connection executes; those of applications only for an application.
-async fn calls(sql: &Client, good: &Good, chosen: impl Fn(&str) -> bool) -> Vec<Call> {
+async fn calls(sql: &Client, schema: &str, good: &Good, chosen: impl Fn(&str) -> bool) -> Vec<Call> {
     let rows = sql
         .query(
             "select proname::text, proargnames[1:pronargs],
                array(select format_type(t, null) from unnest(proargtypes) with ordinality a (t, n) order by n)
-             from pg_proc where pronamespace = 'identity'::regnamespace and has_function_privilege(oid, 'execute') and pronargs > 0
+             from pg_proc where pronamespace = $1::text::regnamespace and has_function_privilege(oid, 'execute') and pronargs > 0
                and (session_user = 'app_login' or not has_function_privilege('app_login', oid, 'execute'))
              order by 1",
-            &[],
+            &[&schema],
         )
         .await
         .unwrap();
@@ -47,7 +47,7 @@ async fn calls(sql: &Client, good: &Good, chosen: impl Fn(&str) -> bool) -> Vec<
             for value in bad(of_type) {
                 let mut all: Vec<&str> = arguments.iter().map(|name| good.expression(&function, name)).collect();
                 all[place] = &value;
-                let query = format!("identity.{function}({})", all.join(", "));
+                let query = format!("{schema}.{function}({})", all.join(", "));
                 calls.push(Call { function: function.clone(), argument: argument.clone(), query });
             }
         }
@@ -113,7 +113,7 @@ async fn assert_is_never_lost_for_words(login: Login) {
     let db = Database::new().await;
     let (good, registry, sql) = (Good::new(&db).await, registry(&db).await, db.connect(login).await);
     let mut faults = Vec::new();
-    let calls = calls(&sql, &good, |function| !COUNTED.contains(&function) && !step(function)).await;
+    let calls = calls(&sql, "identity", &good, |function| !COUNTED.contains(&function) && !step(function)).await;
     for call in &calls {
         faults.extend(fault(call, &attempt(&sql, call, "rollback").await, &registry));
     }
@@ -142,7 +142,7 @@ async fn no_argument_of_a_sign_in_is_beyond_its_words() {
     let (registry, sql, superuser) = (registry(&db).await, db.gateway_role().await, db.superuser().await);
     let good = Good::signing_in(&db).await;
     let mut outcomes = Vec::new();
-    for call in calls(&sql, &good, |function| COUNTED.contains(&function)).await {
+    for call in calls(&sql, "identity", &good, |function| COUNTED.contains(&function)).await {
         let fate = attempt(&sql, &call, "commit").await;
         assert_eq!(fault(&call, &fate, &registry), None);
         if let Fate::Answered { outcome: Some(outcome), .. } = fate {
@@ -153,4 +153,58 @@ async fn no_argument_of_a_sign_in_is_beyond_its_words() {
     for reached in ["signed_in", "ok", "invalid_credentials", "invalid_password", "sign_in", "error_page"] {
         assert!(outcomes.iter().any(|outcome| outcome == reached), "{reached} is not among {outcomes:?}");
     }
+}
+
+/// What pgjwt's callers know: an encoding or an algorithm that is none, and parts of a token that are no text or no JSON.
+const OF_PGJWT: [(&str, &[&str]); 4] = [
+    ("22023", &["invalid base64url", "Cannot use \"\": No such hash algorithm"]),
+    ("22021", &["invalid byte sequence for encoding"]),
+    ("22P02", &["invalid input syntax for type json"]),
+    ("22P05", &["unsupported Unicode escape sequence"]),
+];
+
+#[tokio::test]
+async fn no_argument_of_functions_by_other_peoples_names_is_beyond_their_words() {
+    let db = Database::new().await;
+    let (good, mut registry, sql) = (Good::new(&db).await, registry(&db).await, db.app().await);
+    db.superuser()
+        .await
+        .batch_execute(
+            "create extension pg_identity_auth; create schema jwt; grant usage on schema jwt to app_login;
+             create extension pg_identity_pgjwt schema jwt",
+        )
+        .await
+        .unwrap();
+    let auth = calls(&sql, "auth", &good, |_| true).await;
+    let pgjwt = calls(&sql, "jwt", &good, |_| true).await;
+    let functions = |calls: &[Call]| {
+        let mut names: Vec<String> = calls.iter().map(|call| call.function.clone()).collect();
+        names.dedup();
+        names
+    };
+    assert_eq!(functions(&auth), ["jwt_session_init"]);
+    assert_eq!(functions(&pgjwt), ["algorithm_sign", "sign", "url_decode", "url_encode", "verify", "verify_valid"]);
+    let mut faults = Vec::new();
+    for call in &auth {
+        faults.extend(fault(call, &attempt(&sql, call, "rollback").await, &registry));
+    }
+    registry.extend(OF_PGJWT.iter().map(|(sqlstate, _)| (*sqlstate).to_owned()));
+    for call in &pgjwt {
+        let fate = attempt(&sql, call, "rollback").await;
+        if let Fate::Raised { sqlstate, message } = &fate {
+            let words = OF_PGJWT.iter().find(|(of, _)| of == sqlstate).map_or(&[][..], |(_, words)| words);
+            if !words.iter().any(|begin| message.starts_with(begin)) {
+                faults.push(format!("{}: {fate:?}\n  {:.200}", call.function, call.query));
+            }
+        }
+        faults.extend(fault(call, &fate, &registry));
+    }
+    // What takes nothing answers nobody.
+    let readers = "select format('%s.%I()', pronamespace::regnamespace, proname) from pg_proc
+      where pronamespace = 'auth'::regnamespace and pronargs = 0 and has_function_privilege(oid, 'execute') order by 1";
+    for reader in sql.query(readers, &[]).await.unwrap() {
+        let call = Call { function: reader.get(0), argument: String::new(), query: reader.get(0) };
+        faults.extend(fault(&call, &attempt(&sql, &call, "rollback").await, &registry));
+    }
+    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
 }
