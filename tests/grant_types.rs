@@ -129,7 +129,7 @@ async fn a_grant_for_clients_that_authenticate_gives_nothing_to_a_client_that_do
     let answered =
         call(&sql, "token_client_credentials", &[&service.id, &None::<&str>, &"none", &None::<&str>, &none.as_slice()])
             .await;
-    assert_eq!(answered, refused("unauthorized_client", "client_credentials is for clients that authenticate"));
+    assert_eq!(answered, refused("unauthorized_client", "the client is not registered for client_credentials"));
 }
 
 #[tokio::test]
