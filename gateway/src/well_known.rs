@@ -74,12 +74,9 @@ fn wire(issuer: &Issuer) -> Map<String, Value> {
         "frontchannel_logout_session_supported": true,
         "check_session_iframe": issuer.url(session_state::PATH),
         "grant_types_supported": grant_types(),
-        "subject_types_supported": ["public", "pairwise"],
         "token_endpoint_auth_methods_supported": METHODS,
         "introspection_endpoint_auth_methods_supported": CONFIDENTIAL,
         "revocation_endpoint_auth_methods_supported": METHODS,
-        // RFC 7636 §4.2; `plain` protects nothing (RFC 9700 §2.1.1).
-        "code_challenge_methods_supported": ["S256"],
         // RFC 9207 §3.
         "authorization_response_iss_parameter_supported": true,
         "claim_types_supported": ["normal"],

@@ -22,6 +22,9 @@ as $$
     'userinfo_signing_alg_values_supported', s.algorithms,
     'userinfo_encryption_alg_values_supported', json_build_array('RSA-OAEP-256', 'ECDH-ES', 'ECDH-ES+A256KW'),
     'userinfo_encryption_enc_values_supported', json_build_array('A128CBC-HS256', 'A256GCM'),
+    'subject_types_supported', (select to_json(m.allowed) from identity_store.client_members() m where m.member = 'subject_type'),
+    -- RFC 7636 §4.2; plain protects nothing (RFC 9700 §2.1.1), and authorization_request_checks refuses it.
+    'code_challenge_methods_supported', json_build_array('S256'),
     'response_types_supported', (select json_agg(t.response_type) from identity_store.response_types() t),
     'response_modes_supported', identity_store.response_modes(),
     'claims_parameter_supported', true,
@@ -45,6 +48,6 @@ as $$
   ) as r (algorithms)
 $$;
 comment on function identity.provider_metadata() is
-  'Outcome ok {issuer, registration_endpoint, scopes_supported, claims_supported, id_token_signing_alg_values_supported, *_endpoint_auth_signing_alg_values_supported, response_types_supported, response_modes_supported, claims_parameter_supported, request_parameter_supported, request_object_signing_alg_values_supported, request_object_encryption_*_values_supported, acr_values_supported, build, store_version}, always; issuer is absent before identity.configure, registration_endpoint while registration is closed, id_token_signing_alg_values_supported without a signing key, request_object_encryption_*_values_supported without an encryption key. Raises nothing.';
+  'Outcome ok {issuer, registration_endpoint, scopes_supported, claims_supported, id_token_signing_alg_values_supported, *_endpoint_auth_signing_alg_values_supported, subject_types_supported, code_challenge_methods_supported, response_types_supported, response_modes_supported, claims_parameter_supported, request_parameter_supported, request_object_signing_alg_values_supported, request_object_encryption_*_values_supported, acr_values_supported, build, store_version}, always; issuer is absent before identity.configure, registration_endpoint while registration is closed, id_token_signing_alg_values_supported without a signing key, request_object_encryption_*_values_supported without an encryption key. Raises nothing.';
 revoke all on function identity.provider_metadata() from public;
 grant execute on function identity.provider_metadata() to identity_gateway;
