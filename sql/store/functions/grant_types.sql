@@ -4,8 +4,9 @@
 --
 -- To add a grant: a row here, and its own file token_<name>.sql with identity.token_<name>, which the gateway may execute; in the
 -- gateway a row of `grants!` in token/mod.rs, and its own file token/<name>.rs beside it. Registration, the policy of registration,
--- both metadata documents and OpenAPI follow, and tests/grant_types.rs says what is missing. Who has clients that register
--- themselves allows it to them (identity.registration_configure): what strangers may do does not grow with a release.
+-- both metadata documents and OpenAPI follow; tests/grant_types.rs says what is missing, tests/store.rs asks for its evidence. Who
+-- has clients that register themselves allows it to them (identity.registration_configure): what strangers may do does not grow
+-- with a release.
 
 create or replace function identity_store.grant_types()
 returns table (grant_type text, person boolean, redirects boolean, refreshed boolean, confidential boolean)
