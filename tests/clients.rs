@@ -96,7 +96,7 @@ async fn a_wrong_member_is_refused_by_name() {
         (json!({"redirect_uris": []}), "redirect_uris: are required for authorization_code".into()),
         (json!({"redirect_uris": ["http://a.example/cb"]}), format!("redirect_uris: {kinds}")),
         (json!({"post_logout_redirect_uris": ["ftp://a.example"]}), format!("post_logout_redirect_uris: {kinds}")),
-        (json!({"token_endpoint_auth_method": "tls_client_auth"}), "token_endpoint_auth_method: must be one of none, client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt".into()),
+        (json!({"token_endpoint_auth_method": "session"}), "token_endpoint_auth_method: must be one of none, client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt, tls_client_auth, self_signed_tls_client_auth".into()),
         (json!({"grant_types": ["password"]}), "grant_types: must be an array of some of authorization_code, implicit, refresh_token, client_credentials".into()),
         (json!({"grant_types": ["refresh_token"]}), "grant_types: refresh_token needs one that gives the first refresh token: authorization_code".into()),
         (json!({"grant_types": ["client_credentials"], "token_endpoint_auth_method": "none"}), "grant_types: client_credentials needs a client that authenticates".into()),

@@ -7,7 +7,7 @@ use crate::refresh::later;
 use crate::support::{Browser, Database, Flow, Gateway, Page, Tokens, service_client, user, web_client};
 
 /// The environment of a process whose clock is that far off (Debian's faketime).
-fn off(hours: &str) -> Vec<(String, String)> {
+pub fn off(hours: &str) -> Vec<(String, String)> {
     let folders = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib"];
     let library = folders.iter().map(|folder| format!("{folder}/faketime/libfaketime.so.1"));
     let library = library.into_iter().find(|path| std::path::Path::new(path).exists()).expect("faketime is installed");

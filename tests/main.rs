@@ -20,6 +20,7 @@ mod bad_input;
 mod claims;
 mod claims_parameter;
 mod client_assertions;
+mod client_certificates;
 mod clients;
 mod clients_resources;
 mod clock;

@@ -114,11 +114,14 @@ pub const PROTOCOL: [(&str, &str); 37] = [
     ("select_account_page", "sealed request, browser cookie, session cookie, device cookie"),
     ("sign_in", "user name and password; the source address is a declared exception"),
     ("sign_in_page", "sealed request, browser cookie, session cookie"),
-    ("token_authorization_code", "client secret or assertion, code, code verifier"),
-    ("token_client_credentials", "client secret or assertion"),
-    ("token_introspect", "client secret or assertion, token"),
-    ("token_refresh_token", "client secret or assertion, refresh token"),
-    ("token_revoke", "client secret or assertion, token"),
+    (
+        "token_authorization_code",
+        "client secret or assertion, code, code verifier; a client certificate is a declared exception",
+    ),
+    ("token_client_credentials", "client secret or assertion; a client certificate is a declared exception"),
+    ("token_introspect", "client secret or assertion, token; a client certificate is a declared exception"),
+    ("token_refresh_token", "client secret or assertion, refresh token; a client certificate is a declared exception"),
+    ("token_revoke", "client secret or assertion, token; a client certificate is a declared exception"),
     ("userinfo_read", "access token"),
 ];
 

@@ -17,7 +17,10 @@ use serde::Deserialize;
 pub use database::{AdminDatabase, Database, DatabaseUrl, MigrateDatabase};
 pub use environment::refuse_unknown_variables;
 pub use fetch::{Fetch, SyncIssuers};
-pub use sections::{Http, Limits, Log, LogFormat, Maintenance, Metrics, ProxyHeader, SameSite, Telemetry};
+pub use sections::{
+    CertificateChain, CertificateEncoding, Http, Limits, Log, LogFormat, Maintenance, Metrics, ProxyHeader, SameSite,
+    Telemetry,
+};
 
 use crate::{failure::Failure, web::issuer::Issuer};
 
@@ -84,6 +87,7 @@ impl Settings {
             return Err(Failure::new("http.session_cookie_same_site: none needs an https issuer")
                 .hint("browsers keep such a cookie only with Secure"));
         }
+        self.http.client_certificates_fit()?;
         Ok(issuer)
     }
 }

@@ -8,7 +8,6 @@ use axum::routing::get;
 use serde_json::value::RawValue;
 
 use crate::web::database::{Call, Pool};
-use crate::web::issuer::Issuer;
 use crate::web::outcome::Reply;
 use crate::web::state::AppState;
 
@@ -30,7 +29,7 @@ pub static READ: Call = Call {
 };
 
 /// The document is what the database answers.
-pub fn document(_: &Issuer, keys: &RawValue) -> Result<Vec<u8>, serde_json::Error> {
+pub fn document(_: &AppState, keys: &RawValue) -> Result<Vec<u8>, serde_json::Error> {
     Ok(keys.get().as_bytes().to_vec())
 }
 

@@ -6,6 +6,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::post;
 
+use crate::web::client_certificates::ClientCertificate;
 use crate::web::client_credentials::{self, Calls};
 use crate::web::database::{Call, Pool};
 use crate::web::form::Form;
@@ -20,9 +21,17 @@ pub fn routes() -> Router<AppState> {
 pub static CALLS: &[&Call] = &[&CALL];
 
 /// Durable: what was given back stays dead.
-static CALL: Call =
-    Call { pool: Pool::Writes, sql: "select outcome, detail, answer from identity.token_revoke($1, $2, $3, $4, $5)" };
+static CALL: Call = Call {
+    pool: Pool::Writes,
+    sql: "select outcome, detail, answer from identity.token_revoke($1, $2, $3, $4, $5, $6)",
+};
 
-async fn revoke(State(state): State<AppState>, headers: HeaderMap, Form(form): Form) -> Response {
-    client_credentials::about_token(&state, &headers, &form, &Calls { usual: &CALL, asserted: &CALL }).await
+async fn revoke(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    certificate: ClientCertificate,
+    Form(form): Form,
+) -> Response {
+    client_credentials::about_token(&state, &headers, &certificate, &form, &Calls { usual: &CALL, asserted: &CALL })
+        .await
 }

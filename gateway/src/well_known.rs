@@ -12,6 +12,7 @@ use axum::routing::{any, get};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
+use crate::config::{CertificateChain, Http};
 use crate::web::database::{Call, Pool};
 use crate::web::issuer::Issuer;
 use crate::web::locales::Language;
@@ -48,16 +49,18 @@ pub static READ: Call =
 
 /// The discovery document: the gateway's members, and those of the database after them. No member is ever null, because
 /// strict clients refuse the whole document for one.
-pub fn document(issuer: &Issuer, database: &RawValue) -> Result<Vec<u8>, serde_json::Error> {
-    let mut metadata = wire(issuer);
+pub fn document(state: &AppState, database: &RawValue) -> Result<Vec<u8>, serde_json::Error> {
+    let mut metadata = wire(&state.issuer, &state.settings.http);
     let decided: Map<String, Value> = serde_json::from_str(database.get())?;
     let private = ["build", "store_version"];
     metadata.extend(decided.into_iter().filter(|(name, value)| !value.is_null() && !private.contains(&name.as_str())));
     serde_json::to_vec(&metadata)
 }
 
-/// What is true of every gateway of this release.
-fn wire(issuer: &Issuer) -> Map<String, Value> {
+/// What is true of a gateway of this release with these settings.
+fn wire(issuer: &Issuer, http: &Http) -> Map<String, Value> {
+    let confidential = confidential(http);
+    let methods: Vec<&str> = confidential.iter().copied().chain(["none"]).collect();
     let members = json!({
         "issuer": issuer.as_str(),
         "authorization_endpoint": issuer.url("/authorize"),
@@ -74,9 +77,9 @@ fn wire(issuer: &Issuer) -> Map<String, Value> {
         "frontchannel_logout_session_supported": true,
         "check_session_iframe": issuer.url(session_state::PATH),
         "grant_types_supported": grant_types(),
-        "token_endpoint_auth_methods_supported": METHODS,
-        "introspection_endpoint_auth_methods_supported": CONFIDENTIAL,
-        "revocation_endpoint_auth_methods_supported": METHODS,
+        "token_endpoint_auth_methods_supported": methods,
+        "introspection_endpoint_auth_methods_supported": confidential,
+        "revocation_endpoint_auth_methods_supported": methods,
         // RFC 9207 §3.
         "authorization_response_iss_parameter_supported": true,
         "claim_types_supported": ["normal"],
@@ -87,7 +90,18 @@ fn wire(issuer: &Issuer) -> Map<String, Value> {
         "require_request_uri_registration": true,
     });
     match members {
-        Value::Object(members) => members,
+        Value::Object(mut members) => {
+            // RFC 8705 §5. Not for the authorization endpoint: a browser would ask a person for a certificate.
+            members.extend(http.mtls_endpoint_aliases.as_ref().map(|there| {
+                let aliases = json!({
+                    "token_endpoint": there.url("/token"),
+                    "introspection_endpoint": there.url("/introspect"),
+                    "revocation_endpoint": there.url("/revoke"),
+                });
+                ("mtls_endpoint_aliases".to_owned(), aliases)
+            }));
+            members
+        }
         _ => Map::new(),
     }
 }
@@ -97,11 +111,20 @@ fn grant_types() -> Vec<&'static str> {
     token::GRANTS.iter().map(|grant| grant.grant_type).chain(authorize::GRANT_TYPES).collect()
 }
 
-/// How a client that can keep a secret or a key may prove itself, at every endpoint that asks it to.
-const CONFIDENTIAL: [&str; 4] = ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt"];
-/// And one that cannot, where it may come too.
-const METHODS: [&str; 5] =
-    ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"];
+/// How a client that can keep a secret or a key may prove itself, at every endpoint that asks it to. The last two need a proxy that
+/// hands on certificates, and the very last one that verifies them.
+fn confidential(http: &Http) -> Vec<&'static str> {
+    let certificates: &[&str] = match (&http.client_certificate_header, http.client_certificate_chain) {
+        (None, _) => &[],
+        (Some(_), CertificateChain::Unverified) => &["self_signed_tls_client_auth"],
+        (Some(_), CertificateChain::Verified) => &["self_signed_tls_client_auth", "tls_client_auth"],
+    };
+    ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt"]
+        .iter()
+        .chain(certificates)
+        .copied()
+        .collect()
+}
 
 async fn configuration(State(state): State<AppState>, headers: HeaderMap) -> Response {
     let document = state.metadata.respond(&state, &headers).await;

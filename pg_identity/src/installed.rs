@@ -19,6 +19,7 @@ const FILES: &[&str] = &[
     include_str!("../../sql/extension/encryption_keys.sql"),
     include_str!("../../sql/extension/keys.sql"),
     include_str!("../../sql/extension/jwt.sql"),
+    include_str!("../../sql/extension/client_certificates.sql"),
     include_str!("../../sql/extension/client_signatures.sql"),
     include_str!("../../sql/extension/issuers.sql"),
     include_str!("../../sql/extension/issuers_claim_mappings.sql"),

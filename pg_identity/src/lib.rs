@@ -4,6 +4,7 @@
 
 mod argon;
 mod claims;
+mod client_certificates;
 mod client_signatures;
 mod clock;
 mod doctor;

@@ -236,7 +236,7 @@ const JWKS: &str =
 
 type Place = (&'static str, &'static str);
 
-const PLAIN: [(Place, &str); 102] = [
+const PLAIN: [(Place, &str); 103] = [
     (("*", "initial_access_token"), "null"),
     (("*", "policy"), "'open'"),
     (("*", "grant_types"), "'{authorization_code}'"),
@@ -266,6 +266,7 @@ const PLAIN: [(Place, &str); 102] = [
     (("*", "account"), "1"),
     (("*", "browser_cookie"), "'browser'"),
     (("*", "method"), "'client_secret_basic'"),
+    (("*", "client_certificate"), "null"),
     (("*", "jwks_uri"), "'https://a.example/jwks'"),
     (("*", "document"), "'{\"keys\": []}'"),
     (("*", "failure"), "null"),

@@ -27,7 +27,7 @@ export async function apache(port, module, config, pages) {
     ErrorLog ${folder}/log
     DocumentRoot ${folder}/www
     ${process.getuid() === 0 ? 'User nobody\nGroup nogroup' : ''}
-    ${[...MODULES, module].map((name) => `LoadModule ${name}_module /usr/lib/apache2/modules/mod_${name}.so`).join('\n')}
+    ${[...MODULES, module].flat().map((name) => `LoadModule ${name}_module /usr/lib/apache2/modules/mod_${name}.so`).join('\n')}
     ${config}`)
   // -X: one process that stays in the foreground; it ends with this one, however that ends.
   const server = spawn('setpriv', ['--pdeathsig', 'KILL', '/usr/sbin/apache2', '-X', '-f', file], { stdio: 'inherit' })

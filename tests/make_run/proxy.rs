@@ -23,6 +23,10 @@ async fn behind_a_proxy_that_speaks_tls() {
         ("LISTEN", "127.0.0.2".into()),
         ("FETCH_ALLOW", "127.0.0.0/8,notes.internal".into()),
         ("FETCH_EXTRA_CA", certificate.clone()),
+        ("CLIENT_CERTIFICATE_HEADER", "X-Client-Cert".into()),
+        ("CLIENT_CERTIFICATE_ENCODING", "pem".into()),
+        ("CLIENT_CERTIFICATE_CHAIN", "verified".into()),
+        ("MTLS_ENDPOINT_ALIASES", "https://mtls.localhost".into()),
     ];
     let _proxy = proxy(port, &certificate, &key).await;
     demo.start().await;
@@ -36,6 +40,10 @@ async fn behind_a_proxy_that_speaks_tls() {
     let browser = || Browser { http: trusting(&certificate) };
     let discovery = browser().get(format!("{issuer}/.well-known/openid-configuration")).await;
     assert_eq!((discovery.json()["issuer"].clone(), discovery.status.as_u16()), (json!(issuer), 200));
+    let methods = discovery.json()["token_endpoint_auth_methods_supported"].clone();
+    assert!(methods.as_array().unwrap().contains(&json!("tls_client_auth")), "{methods}");
+    let aliases = discovery.json()["mtls_endpoint_aliases"].clone();
+    assert_eq!(aliases["token_endpoint"], "https://mtls.localhost/token");
     assert!(discovery.headers.contains_key("strict-transport-security"));
 
     let flow = assert_every_standard_claim(&env, browser()).await;
@@ -56,7 +64,12 @@ async fn behind_a_proxy_that_speaks_tls() {
     assert!(notes.body.contains("Tea with Bob on Thursday"), "{} {}", notes.url, notes.body);
 
     let gateway = environment_of(&format!("GATEWAY_ISSUER={issuer}"));
-    for variable in ["GATEWAY_FETCH_ALLOW=127.0.0.0/8,notes.internal", "GATEWAY_TRUSTED_PROXIES=127.0.0.0/8,::1/128"] {
+    for variable in [
+        "GATEWAY_FETCH_ALLOW=127.0.0.0/8,notes.internal",
+        "GATEWAY_TRUSTED_PROXIES=127.0.0.0/8,::1/128",
+        "GATEWAY_CLIENT_CERTIFICATE_HEADER=X-Client-Cert",
+        "GATEWAY_CLIENT_CERTIFICATE_ENCODING=pem",
+    ] {
         assert!(gateway.contains(&variable.to_owned()), "{variable} is not in {gateway:?}");
     }
     assert!(gateway.contains(&format!("GATEWAY_FETCH_CA_FILE={certificate}")), "{gateway:?}");

@@ -1,10 +1,17 @@
 //! The sections that are not about the database. Times are whole seconds unless the name says otherwise.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    str::FromStr,
+};
 
+use axum::http::HeaderName;
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+
+use crate::{failure::Failure, web::issuer::Issuer};
 
 /// `[http]`: the public listener.
 #[derive(Args, Clone, Debug, Deserialize)]
@@ -41,6 +48,38 @@ pub struct Http {
         value_name = "x-forwarded-for|forwarded"
     )]
     pub trusted_proxy_header: ProxyHeader,
+    /// The header in which they hand on the certificate of a client (RFC 9440: Client-Cert) [default: none]
+    #[arg(
+        id = "http_client_certificate_header",
+        long = "client-certificate-header",
+        env = "GATEWAY_CLIENT_CERTIFICATE_HEADER",
+        value_name = "HEADER"
+    )]
+    pub client_certificate_header: Option<HeaderField>,
+    /// How the certificate is written there [default: rfc9440]
+    #[arg(
+        id = "http_client_certificate_encoding",
+        long = "client-certificate-encoding",
+        env = "GATEWAY_CLIENT_CERTIFICATE_ENCODING",
+        value_name = "rfc9440|pem|base64"
+    )]
+    pub client_certificate_encoding: CertificateEncoding,
+    /// Whether they hand on only certificates whose chain they have verified [default: unverified]
+    #[arg(
+        id = "http_client_certificate_chain",
+        long = "client-certificate-chain",
+        env = "GATEWAY_CLIENT_CERTIFICATE_CHAIN",
+        value_name = "verified|unverified"
+    )]
+    pub client_certificate_chain: CertificateChain,
+    /// In place of the issuer where TLS asks for a certificate, for mtls_endpoint_aliases (RFC 8705 §5) [default: none]
+    #[arg(
+        id = "http_mtls_endpoint_aliases",
+        long = "mtls-endpoint-aliases",
+        env = "GATEWAY_MTLS_ENDPOINT_ALIASES",
+        value_name = "URL"
+    )]
+    pub mtls_endpoint_aliases: Option<Issuer>,
     /// Seconds a client may take to send a request's head [default: 10]
     #[arg(id = "http_header_timeout", long = "header-timeout", env = "GATEWAY_HEADER_TIMEOUT", value_name = "SECONDS")]
     pub header_timeout: u64,
@@ -100,6 +139,46 @@ pub enum ProxyHeader {
     Forwarded,
 }
 
+/// The name of a header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeaderField(pub HeaderName);
+
+impl FromStr for HeaderField {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self).map_err(|_| "is not the name of a header".to_owned())
+    }
+}
+
+impl<'de> Deserialize<'de> for HeaderField {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// How a proxy writes a certificate into a header.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum CertificateEncoding {
+    /// DER in base64 between colons: RFC 9440
+    Rfc9440,
+    /// PEM, URL-encoded or with spaces for line ends: nginx, Envoy, Apache
+    Pem,
+    /// DER in base64: HAProxy, Traefik
+    Base64,
+}
+
+/// What a proxy has done with a certificate before it hands it on.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum CertificateChain {
+    /// It leads to an authority that the proxy believes: tls_client_auth, self_signed_tls_client_auth
+    Verified,
+    /// Anybody may have made it: self_signed_tls_client_auth only
+    Unverified,
+}
+
 /// Whether a cookie goes along when another site asks (RFC 6265bis §5.6.7).
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -120,6 +199,31 @@ impl SameSite {
     }
 }
 
+impl Http {
+    /// Whether this address is that of a trusted proxy.
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|network| network.contains(&address.to_canonical()))
+    }
+
+    /// Whether what is said of client certificates fits together.
+    pub fn client_certificates_fit(&self) -> Result<(), Failure> {
+        if self.client_certificate_header.is_none() {
+            let alone = match (self.client_certificate_chain, &self.mtls_endpoint_aliases) {
+                (CertificateChain::Verified, _) => "client_certificate_chain",
+                (CertificateChain::Unverified, Some(_)) => "mtls_endpoint_aliases",
+                (CertificateChain::Unverified, None) => return Ok(()),
+            };
+            return Err(Failure::new(format!("http.{alone}: set without http.client_certificate_header"))
+                .hint("name the header in which the proxy hands on the certificate"));
+        }
+        if self.trusted_proxies.is_empty() {
+            return Err(Failure::new("http.client_certificate_header: nobody is believed who sends it")
+                .hint("set http.trusted_proxies to the proxy's address"));
+        }
+        Ok(())
+    }
+}
+
 impl Default for Http {
     fn default() -> Self {
         Self {
@@ -128,6 +232,11 @@ impl Default for Http {
             tls_key: None,
             trusted_proxies: Vec::new(),
             trusted_proxy_header: ProxyHeader::XForwardedFor,
+            client_certificate_header: None,
+            client_certificate_encoding: CertificateEncoding::Rfc9440,
+            // Who forgets to say it must not have everybody believed.
+            client_certificate_chain: CertificateChain::Unverified,
+            mtls_endpoint_aliases: None,
             header_timeout: 10,
             // As nginx; the load balancers of the large clouds keep an idle connection for 60 seconds, and whoever closes
             // first loses requests that are under way.

@@ -93,7 +93,10 @@ fn by_itself(id: &str, summary: &str, answers: &[(&str, Answer)]) -> Operation {
 
 fn credentials() -> [Field; 4] {
     [
-        field("client_id", "Of a client that does not name itself in the header or in an assertion."),
+        field(
+            "client_id",
+            "Of a client that does not name itself in the header or in an assertion; beside a certificate too (RFC 8705 §2).",
+        ),
         field("client_secret", "RFC 6749 §2.3.1."),
         field("client_assertion", "RFC 7523 §2.2: a JWT by the client, good once."),
         field("client_assertion_type", "RFC 7521 §4.2: urn:ietf:params:oauth:client-assertion-type:jwt-bearer."),

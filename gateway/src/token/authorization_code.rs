@@ -19,7 +19,7 @@ pub static CALLS: &[&Call] = &[&CALL];
 /// Durable: a code that was consumed must stay consumed.
 static CALL: Call = Call {
     pool: Pool::Writes,
-    sql: "select outcome, detail, answer from identity.token_authorization_code($1, $2, $3, $4, $5, $6, $7)",
+    sql: "select outcome, detail, answer from identity.token_authorization_code($1, $2, $3, $4, $5, $6, $7, $8)",
 };
 
 /// Redeems the code.
@@ -31,7 +31,19 @@ pub async fn answer(state: &AppState, client: &ClientCredentials, form: &Paramet
     let method = client.method().name();
     Ok(state
         .db
-        .call(&CALL, &[&client.id(), &client.secret(), &method, &code, &redirect_uri, &code_verifier, &resources])
+        .call(
+            &CALL,
+            &[
+                &client.id(),
+                &client.secret(),
+                &method,
+                &code,
+                &redirect_uri,
+                &code_verifier,
+                &resources,
+                &client.certificate(),
+            ],
+        )
         .await
         .into())
 }

@@ -18,7 +18,7 @@ static CALL: Call = Call { pool: Pool::Unflushed, sql: SQL };
 /// Spends an assertion.
 static ASSERTED: Call = Call { pool: Pool::Writes, sql: SQL };
 
-const SQL: &str = "select outcome, detail, answer from identity.token_client_credentials($1, $2, $3, $4, $5)";
+const SQL: &str = "select outcome, detail, answer from identity.token_client_credentials($1, $2, $3, $4, $5, $6)";
 
 /// Issues the token.
 pub async fn answer(state: &AppState, client: &ClientCredentials, form: &Parameters) -> Result<Reply, Reply> {
@@ -26,5 +26,9 @@ pub async fn answer(state: &AppState, client: &ClientCredentials, form: &Paramet
     let resources = super::resources(form);
     let method = client.method().name();
     let call = client.call(&Calls { usual: &CALL, asserted: &ASSERTED });
-    Ok(state.db.call(call, &[&client.id(), &client.secret(), &method, &scope, &resources]).await.into())
+    Ok(state
+        .db
+        .call(call, &[&client.id(), &client.secret(), &method, &scope, &resources, &client.certificate()])
+        .await
+        .into())
 }

@@ -11,6 +11,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::post;
 
+use crate::web::client_certificates::ClientCertificate;
 use crate::web::client_credentials::{self as credentials, ClientCredentials};
 use crate::web::database::Call;
 use crate::web::documents::Errand;
@@ -63,17 +64,27 @@ pub fn calls() -> Vec<&'static Call> {
     GRANTS.iter().flat_map(|grant| grant.calls).copied().collect()
 }
 
-async fn token(State(state): State<AppState>, headers: HeaderMap, Form(form): Form) -> Response {
+async fn token(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    certificate: ClientCertificate,
+    Form(form): Form,
+) -> Response {
     let mut errand = Errand::new(&state);
-    let mut reply = answer(&state, &headers, &form).await.unwrap_or_else(|refusal| refusal);
+    let mut reply = answer(&state, &headers, &certificate, &form).await.unwrap_or_else(|refusal| refusal);
     while errand.brought(&reply).await {
-        reply = answer(&state, &headers, &form).await.unwrap_or_else(|refusal| refusal);
+        reply = answer(&state, &headers, &certificate, &form).await.unwrap_or_else(|refusal| refusal);
     }
     credentials::respond(&state, &headers, reply)
 }
 
-async fn answer(state: &AppState, headers: &HeaderMap, form: &Parameters) -> Result<Reply, Reply> {
-    let client = ClientCredentials::read(headers, form)?;
+async fn answer(
+    state: &AppState,
+    headers: &HeaderMap,
+    certificate: &ClientCertificate,
+    form: &Parameters,
+) -> Result<Reply, Reply> {
+    let client = ClientCredentials::read(headers, certificate, form)?;
     match form.one("grant_type")? {
         Some(grant_type) => redeem(grant_type, state, &client, form).await,
         None => Err(Reply::refusal(Outcome::InvalidRequest, "grant_type is missing")),

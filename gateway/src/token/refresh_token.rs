@@ -15,7 +15,7 @@ pub static CALLS: &[&Call] = &[&CALL];
 /// Durable: a rotation that was answered must not be forgotten in a crash, or the client's next token looks stolen.
 static CALL: Call = Call {
     pool: Pool::Writes,
-    sql: "select outcome, detail, answer from identity.token_refresh_token($1, $2, $3, $4, $5, $6)",
+    sql: "select outcome, detail, answer from identity.token_refresh_token($1, $2, $3, $4, $5, $6, $7)",
 };
 
 /// Refreshes.
@@ -26,7 +26,10 @@ pub async fn answer(state: &AppState, client: &ClientCredentials, form: &Paramet
     let method = client.method().name();
     Ok(state
         .db
-        .call(&CALL, &[&client.id(), &client.secret(), &method, &refresh_token, &scope, &resources])
+        .call(
+            &CALL,
+            &[&client.id(), &client.secret(), &method, &refresh_token, &scope, &resources, &client.certificate()],
+        )
         .await
         .into())
 }

@@ -20,12 +20,11 @@ use tokio::sync::Mutex;
 
 use super::{
     database::{Call, Unavailable},
-    issuer::Issuer,
     state::AppState,
 };
 
 /// Turns the database's answer into the document.
-pub type Render = fn(&Issuer, &RawValue) -> Result<Vec<u8>, serde_json::Error>;
+pub type Render = fn(&AppState, &RawValue) -> Result<Vec<u8>, serde_json::Error>;
 
 /// A document and how to make it.
 pub struct Cached {
@@ -102,8 +101,7 @@ impl Cached {
 
     async fn make(&self, state: &AppState) -> Result<Arc<Document>, Unavailable> {
         let answer = state.db.call(self.call, &[]).await?;
-        let body =
-            (self.render)(&state.issuer, &answer.body).map_err(|error| Unavailable::Unexpected(error.to_string()))?;
+        let body = (self.render)(state, &answer.body).map_err(|error| Unavailable::Unexpected(error.to_string()))?;
         let tag = BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA256, &body));
         let etag =
             HeaderValue::try_from(format!("\"{tag}\"")).map_err(|error| Unavailable::Unexpected(error.to_string()))?;

@@ -7,13 +7,16 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::client_certificates::{ClientCertificate, Unreadable};
 use super::database::Call;
 use super::documents::{self, Errand};
 use super::form::{Malformed, Parameters};
 use super::outcome::{Outcome, Reply};
 use super::state::AppState;
+use crate::config::CertificateChain;
 
 /// Who the client says it is, and how it said so.
 #[derive(Debug)]
@@ -22,6 +25,7 @@ pub struct ClientCredentials {
     // Or the assertion.
     secret: Option<SecretString>,
     method: Method,
+    certificate: Option<Bytes>,
 }
 
 /// The methods of RFC 7591 §2 `token_endpoint_auth_method` that this gateway reads.
@@ -29,6 +33,10 @@ pub struct ClientCredentials {
 pub enum Method {
     /// A public client: `client_id` in the body and nothing else.
     None,
+    /// RFC 8705 §2.1: `client_id` in the body, and a certificate whose chain was verified.
+    Tls,
+    /// RFC 8705 §2.2: the same, and nobody has verified the chain.
+    SelfSignedTls,
     /// RFC 6749 §2.3.1: HTTP Basic.
     Basic,
     /// RFC 6749 §2.3.1: `client_id` and `client_secret` in the body.
@@ -42,6 +50,8 @@ impl Method {
     pub const fn name(self) -> &'static str {
         match self {
             Self::None => "none",
+            Self::Tls => "tls_client_auth",
+            Self::SelfSignedTls => "self_signed_tls_client_auth",
             Self::Basic => "client_secret_basic",
             Self::Post => "client_secret_post",
             Self::Assertion => "client_assertion",
@@ -55,6 +65,9 @@ pub enum CredentialsError {
     /// `invalid_request`.
     #[error(transparent)]
     Malformed(#[from] Malformed),
+    /// `invalid_request`: what the proxy says of the client cannot be understood, so nothing is believed.
+    #[error(transparent)]
+    Certificate(#[from] Unreadable),
     /// RFC 6749 §2.3: "The client MUST NOT use more than one authentication method in each request."
     #[error("more than one method of client authentication is used")]
     TwoMethods,
@@ -74,7 +87,12 @@ impl ClientCredentials {
     ///
     /// # Errors
     /// [`CredentialsError`].
-    pub fn read(headers: &HeaderMap, body: &Parameters) -> Result<Self, CredentialsError> {
+    pub fn read(
+        headers: &HeaderMap,
+        certificate: &ClientCertificate,
+        body: &Parameters,
+    ) -> Result<Self, CredentialsError> {
+        let (certificate, chain) = certificate.read()?.unzip();
         let id = body.one("client_id")?;
         let secret = body.one("client_secret")?;
         let assertion = body.one("client_assertion")?;
@@ -86,14 +104,20 @@ impl ClientCredentials {
             if body.one("client_assertion_type")? != Some(ASSERTION_TYPE) {
                 return Err(CredentialsError::AssertionType);
             }
-            return Ok(Self { id: id.map(str::to_owned), secret: Some(assertion.into()), method: Method::Assertion });
+            let (id, secret) = (id.map(str::to_owned), Some(assertion.into()));
+            return Ok(Self { id, secret, method: Method::Assertion, certificate });
         }
         if body.one("client_assertion_type")?.is_some() {
             return Err(CredentialsError::AssertionType);
         }
         let Some(header) = authorization.next() else {
-            let method = if secret.is_some() { Method::Post } else { Method::None };
-            return Ok(Self { id: id.map(str::to_owned), secret: secret.map(SecretString::from), method });
+            let method = match (secret, chain) {
+                (Some(_), _) => Method::Post,
+                (None, None) => Method::None,
+                (None, Some(CertificateChain::Verified)) => Method::Tls,
+                (None, Some(CertificateChain::Unverified)) => Method::SelfSignedTls,
+            };
+            return Ok(Self { id: id.map(str::to_owned), secret: secret.map(SecretString::from), method, certificate });
         };
         if secret.is_some() || authorization.next().is_some() {
             return Err(CredentialsError::TwoMethods);
@@ -103,7 +127,7 @@ impl ClientCredentials {
         if id.is_some_and(|id| id != basic_id) {
             return Err(CredentialsError::TwoMethods);
         }
-        Ok(Self { id: Some(basic_id), secret: Some(basic_secret.into()), method: Method::Basic })
+        Ok(Self { id: Some(basic_id), secret: Some(basic_secret.into()), method: Method::Basic, certificate })
     }
 
     /// The client identifier, if the request names one.
@@ -116,11 +140,16 @@ impl ClientCredentials {
         self.secret.as_ref().map(ExposeSecret::expose_secret)
     }
 
+    /// The certificate that came with the request (DER), whatever the client proves itself with.
+    pub fn certificate(&self) -> Option<&[u8]> {
+        self.certificate.as_deref()
+    }
+
     /// The one of these statements that it takes.
     pub const fn call(&self, calls: &Calls) -> &'static Call {
         match self.method {
             Method::Assertion => calls.asserted,
-            Method::None | Method::Basic | Method::Post => calls.usual,
+            Method::None | Method::Tls | Method::SelfSignedTls | Method::Basic | Method::Post => calls.usual,
         }
     }
 
@@ -133,9 +162,10 @@ impl ClientCredentials {
 impl From<CredentialsError> for Reply {
     fn from(error: CredentialsError) -> Self {
         let outcome = match error {
-            CredentialsError::Malformed(_) | CredentialsError::TwoMethods | CredentialsError::AssertionType => {
-                Outcome::InvalidRequest
-            }
+            CredentialsError::Malformed(_)
+            | CredentialsError::Certificate(_)
+            | CredentialsError::TwoMethods
+            | CredentialsError::AssertionType => Outcome::InvalidRequest,
             CredentialsError::BadBasic => Outcome::InvalidClient,
         };
         Self::refusal(outcome, &error.to_string())
@@ -144,19 +174,29 @@ impl From<CredentialsError> for Reply {
 
 /// The statements of an endpoint, by what the client proves itself with.
 pub struct Calls {
-    /// With a secret, or with nothing.
+    /// With a secret, with a certificate, or with nothing.
     pub usual: &'static Call,
     /// With an assertion, which is spent by it: durable, and never repeated.
     pub asserted: &'static Call,
 }
 
 /// What introspection (RFC 7662 §2.1) and revocation (RFC 7009 §2.1) share: a client, a token, and a hint of its kind.
-pub async fn about_token(state: &AppState, headers: &HeaderMap, form: &Parameters, calls: &Calls) -> Response {
+pub async fn about_token(
+    state: &AppState,
+    headers: &HeaderMap,
+    certificate: &ClientCertificate,
+    form: &Parameters,
+    calls: &Calls,
+) -> Response {
     let ask = async || {
-        let client = ClientCredentials::read(headers, form)?;
+        let client = ClientCredentials::read(headers, certificate, form)?;
         let (token, hint) = (form.one("token")?, form.one("token_type_hint")?);
         let (call, method) = (client.call(calls), client.method().name());
-        Ok(state.db.call(call, &[&client.id(), &client.secret(), &method, &token, &hint]).await.into())
+        Ok(state
+            .db
+            .call(call, &[&client.id(), &client.secret(), &method, &token, &hint, &client.certificate()])
+            .await
+            .into())
     };
     let mut errand = Errand::new(state);
     let mut reply = ask().await.unwrap_or_else(|refusal: Reply| refusal);
@@ -216,7 +256,8 @@ mod tests {
         for value in authorization {
             headers.append(header::AUTHORIZATION, HeaderValue::from_str(value).unwrap());
         }
-        let read = ClientCredentials::read(&headers, &Parameters::parse(body.as_bytes()).unwrap())?;
+        let certificate = ClientCertificate::default();
+        let read = ClientCredentials::read(&headers, &certificate, &Parameters::parse(body.as_bytes()).unwrap())?;
         Ok((read.id().map(Into::into), read.secret().map(Into::into), read.method().name()))
     }
 

@@ -14,7 +14,9 @@ use axum::{
 };
 use tracing::Instrument as _;
 
-use super::{cors, guard, limits, locales, observe::Observed, state::AppState, transport};
+use super::{
+    client_certificates::ClientCertificate, cors, guard, limits, locales, observe::Observed, state::AppState, transport,
+};
 
 /// Who may come to an endpoint, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,12 +39,17 @@ impl Door {
 async fn pass(
     State((door, state)): State<(Door, AppState)>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
+    // Before anything else sees it.
+    let certificate = ClientCertificate::take(&state.settings.http, peer.ip(), request.headers_mut());
     let observed = Observed::begin(&state, peer.ip(), &request);
     let span = observed.span(&request);
     let languages = locales::Wishes::of(&request);
+    if state.settings.http.client_certificate_header.is_some() {
+        request.extensions_mut().insert(certificate);
+    }
     let answered = async {
         let mut response = admit(door, &state, &observed, request, next).await;
         observed.end(&mut response);

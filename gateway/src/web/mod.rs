@@ -2,6 +2,7 @@
 
 pub mod bearer;
 pub mod cache;
+pub mod client_certificates;
 pub mod client_credentials;
 mod connection;
 pub mod cookies;

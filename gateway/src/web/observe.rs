@@ -37,13 +37,12 @@ impl Observed {
     /// Its head is there.
     pub fn begin(state: &AppState, peer: IpAddr, request: &Request) -> Self {
         let http = &state.settings.http;
-        let trusted = &http.trusted_proxies;
-        let from_proxy = trusted.iter().any(|network| network.contains(&peer.to_canonical()));
+        let from_proxy = http.trusts(peer);
         RUNNING.increment(1);
         Self {
             started: Instant::now(),
             id: request_id(from_proxy.then(|| request.headers())),
-            source: Source::of(peer, request.headers(), trusted, http.trusted_proxy_header),
+            source: Source::of(peer, request.headers(), &http.trusted_proxies, http.trusted_proxy_header),
             from_proxy,
             method: method(request.method()),
             route: request.extensions().get().cloned(),

@@ -7,7 +7,9 @@
 -- A secret is found by the id in it and compared by its SHA-256: nothing is looked up by hash, and no time tells how near a
 -- guess was. It stands before every token, so rows are found by key without a statement (identity.row_by_id), here and below.
 -- (plpgsql, here and below where tokens are made, because it keeps its plans; a function in SQL is planned at every call.)
-create or replace function identity_store.client_authenticate(client_id text, client_secret text, method text, endpoint text default '/token')
+create or replace function identity_store.client_authenticate(
+  client_id text, client_secret text, method text, client_certificate bytea, endpoint text default '/token'
+)
 returns identity_store.clients
 language plpgsql volatile parallel unsafe
 as $$
@@ -27,9 +29,15 @@ begin
         return client;
       end if;
     end if;
-  elsif client_authenticate.method = 'none' then
+  elsif client_authenticate.method in ('none', 'tls_client_auth', 'self_signed_tls_client_auth') then
     client := identity.row_by_id(null::identity_store.clients, client_authenticate.client_id);
-    if client.token_endpoint_auth_method = 'none' and coalesce(client_authenticate.client_secret, '') = '' then
+    if coalesce(client_authenticate.client_secret, '') <> '' then
+      return null;
+    -- RFC 8705 §4: a public client has a certificate too, if its TLS library brings one.
+    elsif client.token_endpoint_auth_method = 'none' then
+      return client;
+    elsif client.token_endpoint_auth_method in ('tls_client_auth', 'self_signed_tls_client_auth')
+      and identity_store.client_certificate_refusal(client, client_authenticate.client_certificate, client_authenticate.method) is null then
       return client;
     end if;
   elsif client_authenticate.method = 'client_assertion' then
@@ -42,10 +50,11 @@ begin
   return null;
 end
 $$;
-comment on function identity_store.client_authenticate(text, text, text, text) is
-  'The client that client_id, secret and method (none, client_secret_basic, client_secret_post, client_assertion: as the request used it) prove; a NULL row when they do not. '
-  'With client_assertion the secret is the assertion, endpoint the path at which it came, and client_id may be NULL (RFC 7521 §4.2).';
-revoke all on function identity_store.client_authenticate(text, text, text, text) from public;
+comment on function identity_store.client_authenticate(text, text, text, bytea, text) is
+  'The client that client_id, secret, method (as the request used it) and the certificate that came with it (DER; NULL: none) prove; a NULL row when they do not. '
+  'Methods: none, client_secret_basic, client_secret_post; client_assertion: the secret is the assertion, endpoint the path at which it came, and client_id may be NULL (RFC 7521 §4.2); '
+  'beside client_id nothing but a certificate: tls_client_auth when its chain was verified, self_signed_tls_client_auth when it was not (RFC 8705 §2).';
+revoke all on function identity_store.client_authenticate(text, text, text, bytea, text) from public;
 
 create or replace function identity_store.client_of_assertion(client_id text, assertion text)
 returns identity_store.clients
@@ -66,7 +75,7 @@ as $$
   select coalesce((
     select case
       when (c.token_endpoint_auth_method = 'none') <> (client_authentication_failure.method = 'none')
-        or c.token_endpoint_auth_method in ('private_key_jwt', 'client_secret_jwt')
+        or c.token_endpoint_auth_method not in ('none', 'client_secret_basic', 'client_secret_post')
         then format('client is registered for %s and used %s', c.token_endpoint_auth_method, client_authentication_failure.method)
       else 'client secret is wrong, expired or missing'
     end
@@ -89,7 +98,9 @@ comment on function identity_store.refuse(text, text, text) is
   'The one row of a refusal: outcome and answer.error are the OAuth error code; detail (default: the public description) is for logs only.';
 revoke all on function identity_store.refuse(text, text, text) from public;
 
-create or replace function identity_store.refuse_client(client_id text, client_secret text, method text, endpoint text default '/token')
+create or replace function identity_store.refuse_client(
+  client_id text, client_secret text, method text, client_certificate bytea, endpoint text default '/token'
+)
 returns table (outcome text, detail text, answer json)
 language plpgsql volatile parallel unsafe
 as $$
@@ -105,12 +116,20 @@ begin
       return;
     end if;
     reason := coalesce(reason, 'client assertion: its jti was used before');
+  elsif refuse_client.method in ('tls_client_auth', 'self_signed_tls_client_auth') then
+    client := identity.row_by_id(null::identity_store.clients, refuse_client.client_id);
+    reason := identity_store.client_certificate_refusal(client, refuse_client.client_certificate, refuse_client.method);
+    if reason = 'client certificate: unknown_key' and identity_store.client_keys_due(client) then
+      return query select * from identity_store.need_client_keys(client);
+      return;
+    end if;
+    reason := coalesce(reason, 'a certificate and a secret are two methods');
   else
     reason := identity_store.client_authentication_failure(refuse_client.client_id, refuse_client.client_secret, refuse_client.method);
   end if;
   return query select * from identity_store.refuse('invalid_client', 'client authentication failed', reason);
 end
 $$;
-comment on function identity_store.refuse_client(text, text, text, text) is
-  'The invalid_client answer (RFC 6749 §5.2): the same for an unknown client, a wrong method and a wrong secret; detail says which. Or need {kind, url, client_id}, when an assertion names a key that we do not know yet.';
-revoke all on function identity_store.refuse_client(text, text, text, text) from public;
+comment on function identity_store.refuse_client(text, text, text, bytea, text) is
+  'The invalid_client answer (RFC 6749 §5.2): the same for an unknown client, a wrong method and a wrong secret; detail says which. Or need {kind, url, client_id}, when an assertion or a certificate has a key that we do not know yet.';
+revoke all on function identity_store.refuse_client(text, text, text, bytea, text) from public;

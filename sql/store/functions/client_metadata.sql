@@ -2,7 +2,7 @@
 --
 --   identity_store.client_metadata, client_document    clients.sql
 
--- One row a member: its name, its kind, the values or the range it may have, its default.
+-- One row a member: its name, its kind, the values or the range it may have (what a name in a certificate is called), its default.
 create or replace function identity_store.client_members()
 returns table (member text, kind text, allowed text[], fallback jsonb)
 language sql immutable parallel safe
@@ -14,9 +14,14 @@ as $$
     ('backchannel_logout_session_required', 'boolean', null, null),
     ('frontchannel_logout_uri', 'page', null, null),
     ('frontchannel_logout_session_required', 'boolean', null, null),
-    ('token_endpoint_auth_method', 'choice', '{none,client_secret_basic,client_secret_post,client_secret_jwt,private_key_jwt}',
+    ('token_endpoint_auth_method', 'choice', '{none,client_secret_basic,client_secret_post,client_secret_jwt,private_key_jwt,tls_client_auth,self_signed_tls_client_auth}',
       '"client_secret_basic"'),
     ('token_endpoint_auth_signing_alg', 'choice', array['HS256', 'HS384', 'HS512'] || identity_store.client_key_algorithms(), null),
+    ('tls_client_auth_subject_dn', 'certificate_name', '{tls_client_auth_subject_dn,"an RFC 4514 distinguished name"}', null),
+    ('tls_client_auth_san_dns', 'certificate_name', '{tls_client_auth_san_dns,"a host name"}', null),
+    ('tls_client_auth_san_uri', 'certificate_name', '{tls_client_auth_san_uri,"a URI"}', null),
+    ('tls_client_auth_san_ip', 'certificate_name', '{tls_client_auth_san_ip,"an IP address"}', null),
+    ('tls_client_auth_san_email', 'certificate_name', '{tls_client_auth_san_email,"an e-mail address"}', null),
     ('grant_types', 'choices', (select array_agg(g.grant_type) from identity_store.grant_types() g),
       (select to_jsonb(t.grant_types) from identity_store.response_types() t where t.usual)),
     ('response_types', 'choices', (select array_agg(t.response_type) from identity_store.response_types() t), null),
@@ -172,6 +177,7 @@ as $$
       and not value @? 'lax $.keys[*] ? (@.type() != "object" || !exists(@.kty) || @.kty.type() != "string" || exists(@.d) || exists(@.k))'
     when jsonb_typeof(value) <> 'string' or length(value #>> '{}') not between 1 and 2000 then false
     when kind = 'choice' then value #>> '{}' = any (allowed)
+    when kind = 'certificate_name' then identity.client_certificate_name(allowed[1], value #>> '{}') is not null
     when kind = 'scope' then value #>> '{}' ~ '^[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*$'
     when kind = 'page' then identity_store.page_fits(value #>> '{}')
     -- OpenID Connect Core §4: the Login Initiation Endpoint MUST use the https scheme.
@@ -200,6 +206,7 @@ as $$
     when 'texts' then 'must be an array of strings'
     when 'choice' then 'must be one of ' || array_to_string(allowed, ', ')
     when 'choices' then 'must be an array of some of ' || array_to_string(allowed, ', ')
+    when 'certificate_name' then 'must be ' || allowed[2]
     when 'boolean' then 'must be true or false'
     when 'seconds' then format('must be a whole number from %s to %s', allowed[1], allowed[2])
     when 'jwks' then 'must be a JSON Web Key Set of public keys'
@@ -223,7 +230,8 @@ as $$
       registered ->> 'token_endpoint_auth_method' as method, registered ->> 'token_endpoint_auth_method' = 'none' as public,
       registered ->> 'token_endpoint_auth_signing_alg' as auth_alg, registered ->> 'request_object_signing_alg' as request_alg,
       registered ->> 'id_token_signed_response_alg' as alg, registered ->> 'userinfo_signed_response_alg' as userinfo_alg,
-      exists (select from jsonb_array_elements_text(registered -> 'response_types') t where identity_store.response_front(t)) as front
+      exists (select from jsonb_array_elements_text(registered -> 'response_types') t where identity_store.response_front(t)) as front,
+      (select count(*) from jsonb_object_keys(registered) k where k like 'tls\_client\_auth\_%') as identities
   ), g as (
     select coalesce(bool_or(t.person), false) as person, coalesce(bool_or(t.refreshed), false) as refreshed,
       string_agg(t.grant_type, ' and ') filter (where t.redirects) as redirecting,
@@ -274,7 +282,13 @@ as $$
         where identity_store.url_origin(u) = identity_store.url_origin(registered ->> 'frontchannel_logout_uri'))),
     ('sector_identifier_uri', 'must be an https URL', registered ->> 'sector_identifier_uri' not like 'https://%'),
     ('jwks', 'cannot stand beside jwks_uri', registered ?& array['jwks', 'jwks_uri']),
-    ('jwks', 'or jwks_uri is required for private_key_jwt', method = 'private_key_jwt' and not registered ?| array['jwks', 'jwks_uri']),
+    ('jwks', format('or jwks_uri is required for %s', method),
+      method in ('private_key_jwt', 'self_signed_tls_client_auth') and not registered ?| array['jwks', 'jwks_uri']),
+    -- RFC 8705 §2.1.2: A client using the tls_client_auth authentication method MUST use exactly one of them.
+    ('tls_client_auth_subject_dn', 'or one of tls_client_auth_san_dns, _uri, _ip and _email, and no second one, is required for tls_client_auth',
+      method = 'tls_client_auth' and identities <> 1),
+    ('tls_client_auth_subject_dn', 'and tls_client_auth_san_dns, _uri, _ip and _email are for tls_client_auth',
+      method <> 'tls_client_auth' and identities > 0),
     -- RFC 8725 §2.1: each method has algorithms of its own, so that no public key is ever taken for a secret.
     ('token_endpoint_auth_signing_alg', 'must be HS256, HS384 or HS512 for client_secret_jwt',
       method = 'client_secret_jwt' and auth_alg not like 'HS%'),

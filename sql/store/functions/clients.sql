@@ -70,7 +70,8 @@ begin
   perform set_config('synchronous_commit', 'on', true);
   update identity_store.clients c set (
     redirect_uris, post_logout_redirect_uris, backchannel_logout_uri, backchannel_logout_session_required,
-    frontchannel_logout_uri, frontchannel_logout_session_required, token_endpoint_auth_method, token_endpoint_auth_signing_alg, grant_types,
+    frontchannel_logout_uri, frontchannel_logout_session_required, token_endpoint_auth_method, token_endpoint_auth_signing_alg,
+    tls_client_auth_subject_dn, tls_client_auth_san_dns, tls_client_auth_san_uri, tls_client_auth_san_ip, tls_client_auth_san_email, grant_types,
     response_types, application_type, request_object_signing_alg, require_signed_request_object, scope, client_name, client_uri, logo_uri, policy_uri, tos_uri, contacts, localized, jwks_uri, jwks, software_id,
     software_version, subject_type, id_token_signed_response_alg, default_max_age, require_auth_time, default_acr_values,
     initiate_login_uri, first_party, introspect_any, refresh_token, refresh_token_rotation, access_token_lifetime,
@@ -79,7 +80,8 @@ begin
     request_object_encryption_alg, request_object_encryption_enc, request_uris, updated_at
   ) = (select
     r.redirect_uris, r.post_logout_redirect_uris, r.backchannel_logout_uri, r.backchannel_logout_session_required,
-    r.frontchannel_logout_uri, r.frontchannel_logout_session_required, r.token_endpoint_auth_method, r.token_endpoint_auth_signing_alg, r.grant_types,
+    r.frontchannel_logout_uri, r.frontchannel_logout_session_required, r.token_endpoint_auth_method, r.token_endpoint_auth_signing_alg,
+    r.tls_client_auth_subject_dn, r.tls_client_auth_san_dns, r.tls_client_auth_san_uri, r.tls_client_auth_san_ip, r.tls_client_auth_san_email, r.grant_types,
     r.response_types, r.application_type, r.request_object_signing_alg, r.require_signed_request_object, r.scope, r.client_name, r.client_uri, r.logo_uri, r.policy_uri, r.tos_uri, r.contacts,
     r.localized, r.jwks_uri, r.jwks, r.software_id, r.software_version, r.subject_type, r.id_token_signed_response_alg,
     r.default_max_age, r.require_auth_time, r.default_acr_values, r.initiate_login_uri, r.first_party, r.introspect_any,

@@ -4,22 +4,19 @@
 --   identity_store.access_token_claims    also revocation, userinfo
 
 create or replace function identity.token_introspect(
-  client_id text, client_secret text, method text, token text, token_type_hint text
+  client_id text, client_secret text, method text, token text, token_type_hint text, client_certificate bytea default null
 )
 returns table (outcome text, detail text, answer json)
 language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-  client identity_store.clients;
+  client identity_store.clients := identity_store.client_authenticate($1, $2, $3, token_introspect.client_certificate, '/introspect');
   claims jsonb;
   f record;
 begin
   -- RFC 7662 §2.1: the endpoint MUST require some form of authorization; naming a public client is none.
-  if $3 <> 'none' then
-    client := identity_store.client_authenticate($1, $2, $3, '/introspect');
-  end if;
-  if client.id is null then
-    return query select * from identity_store.refuse_client($1, $2, $3, '/introspect');
+  if client.id is null or client.token_endpoint_auth_method = 'none' then
+    return query select * from identity_store.refuse_client($1, $2, $3, token_introspect.client_certificate, '/introspect');
     return;
   end if;
 
@@ -50,11 +47,11 @@ begin
   return query select 'ok', null::text, json_build_object('active', false);
 end
 $$;
-comment on function identity.token_introspect(text, text, text, text, text) is
-  'What a token is worth. Evidence: client credentials (method: client_secret_basic, client_secret_post, client_assertion). '
+comment on function identity.token_introspect(text, text, text, text, text, bytea) is
+  'What a token is worth. Evidence: client credentials (method: as client_authenticate says, but not none; client_certificate: DER, NULL without one). '
   'Outcomes: ok {"active": true, …claims} for its own client, a resource in aud, a client with introspect_any (refresh tokens: own client only); ok {"active": false} otherwise; invalid_client {error, error_description}.';
-revoke all on function identity.token_introspect(text, text, text, text, text) from public;
-grant execute on function identity.token_introspect(text, text, text, text, text) to identity_gateway;
+revoke all on function identity.token_introspect(text, text, text, text, text, bytea) from public;
+grant execute on function identity.token_introspect(text, text, text, text, text, bytea) to identity_gateway;
 
 create or replace function identity_store.access_token_claims(token text, audience text)
 returns jsonb

@@ -3,20 +3,20 @@
 --   identity.token_revoke    gateway: POST /revoke
 
 create or replace function identity.token_revoke(
-  client_id text, client_secret text, method text, token text, token_type_hint text
+  client_id text, client_secret text, method text, token text, token_type_hint text, client_certificate bytea default null
 )
 returns table (outcome text, detail text, answer json)
 language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-  client identity_store.clients := identity_store.client_authenticate($1, $2, $3, '/revoke');
+  client identity_store.clients := identity_store.client_authenticate($1, $2, $3, token_revoke.client_certificate, '/revoke');
   claims jsonb;
   f record;
   done text;
 begin
   perform set_config('synchronous_commit', 'on', true);
   if client.id is null then
-    return query select * from identity_store.refuse_client($1, $2, $3, '/revoke');
+    return query select * from identity_store.refuse_client($1, $2, $3, token_revoke.client_certificate, '/revoke');
     return;
   elsif coalesce(token_revoke.token, '') = '' then
     return query select * from identity_store.refuse('invalid_request', 'token is missing');
@@ -55,8 +55,8 @@ begin
   return query select 'ok', coalesce(done, 'token is unknown'), json_build_object();
 end
 $$;
-comment on function identity.token_revoke(text, text, text, text, text) is
-  'Revokes an access token, or a refresh token with all that came from its grant. Evidence: client credentials (method: none, client_secret_basic, client_secret_post, client_assertion) and the token. '
+comment on function identity.token_revoke(text, text, text, text, text, bytea) is
+  'Revokes an access token, or a refresh token with all that came from its grant. Evidence: client credentials (method: as client_authenticate says; client_certificate: DER, NULL without one) and the token. '
   'Outcomes: ok {} also for unknown tokens and for those of another client, which stay as they are; invalid_client, invalid_request {error, error_description}.';
-revoke all on function identity.token_revoke(text, text, text, text, text) from public;
-grant execute on function identity.token_revoke(text, text, text, text, text) to identity_gateway;
+revoke all on function identity.token_revoke(text, text, text, text, text, bytea) from public;
+grant execute on function identity.token_revoke(text, text, text, text, text, bytea) to identity_gateway;

@@ -4,21 +4,21 @@
 -- The life of a code is drawn in codes.sql.
 
 create or replace function identity.token_authorization_code(
-  client_id text, client_secret text, method text, code text, redirect_uri text, code_verifier text, resource text[]
+  client_id text, client_secret text, method text, code text, redirect_uri text, code_verifier text, resource text[], client_certificate bytea default null
 )
 returns table (outcome text, detail text, answer json)
 language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   durable constant text := set_config('synchronous_commit', 'on', true);
-  client identity_store.clients := identity_store.client_authenticate($1, $2, $3);
+  client identity_store.clients := identity_store.client_authenticate($1, $2, $3, token_authorization_code.client_certificate);
   found_code identity_store.authorization_codes;
   granted identity_store.grants;
   resources text[];
   refusal record;
 begin
   if client.id is null then
-    return query select * from identity_store.refuse_client($1, $2, $3);
+    return query select * from identity_store.refuse_client($1, $2, $3, token_authorization_code.client_certificate);
     return;
   elsif client.id_token_encrypted_response_alg is not null and identity_store.recipient(
     client, client.id_token_encrypted_response_alg, client.id_token_encrypted_response_enc) is null then
@@ -78,11 +78,11 @@ begin
   return next;
 end
 $$;
-comment on function identity.token_authorization_code(text, text, text, text, text, text, text[]) is
-  'Redeems an authorization code. Evidence: client credentials (method: none, client_secret_basic, client_secret_post, client_assertion), the code, redirect_uri, the PKCE verifier. '
+comment on function identity.token_authorization_code(text, text, text, text, text, text, text[], bytea) is
+  'Redeems an authorization code. Evidence: client credentials (method: as client_authenticate says; client_certificate: DER, NULL without one), the code, redirect_uri, the PKCE verifier. '
   'Outcomes: ok with the token answer; invalid_client, unauthorized_client, invalid_request, invalid_grant, invalid_target {error, error_description}. A second complete redemption ends the grant.';
-revoke all on function identity.token_authorization_code(text, text, text, text, text, text, text[]) from public;
-grant execute on function identity.token_authorization_code(text, text, text, text, text, text, text[]) to identity_gateway;
+revoke all on function identity.token_authorization_code(text, text, text, text, text, text, text[], bytea) from public;
+grant execute on function identity.token_authorization_code(text, text, text, text, text, text, text[], bytea) to identity_gateway;
 
 create or replace function identity_store.token_code_checks(
   client identity_store.clients, found_code identity_store.authorization_codes, code text, redirect_uri text,

@@ -3,7 +3,7 @@
 --   identity.token_client_credentials    gateway: POST /token
 
 create or replace function identity.token_client_credentials(
-  client_id text, client_secret text, method text, scope text, resource text[]
+  client_id text, client_secret text, method text, scope text, resource text[], client_certificate bytea default null
 )
 returns table (outcome text, detail text, answer json)
 language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
@@ -11,7 +11,7 @@ as $$
 declare
   -- The token says all; what a crash could lose is the line about it.
   durable constant text := set_config('synchronous_commit', 'off', true);
-  client identity_store.clients := identity_store.client_authenticate($1, $2, $3);
+  client identity_store.clients := identity_store.client_authenticate($1, $2, $3, token_client_credentials.client_certificate);
   asked text[] := string_to_array(nullif(token_client_credentials.scope, ''), ' ');
   allowed text[] := '{}';
   resources text[] := '{}';
@@ -19,7 +19,7 @@ declare
   event uuid;
 begin
   if client.id is null then
-    return query select * from identity_store.refuse_client($1, $2, $3);
+    return query select * from identity_store.refuse_client($1, $2, $3, token_client_credentials.client_certificate);
     return;
   -- RFC 6749 §4.4.2: the client MUST authenticate. Nobody registers a public client for this; a row written by hand gives nothing
   -- away. In one condition, because plpgsql prepares each anew in every transaction.
@@ -58,8 +58,8 @@ begin
   return next;
 end
 $$;
-comment on function identity.token_client_credentials(text, text, text, text, text[]) is
-  'A token of the client itself. Evidence: client credentials (method: client_secret_basic, client_secret_post, client_assertion). '
+comment on function identity.token_client_credentials(text, text, text, text, text[], bytea) is
+  'A token of the client itself. Evidence: client credentials (method: as client_authenticate says, but not none; client_certificate: DER, NULL without one). '
   'Outcomes: ok with the token answer; invalid_client, unauthorized_client, invalid_scope, invalid_target {error, error_description}.';
-revoke all on function identity.token_client_credentials(text, text, text, text, text[]) from public;
-grant execute on function identity.token_client_credentials(text, text, text, text, text[]) to identity_gateway;
+revoke all on function identity.token_client_credentials(text, text, text, text, text[], bytea) from public;
+grant execute on function identity.token_client_credentials(text, text, text, text, text[], bytea) to identity_gateway;

@@ -4,14 +4,14 @@
 -- The life of a family is drawn in refresh.sql.
 
 create or replace function identity.token_refresh_token(
-  client_id text, client_secret text, method text, refresh_token text, scope text, resource text[]
+  client_id text, client_secret text, method text, refresh_token text, scope text, resource text[], client_certificate bytea default null
 )
 returns table (outcome text, detail text, answer json)
 language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   durable constant text := set_config('synchronous_commit', 'on', true);
-  client identity_store.clients := identity_store.client_authenticate($1, $2, $3);
+  client identity_store.clients := identity_store.client_authenticate($1, $2, $3, token_refresh_token.client_certificate);
   f record;
   family identity_store.refresh_families;
   granted identity_store.grants;
@@ -21,7 +21,7 @@ declare
   head integer;
 begin
   if client.id is null then
-    return query select * from identity_store.refuse_client($1, $2, $3);
+    return query select * from identity_store.refuse_client($1, $2, $3, token_refresh_token.client_certificate);
     return;
   elsif not 'refresh_token' = any (client.grant_types) then
     return query select * from identity_store.refuse('unauthorized_client', 'the client is not registered for refresh_token');
@@ -82,12 +82,12 @@ begin
   return next;
 end
 $$;
-comment on function identity.token_refresh_token(text, text, text, text, text, text[]) is
-  'New tokens for a refresh token. Evidence: client credentials (method: none, client_secret_basic, client_secret_post, client_assertion) and the token. scope and resource may narrow the answer. '
+comment on function identity.token_refresh_token(text, text, text, text, text, text[], bytea) is
+  'New tokens for a refresh token. Evidence: client credentials (method: as client_authenticate says; client_certificate: DER, NULL without one) and the token. scope and resource may narrow the answer. '
   'Outcomes: ok with the token answer, refresh_token in it being the one to use from now on; invalid_client, unauthorized_client, invalid_request, invalid_grant, invalid_scope, invalid_target {error, error_description}. '
   'A token replaced more than 120 s ago ends its family.';
-revoke all on function identity.token_refresh_token(text, text, text, text, text, text[]) from public;
-grant execute on function identity.token_refresh_token(text, text, text, text, text, text[]) to identity_gateway;
+revoke all on function identity.token_refresh_token(text, text, text, text, text, text[], bytea) from public;
+grant execute on function identity.token_refresh_token(text, text, text, text, text, text[], bytea) to identity_gateway;
 
 -- One conditional update moves the head. Whoever comes second finds it moved, and gets the same head: a branch of its own
 -- would give a thief a line that never meets the owner's.

@@ -12,8 +12,14 @@ create table identity_store.clients (
   frontchannel_logout_uri text,
   frontchannel_logout_session_required boolean,
   token_endpoint_auth_method text not null
-    check (token_endpoint_auth_method in ('none', 'client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt')),
+    check (token_endpoint_auth_method in ('none', 'client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt',
+      'tls_client_auth', 'self_signed_tls_client_auth')),
   token_endpoint_auth_signing_alg text,
+  tls_client_auth_subject_dn text,
+  tls_client_auth_san_dns text,
+  tls_client_auth_san_uri text,
+  tls_client_auth_san_ip text,
+  tls_client_auth_san_email text,
   -- Which ones there are is said by identity_store.grant_types() and response_types(), and client_metadata, through which every
   -- row comes, refuses others. No constraint here: it would be a second list, or call these functions, and such a one is not asked
   -- again when they change, but when a dump is restored, which then fails on rows that nobody touched. A name that no
@@ -69,7 +75,10 @@ create table identity_store.clients (
   check (token_endpoint_auth_signing_alg is null
     or token_endpoint_auth_method = 'private_key_jwt' and token_endpoint_auth_signing_alg !~ '^(HS|none$)'
     or token_endpoint_auth_method = 'client_secret_jwt' and token_endpoint_auth_signing_alg ~ '^HS'),
-  check (token_endpoint_auth_method <> 'private_key_jwt' or num_nonnulls(jwks, jwks_uri) = 1),
+  check (token_endpoint_auth_method not in ('private_key_jwt', 'self_signed_tls_client_auth') or num_nonnulls(jwks, jwks_uri) = 1),
+  -- RFC 8705 §2.1.2: exactly one of them.
+  check (num_nonnulls(tls_client_auth_subject_dn, tls_client_auth_san_dns, tls_client_auth_san_uri, tls_client_auth_san_ip,
+    tls_client_auth_san_email) = case token_endpoint_auth_method when 'tls_client_auth' then 1 else 0 end),
   check ((id_token_encrypted_response_alg is null) = (id_token_encrypted_response_enc is null)),
   check ((userinfo_encrypted_response_alg is null) = (userinfo_encrypted_response_enc is null)),
   check ((request_object_encryption_alg is null) = (request_object_encryption_enc is null))
@@ -93,6 +102,16 @@ comment on column identity_store.clients.token_endpoint_auth_method is
   'Acted on: how the client proves itself (RFC 7591 §2); none: a public client, without a secret.';
 comment on column identity_store.clients.token_endpoint_auth_signing_alg is
   'Acted on: the one algorithm of its assertions (OpenID Connect Registration 1.0 §2); NULL: any that its method of authentication allows.';
+comment on column identity_store.clients.tls_client_auth_subject_dn is
+  'Acted on: the subject of its certificate as an RFC 4514 string, compared as a name (RFC 8705 §2.1.2); NULL: it is known by another name, or by no certificate.';
+comment on column identity_store.clients.tls_client_auth_san_dns is
+  'Acted on: a dNSName of its certificate, compared without case (RFC 8705 §2.1.2); NULL: as above.';
+comment on column identity_store.clients.tls_client_auth_san_uri is
+  'Acted on: a uniformResourceIdentifier of its certificate, compared byte for byte (RFC 8705 §2.1.2); NULL: as above.';
+comment on column identity_store.clients.tls_client_auth_san_ip is
+  'Acted on: an iPAddress of its certificate, compared as an address (RFC 8705 §2.1.2); NULL: as above.';
+comment on column identity_store.clients.tls_client_auth_san_email is
+  'Acted on: an rfc822Name of its certificate, compared without case behind the @ (RFC 8705 §2.1.2); NULL: as above.';
 comment on column identity_store.clients.grant_types is 'Acted on: the grants it may use (RFC 7591 §2).';
 comment on column identity_store.clients.response_types is
   'Acted on: what it may ask /authorize for, words in alphabetical order (RFC 7591 §2.1); code unless it asked for others, empty without authorization_code and implicit.';
