@@ -13,6 +13,7 @@ export async function apache(port, module, config, pages) {
   const folder = mkdtempSync(join(tmpdir(), 'pg_identity-apache-'))
   // Started as root it serves as nobody.
   chmodSync(folder, 0o755)
+  mkdirSync(join(folder, 'www'))
   for (const page of pages) {
     mkdirSync(join(folder, 'www', page), { recursive: true })
     writeFileSync(join(folder, 'www', page, 'index.html'), `This is ${page}.`)
