@@ -113,6 +113,8 @@ async fn an_unknown_key_of_the_file_is_an_error_that_names_it() {
         ("[http]\nlisten = \"127.0.0.1:1\"\nlissten = 1\n", "unknown field `lissten`"),
         ("[htttp]\n", "unknown field `htttp`"),
         ("[limits]\nburst = \"a lot\"\n", "burst"),
+        ("[http]\nclient_certificate_header = \"a b\"\n", "is not the name of a header"),
+        ("[http]\nclient_certificate_encoding = \"der\"\n", "unknown variant `der`"),
         ("issuer = \"http://id.example.com\"\n", "http is for loopback hosts only"),
     ] {
         let path = file(&db, "wrong.toml", text);

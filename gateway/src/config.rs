@@ -4,6 +4,7 @@
 //! the command line names, `Default` says what holds otherwise. A secret never is a flag value: it comes from the
 //! environment or from a file (`…_FILE`).
 
+mod client_certificates;
 mod database;
 mod environment;
 mod fetch;
@@ -14,13 +15,11 @@ use std::path::Path;
 use clap::{ArgMatches, Args, FromArgMatches, parser::ValueSource};
 use serde::Deserialize;
 
+pub use client_certificates::{CertificateChain, CertificateEncoding};
 pub use database::{AdminDatabase, Database, DatabaseUrl, MigrateDatabase};
 pub use environment::refuse_unknown_variables;
 pub use fetch::{Fetch, SyncIssuers};
-pub use sections::{
-    CertificateChain, CertificateEncoding, Http, Limits, Log, LogFormat, Maintenance, Metrics, ProxyHeader, SameSite,
-    Telemetry,
-};
+pub use sections::{Http, Limits, Log, LogFormat, Maintenance, Metrics, ProxyHeader, SameSite, Telemetry};
 
 use crate::{failure::Failure, web::issuer::Issuer};
 

@@ -1,9 +1,12 @@
 //! What a client with a certificate may register, and what of it is told (RFC 8705 §2.1.2, §2.2.2).
 
 use serde_json::{Value, json};
+use tokio_postgres::types::ToSql;
 
 use super::{Certificate, UNVERIFIED, VERIFIED, detail, known_by, shown};
+use crate::authorize::call;
 use crate::jwt::merged;
+use crate::registration::{confidential, configure, refused, register, registered, replace, text};
 use crate::support::{Database, client};
 
 #[tokio::test]
@@ -100,4 +103,34 @@ async fn a_name_is_kept_as_it_was_written() {
     let reversed = Certificate::new("/CN=a/O=STRASSE", "");
     let of_another = "client certificate: of another subject";
     assert_eq!(detail(&sql, &app, VERIFIED, Some(&reversed.der)).await, of_another);
+}
+
+#[tokio::test]
+async fn a_client_that_registers_itself_may_be_known_by_a_certificate() {
+    let db = Database::new().await;
+    let sql = db.gateway_role().await;
+    configure(&db, "'open'").await;
+    let certificate = Certificate::new("/CN=a", "DNS:a.example");
+    let named = |name: &str| {
+        merged(confidential(), json!({ "token_endpoint_auth_method": VERIFIED, "tls_client_auth_san_dns": name }))
+    };
+    let told = registered(&sql, &named("a.example")).await;
+    assert_eq!(
+        (&told["token_endpoint_auth_method"], &told["tls_client_auth_san_dns"], told.get("client_secret")),
+        (&json!(VERIFIED), &json!("a.example"), None)
+    );
+    let client_id = text(&told, "client_id");
+    let proved = async || {
+        let arguments: [&(dyn ToSql + Sync); 6] =
+            [&client_id, &None::<&str>, &VERIFIED, &"x", &None::<&str>, &certificate.der];
+        call(&sql, "token_revoke", &arguments).await.0
+    };
+    assert_eq!(proved().await, "ok");
+    let token = text(&told, "registration_access_token");
+    let (outcome, told) =
+        replace(&sql, client_id, token, &merged(named("b.example"), json!({ "client_id": client_id }))).await;
+    assert_eq!((outcome.as_str(), &told["tls_client_auth_san_dns"]), ("ok", &json!("b.example")));
+    assert_eq!(proved().await, "invalid_client");
+    let error = register(&sql, &named("*.example")).await;
+    assert_eq!(error, refused("invalid_client_metadata", "tls_client_auth_san_dns: must be a host name"));
 }

@@ -108,7 +108,7 @@ async fn our_settings_are_nobody_s_to_register() {
         "refresh_token_rotation",
     ];
     let query = "select array(select unnest(identity_store.client_settings()) order by 1),
-      array(select m.member from identity_store.client_members() m where m.member !~ '^(redirect_uris|post_logout_redirect_uris|grant_types|response_types|application_type|scope|client_name|contacts|jwks|software_id|software_version|subject_type|default_max_age|require_auth_time|require_signed_request_object|default_acr_values|[a-z_]+_uri|[a-z_]+_uris|token_endpoint_auth_[a-z_]+|(id_token|userinfo|request_object)_[a-z_]+_(alg|enc)|(backchannel|frontchannel)_logout_session_required)$'
+      array(select m.member from identity_store.client_members() m where m.member !~ '^(redirect_uris|post_logout_redirect_uris|grant_types|response_types|application_type|scope|client_name|contacts|jwks|software_id|software_version|subject_type|default_max_age|require_auth_time|require_signed_request_object|default_acr_values|[a-z_]+_uri|[a-z_]+_uris|token_endpoint_auth_[a-z_]+|tls_client_auth_[a-z_]+|(id_token|userinfo|request_object)_[a-z_]+_(alg|enc)|(backchannel|frontchannel)_logout_session_required)$'
         order by 1)";
     let row = owner.query_one(query, &[]).await.unwrap();
     assert_eq!(
