@@ -175,11 +175,33 @@ const DYNAMIC: [&str; 23] = [
     "oidcc-ensure-client-assertion-with-iss-aud-succeeds",
 ];
 
+/// Those of the plans RP-Initiated, Back-Channel and Front-Channel Logout and Session Management.
+const LOGOUT: [&str; 17] = [
+    "oidcc-rp-initiated-logout-discovery-endpoint-verification",
+    "oidcc-rp-initiated-logout",
+    "oidcc-rp-initiated-logout-bad-post-logout-redirect-uri",
+    "oidcc-rp-initiated-logout-query-added-to-post-logout-redirect-uri",
+    "oidcc-rp-initiated-logout-modified-id-token-hint",
+    "oidcc-rp-initiated-logout-bad-id-token-hint",
+    "oidcc-rp-initiated-logout-no-id-token-hint",
+    "oidcc-rp-initiated-logout-no-params",
+    "oidcc-rp-initiated-logout-no-post-logout-redirect-uri",
+    "oidcc-rp-initiated-logout-no-state",
+    "oidcc-rp-initiated-logout-only-state",
+    "oidcc-backchannel-logout-discovery-endpoint-verification",
+    "oidcc-backchannel-rp-initiated-logout",
+    "oidcc-frontchannel-logout-discovery-endpoint-verification",
+    "oidcc-frontchannel-rp-initiated-logout",
+    "oidcc-session-management-discovery-endpoint-verification",
+    "oidcc-session-management-rp-initiated-logout",
+];
+
 #[test]
 fn every_module_of_the_plans_is_named_by_a_test() {
     let read = |name: &str| fs::read_to_string(checkout().join("tests/conformance").join(name)).unwrap();
     let tests = ["answers.rs", "documents.rs", "person.rs", "requests.rs"].map(read).concat();
-    for (modules, tests) in [(&MODULES[..], tests), (&DYNAMIC, read("dynamic.rs"))] {
+    let dynamic = ["dynamic/registration.rs", "dynamic/requests.rs", "dynamic/tokens.rs"].map(read).concat();
+    for (modules, tests) in [(&MODULES[..], tests), (&DYNAMIC, dynamic), (&LOGOUT, read("logout.rs"))] {
         let without: Vec<_> = modules.iter().filter(|name| !tests.contains(&format!("`{name}`"))).collect();
         assert!(without.is_empty(), "{without:?}");
     }

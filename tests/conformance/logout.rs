@@ -62,7 +62,8 @@ fn assert_home(page: &Page, state: Option<&str>) {
     assert_eq!(page.location().map(String::from), Some(format!("{HOME}{query}")), "{} {}", page.status, page.body);
 }
 
-/// `oidcc-rp-initiated-logout-discovery-endpoint-verification` and those of the other three plans.
+/// `oidcc-rp-initiated-logout-discovery-endpoint-verification`, `oidcc-backchannel-logout-discovery-endpoint-verification`,
+/// `oidcc-frontchannel-logout-discovery-endpoint-verification`, `oidcc-session-management-discovery-endpoint-verification`.
 #[tokio::test]
 async fn the_metadata_names_every_way() {
     let suite = Suite::new().await;
@@ -96,8 +97,10 @@ async fn a_client_sends_its_person_to_sign_out_and_gets_them_back() {
     }
 }
 
-/// `oidcc-rp-initiated-logout-bad-post-logout-redirect-uri`, `-query-added-to-post-logout-redirect-uri`, `-modified-id-token-hint`,
-/// `-bad-id-token-hint`, `-no-id-token-hint`: an error page, and nobody is sent anywhere.
+/// `oidcc-rp-initiated-logout-bad-post-logout-redirect-uri`,
+/// `oidcc-rp-initiated-logout-query-added-to-post-logout-redirect-uri`, `oidcc-rp-initiated-logout-modified-id-token-hint`,
+/// `oidcc-rp-initiated-logout-bad-id-token-hint`, `oidcc-rp-initiated-logout-no-id-token-hint`: an error page, and nobody is sent
+/// anywhere.
 #[tokio::test]
 async fn nobody_is_sent_where_it_is_not_sure_that_they_belong() {
     let (suite, _receiver) = stage(json!({})).await;
@@ -127,7 +130,8 @@ async fn nobody_is_sent_where_it_is_not_sure_that_they_belong() {
     }
 }
 
-/// `oidcc-rp-initiated-logout-no-params`, `-no-post-logout-redirect-uri`, `-only-state`: signed out, on a page that says so.
+/// `oidcc-rp-initiated-logout-no-params`, `oidcc-rp-initiated-logout-no-post-logout-redirect-uri`,
+/// `oidcc-rp-initiated-logout-only-state`: signed out, on a page that says so.
 #[tokio::test]
 async fn without_a_place_to_go_they_are_told_that_they_are_signed_out() {
     let (suite, _receiver) = stage(json!({})).await;
