@@ -4,9 +4,12 @@ use serde_json::{Value, json};
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
+use crate::authorize::{code, request};
+use crate::jwt::merged;
 use crate::sessions::{cookie, sessions};
 use crate::sign_in::{PASSWORD, assert_slowed, hold, sign_in};
-use crate::support::{Database, user, web_client};
+use crate::support::{Database, client, user, web_client};
+use crate::token::redeem;
 use crate::users::refusal;
 
 /// Outcome and answer of identity.account_page.
@@ -122,6 +125,64 @@ async fn an_application_is_shown_until_it_is_withdrawn() {
     // Bob's is his.
     let of_bob = cookie(&db, &bob, None).await;
     assert_eq!(page(&db, &of_bob).await.1["applications"][0]["client_id"], json!(client.id));
+}
+
+/// The applications on the page, without what a moment says.
+async fn applications(db: &Database, session: &str) -> Value {
+    let mut shown = page(db, session).await.1["applications"].clone();
+    for application in shown.as_array_mut().unwrap() {
+        if let Some(granted_at) = application.get_mut("granted_at") {
+            assert!(granted_at.is_string());
+            *granted_at = json!("a moment");
+        }
+    }
+    shown
+}
+
+#[tokio::test]
+async fn everybody_may_open_what_an_administrator_made_first_party_and_nobody_learns_of_others() {
+    let db = Database::new().await;
+    let (sql, alice, bob) = (db.gateway_role().await, user(&db, "alice").await, user(&db, "bob").await);
+    let registered = async |id: &str, more: Value| {
+        let metadata = json!({
+            "client_id": id, "client_name": id, "redirect_uris": [format!("https://{id}.example/cb")], "scope": "openid profile"
+        });
+        client(&db, merged(metadata, more)).await
+    };
+    let begins = |id: &str| format!("https://{id}.example/login");
+    let wiki = registered("wiki", json!({"first_party": true, "initiate_login_uri": begins("wiki")})).await;
+    let quiet = registered("quiet", json!({"first_party": true})).await;
+    registered("stranger", json!({"initiate_login_uri": begins("stranger")})).await;
+    let unopened =
+        json!({"client_id": "wiki", "client_name": "wiki", "initiate_login_uri": begins("wiki"), "scopes": []});
+    let (here, there, of_bob) =
+        (cookie(&db, &alice, None).await, cookie(&db, &alice, None).await, cookie(&db, &bob, None).await);
+    assert_eq!(applications(&db, &here).await, json!([unopened]));
+    // Where they have been, as long as that session goes on.
+    code(&sql, &request(&wiki), &there).await;
+    let token = redeem(&sql, &quiet, &code(&sql, &request(&quiet), &there).await).await.1["access_token"].clone();
+    let scopes = json!([
+        {"name": "openid", "description": "Know that it is you"},
+        {"name": "profile", "description": "See your name and profile"}
+    ]);
+    let given = |mut application: Value| {
+        application["scopes"] = scopes.clone();
+        application["granted_at"] = json!("a moment");
+        application
+    };
+    let seen = json!({"client_id": "quiet", "client_name": "quiet", "scopes": []});
+    assert_eq!(applications(&db, &here).await, json!([given(seen), given(unopened.clone())]));
+    assert_eq!(applications(&db, &of_bob).await, json!([unopened]));
+    let authenticate = "select identity.authenticate($1)";
+    db.app().await.execute(authenticate, &[&token.as_str()]).await.unwrap();
+    let withdraw = async |id: &str| call(&db, "account_application_withdraw($1, $2)", &[&here, &id]).await;
+    assert_eq!(withdraw("quiet").await, outcome("ok"));
+    assert_eq!(withdraw("stranger").await, outcome("not_found"));
+    let dead = db.app().await.execute(authenticate, &[&token.as_str()]).await.unwrap_err();
+    assert_eq!(refusal(&dead).0, "ID107");
+    assert_eq!(applications(&db, &here).await, json!([given(unopened.clone())]));
+    call(&db, "account_sessions_end_others($1)", &[&here]).await;
+    assert_eq!(applications(&db, &here).await, json!([unopened]));
 }
 
 #[tokio::test]

@@ -28,3 +28,22 @@ async fn the_account_page_opens_an_application_with_the_issuer_and_nothing_else(
     assert_eq!(found, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
     assert_eq!(page.body.matches("id=\"open-").count(), 1);
 }
+
+#[tokio::test]
+async fn what_a_person_has_never_used_can_be_opened_and_not_withdrawn() {
+    let site = Site::new().await;
+    let metadata = json!({
+        "client_name": "Wiki", "redirect_uris": ["https://wiki.example/callback"], "first_party": true,
+        "initiate_login_uri": "https://wiki.example/login"
+    });
+    let wiki = client(&site.db, metadata).await;
+    let (browser, page) = crate::pages::at_home(&site.gateway, &site.alice).await;
+    assert!(page.body.contains("<bdi>Wiki</bdi>") && page.has("open-1"), "{}", page.body);
+    assert!(!page.has("withdraw-1") && !page.body.contains("Allowed"), "{}", page.body);
+    let flow = Flow::new(&site.gateway, &wiki).in_browser(browser);
+    flow.code(&site.alice).await;
+    let page = flow.browser.open(site.gateway.url("/")).await;
+    assert!(page.has("open-1") && page.body.contains("Allowed <time"), "{}", page.body);
+    let page = flow.browser.press(&page, "withdraw-1", &[]).await;
+    assert!(page.has("open-1") && !page.has("withdraw-1"), "{}", page.body);
+}

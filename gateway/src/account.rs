@@ -90,7 +90,8 @@ struct Application {
     client: Client,
     #[serde(default)]
     scopes: Vec<Scope>,
-    granted_at: Time,
+    /// `None`: it has nothing of the person's, who may open it.
+    granted_at: Option<Time>,
 }
 
 impl User {
@@ -111,25 +112,18 @@ impl Session {
     }
 }
 
-async fn show(State(state): State<AppState>, mut cookies: Cookies, query: Result<Query, Malformed>) -> Response {
-    let result = show_page(&state, &mut cookies, query).await;
-    cookies.onto(page::answer(&state, result))
+async fn show(State(state): State<AppState>, cookies: Cookies, query: Result<Query, Malformed>) -> Response {
+    let result = show_page(&state, &cookies, query).await;
+    page::answer(&state, result)
 }
 
-async fn show_page(
-    state: &AppState,
-    cookies: &mut Cookies,
-    query: Result<Query, Malformed>,
-) -> Result<Response, Trouble> {
+async fn show_page(state: &AppState, cookies: &Cookies, query: Result<Query, Malformed>) -> Result<Response, Trouble> {
     let query = query?.0;
     let done = query.one("done")?;
     let answer = state.db.call(&PAGE, &[&cookies.session()]).await?;
     match answer.outcome.as_str() {
         "page" => {}
-        "sign_in" => {
-            cookies.end_session();
-            return Ok(response::see_other(&state.issuer.local("/login")));
-        }
+        "sign_in" => return Ok(response::see_other(&state.issuer.local("/login"))),
         _ => return Err(answer.into()),
     }
     let answer: PageAnswer = answer.read()?;

@@ -31,7 +31,7 @@ begin
 end
 $$;
 comment on function identity.account_page(text) is
-  'A person''s home page. Outcomes: page {user {username, name?, email?, email_verified?}, now, sessions [{id, current, user_agent?, source?, started_at, last_seen_at}], applications [{client_id, client_name, logo_uri?, initiate_login_uri?, scopes [{name, description}], granted_at}]}, sign_in {}.';
+  'A person''s home page. Outcomes: page {user {username, name?, email?, email_verified?}, now, sessions [{id, current, user_agent?, source?, started_at, last_seen_at}], applications [{client_id, client_name, logo_uri?, initiate_login_uri?, scopes [{name, description}], granted_at? (absent: it has nothing of theirs)}]}, sign_in {}.';
 revoke all on function identity.account_page(text) from public;
 grant execute on function identity.account_page(text) to identity_gateway;
 
@@ -60,7 +60,9 @@ $$;
 comment on function identity_store.account_sessions(identity_store.sessions) is 'The live sessions of the person whose session this is, this one first; at most 100.';
 revoke all on function identity_store.account_sessions(identity_store.sessions) from public;
 
--- What was allowed on the consent page, and what an application that needs no consent keeps access with.
+-- What was allowed on the consent page; where an application that needs no consent has access, by a refresh token or in a session
+-- that goes on; and what the person may open without having been there: an administrator says so by making an application first_party
+-- and registering where a sign-in begins. Of others a person who has nothing to do with them learns nothing.
 create or replace function identity_store.account_applications(user_id uuid)
 returns json
 language sql stable parallel safe
@@ -75,9 +77,19 @@ as $$
     join identity_store.grants g on g.id = f.grant_id
     where f.user_id = account_applications.user_id
       and f.ended_at is null and f.expires_at > now() and f.idle_expires_at > now()
+    union all
+    select g.client_id, g.scope, g.created_at
+    from identity.user_sessions(account_applications.user_id) s
+    join identity_store.grants g on g.session_id = s.session_id
+    where g.user_id = account_applications.user_id and g.ended_at is null
+      and g.id >= identity.uuid_v7_floor(s.started_at - interval '1 minute')
   ), applications as (
-    select d.client ->> 'client_id' as client_id, d.client, max(g.granted_at) as granted_at
-    from given g, lateral (select identity_store.client_display(g.client_id)::jsonb as client) d
+    select d.client ->> 'client_id' as client_id, d.client, max(l.granted_at) as granted_at
+    from (
+      select g.client_id, g.granted_at from given g
+      union all
+      select c.id, null from identity_store.clients c where c.first_party and c.initiate_login_uri is not null
+    ) l, lateral (select identity_store.client_display(l.client_id)::jsonb as client) d
     where d.client is not null
     group by d.client
   )
@@ -89,10 +101,10 @@ as $$
         select coalesce(jsonb_agg(jsonb_build_object('name', s.name, 'description', s.description) order by s.name), '[]')
         from identity_store.scopes s
         where s.name in (select unnest(g.scope) from given g where g.client_id = a.client_id))
-    )) order by a.granted_at desc), '[]')
+    )) order by a.granted_at desc nulls last, a.client ->> 'client_name', a.client_id), '[]')
   from applications a
 $$;
-comment on function identity_store.account_applications(uuid) is 'The applications a person has connected, with the scopes they hold.';
+comment on function identity_store.account_applications(uuid) is 'The applications that hold something of a person''s, with their scopes, the latest first; and those of the first party that can be opened.';
 revoke all on function identity_store.account_applications(uuid) from public;
 
 create or replace function identity.account_session_end(session_cookie text, session_id uuid)

@@ -167,8 +167,8 @@ comment on column identity_store.clients.require_auth_time is
 comment on column identity_store.clients.default_acr_values is
   'Stored and echoed only: wishes, where there is one way to sign in (OpenID Connect Registration 1.0 §2); NULL: not said.';
 comment on column identity_store.clients.initiate_login_uri is
-  'Shown on the account page: where others may start a sign-in at the client (OpenID Connect Core §4); NULL: nowhere.';
-comment on column identity_store.clients.first_party is 'True: the person is not asked for consent, except where security demands a page.';
+  'Shown on the account page, of a first_party client to everybody: where others may start a sign-in at the client (OpenID Connect Core §4); NULL: nowhere.';
+comment on column identity_store.clients.first_party is 'True: the person is not asked for consent, except where security demands a page; and every person is offered it on their account page if it has an initiate_login_uri.';
 comment on column identity_store.clients.introspect_any is 'True: may introspect every access token, not only its own.';
 comment on column identity_store.clients.refresh_token is
   'When an OpenID request gets a refresh token: offline_access (allowed by the person) or always.';
