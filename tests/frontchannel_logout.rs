@@ -1,5 +1,7 @@
 //! Front-channel logout (sql/store/functions/frontchannel_logout.sql, gateway/src/logout.rs; OpenID Connect Front-Channel Logout 1.0).
 
+mod elsewhere;
+
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,7 +13,7 @@ use crate::authorize::{call, code, request, session, with};
 use crate::jwt::merged;
 use crate::pages::set_cookies;
 use crate::real_clients::run;
-use crate::support::{Browser, Client, Database, Flow, Gateway, Page, Tokens, client, free_port, user};
+use crate::support::{Browser, Client, Database, Flow, Gateway, Page, Tokens, attribute_of, client, free_port, user};
 
 async fn framed(db: &Database, host: &str, more: Value) -> Client {
     let metadata = json!({
@@ -19,6 +21,22 @@ async fn framed(db: &Database, host: &str, more: Value) -> Client {
         "scope": "openid profile", "frontchannel_logout_uri": format!("https://{host}/out"), "first_party": true
     });
     client(db, merged(metadata, more)).await
+}
+
+/// The addresses that a page loads in frames.
+fn frames(page: &Page) -> Vec<Url> {
+    let tags = page.body.split('<').filter(|tag| tag.starts_with("iframe "));
+    tags.map(|tag| attribute_of(tag, "src").unwrap().parse().unwrap()).collect()
+}
+
+/// Where that page leads, by its link as by itself.
+#[track_caller]
+fn next(page: &Page) -> String {
+    let tag =
+        |mark: &str| page.body.split('<').find(|tag| tag.contains(mark)).unwrap_or_else(|| panic!("{}", page.body));
+    let next = attribute_of(tag("id=\"continue\""), "href").unwrap();
+    assert_eq!(attribute_of(tag("http-equiv=\"refresh\""), "content"), Some(format!("5; url={next}")));
+    next
 }
 
 #[tokio::test]
@@ -104,13 +122,7 @@ async fn the_page_frames_their_addresses_and_nothing_else_and_leads_on() {
     let [session, state] = <[String; 2]>::try_from(set_cookies(&page)).unwrap();
     assert_eq!(session, "identity_session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0");
     assert!(state.starts_with("identity_state=") && state.ends_with("; Path=/; SameSite=Lax"), "{state}");
-    let attribute = |tag: &str, name: &str| crate::support::attribute_of(tag, name).unwrap();
-    let frames: Vec<Url> = page
-        .body
-        .split('<')
-        .filter(|tag| tag.starts_with("iframe "))
-        .map(|tag| attribute(tag, "src").parse().unwrap())
-        .collect();
+    let frames = frames(&page);
     let sid = frames[0].query_pairs().find(|(name, _)| name == "sid").unwrap().1.into_owned();
     let issuer = url::form_urlencoded::byte_serialize(db.issuer.as_bytes()).collect::<String>();
     assert_eq!(
@@ -121,16 +133,11 @@ async fn the_page_frames_their_addresses_and_nothing_else_and_leads_on() {
             format!("https://a.example/out?iss={issuer}&sid={sid}")
         ]
     );
-    let next = "https://b.example:8443/?state=%22%3E%3Cb%3E%26";
-    let link = page.body.split('<').find(|tag| tag.contains("id=\"continue\"")).unwrap();
-    assert_eq!(attribute(link, "href"), next);
-    let refresh = page.body.split('<').find(|tag| tag.contains("http-equiv=\"refresh\"")).unwrap();
-    assert_eq!(attribute(refresh, "content"), format!("5; url={next}"));
+    assert_eq!(next(&page), "https://b.example:8443/?state=%22%3E%3Cb%3E%26");
     assert!(browser.open(gateway.url("/")).await.has("sign-in"));
 
     let (_, page) = confirmed(&gateway, &alice, &[&one], &[]).await;
-    let link = page.body.split('<').find(|tag| tag.contains("id=\"continue\"")).unwrap();
-    assert_eq!(attribute(link, "href"), "/logout/done");
+    assert_eq!(next(&page), "/logout/done");
 }
 
 /// Nobody is asked where the client proves that it is this person's; its frame is loaded all the same.

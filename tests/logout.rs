@@ -73,6 +73,44 @@ async fn without_proof_the_person_is_asked_in_the_same_browser() {
     assert!(!signed_in(&sql, &cookie).await && signed_in(&sql, &second).await);
 }
 
+/// RP-Initiated Logout §2: the hint decides nothing, but where it is about somebody else, the person is asked, with their own name.
+#[tokio::test]
+async fn a_logout_hint_at_somebody_else_makes_the_person_decide() {
+    let db = Database::new().await;
+    let (sql, alice) = (db.gateway_role().await, user(&db, "alice").await);
+    user(&db, "bob").await;
+    let metadata = json!({
+        "client_name": "Pair", "redirect_uris": ["https://pair.example/cb"], "subject_type": "pairwise"
+    });
+    let app = client(&db, metadata).await;
+    let cookie = session(&sql, &alice).await;
+    let hint = id_token(&sql, &app, &cookie).await;
+    let claims = crate::support::Tokens::claims(&hint);
+    let (public, sub) = (alice.id.to_string(), claims["sub"].as_str().unwrap());
+    for other in ["bob", "bob@people.example", "nobody", &public, "{[\u{1f600}", &"x".repeat(400)] {
+        let asked = json!({"id_token_hint": [hint], "logout_hint": [other]});
+        let (outcome, answer) = logout(&sql, &asked, Some(&cookie)).await;
+        assert_eq!((outcome.as_str(), &answer["user"]), ("confirm", &json!("alice Liddell")), "{other}");
+        let asked = json!({"client_id": [app.id], "logout_hint": [other]});
+        assert_eq!(logout(&sql, &asked, Some(&cookie)).await.1["user"], "alice Liddell", "{other}");
+        // Nobody is there to be asked.
+        assert_eq!(logout(&sql, &asked, None).await, ("signed_out".into(), json!({})), "{other}");
+    }
+    // The right one is no proof.
+    let named = json!({"client_id": [app.id], "logout_hint": ["alice"]});
+    let (outcome, answer) = logout(&sql, &named, Some(&cookie)).await;
+    assert_eq!((outcome.as_str(), answer.get("user")), ("confirm", None));
+    assert!(signed_in(&sql, &cookie).await);
+    for right in ["alice", "ALICE", "alice@people.example", sub, "sid"] {
+        let cookie = session(&sql, &alice).await;
+        let hint = id_token(&sql, &app, &cookie).await;
+        let sid = crate::support::Tokens::claims(&hint)["sid"].as_str().unwrap().to_owned();
+        let right = if right == "sid" { sid.as_str() } else { right };
+        let asked = json!({"id_token_hint": [hint], "logout_hint": [right]});
+        assert_eq!(logout(&sql, &asked, Some(&cookie)).await, ("signed_out".into(), json!({})), "{right}");
+    }
+}
+
 #[tokio::test]
 async fn a_malformed_request_or_an_unregistered_place_is_an_error_page_and_signs_nobody_out() {
     let db = Database::new().await;

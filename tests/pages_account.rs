@@ -108,6 +108,19 @@ async fn signing_out_is_asked_for_and_then_final() {
 }
 
 #[tokio::test]
+async fn who_is_signed_in_is_named_where_a_logout_is_about_somebody_else() {
+    let (_db, gateway, alice) = site().await;
+    let (browser, _) = at_home(&gateway, &alice).await;
+    let page = browser.open(gateway.url("/logout?logout_hint=bob")).await;
+    assert_eq!(page.text("signed-in-as").as_deref(), Some("You are signed in as alice Liddell."));
+    assert_keeps_to_itself(
+        &page,
+        "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'",
+    );
+    assert!(!browser.open(gateway.url("/logout?logout_hint=alice")).await.has("signed-in-as"));
+}
+
+#[tokio::test]
 async fn a_logout_request_by_post_comes_back_as_get() {
     let (_db, gateway, _) = site().await;
     let browser = Browser::new();

@@ -136,7 +136,7 @@ async fn the_page_may_be_framed_by_anybody_and_runs_one_script() {
         .collect();
     headers.sort_unstable();
     let policy = format!(
-        "default-src 'none'; script-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
+        "default-src 'none'; script-src 'sha256-{}'; connect-src 'self'; base-uri 'none'; form-action 'none'",
         STANDARD.encode(digest(&SHA256, script.as_bytes()))
     );
     assert_eq!(
@@ -189,13 +189,16 @@ async fn the_browser_state_changes_with_every_sign_in_and_goes_with_the_session(
     let answer = flow.browser.send(flow.browser.filled_in(&page, "sign-in", &fields)).await;
     let second = state_cookie(&answer).unwrap();
     assert_ne!(second, state);
-    // An administrator ends the session: the first request that meets it forgets both cookies.
+    // An administrator ends the session: the first request that meets it changes the state; a page forgets the session, too.
     let id = sessions(&site.db, &site.alice).await[0];
     site.db.admin().await.execute("select identity.session_revoke($1)", &[&id]).await.unwrap();
     let silent = Flow::new(&site.gateway, &site.web).in_browser(flow.browser).with("prompt", "none");
     let page = silent.open().await;
     assert_eq!(page.location_parameter("error").as_deref(), Some("login_required"));
-    assert_eq!(set_cookies(&page), ["identity_session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0", nobody.as_str()]);
+    assert_eq!(set_cookies(&page), [nobody.as_str()]);
+    let login = silent.browser.open(site.gateway.url("/")).await;
+    let forgotten = "identity_session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0";
+    assert_eq!((login.url.path(), set_cookies(&login)), ("/login", vec![forgotten.to_owned(), nobody.clone()]));
     let given = page.location_parameter("session_state").unwrap();
     assert!(fits(&given, &site.web.id, "https://notes.example", Has::Browser(browser)));
     // A frame of another site comes without any of them: it learns nothing, and its answer fits nothing.
@@ -227,6 +230,38 @@ async fn no_answer_fits_a_browser_of_which_nothing_is_known() {
     assert_ne!(hex(digest(&SHA256, nothing.as_bytes()).as_ref()), hash);
 }
 
+#[tokio::test]
+async fn what_the_frame_asks_changes_its_cookie_when_the_session_is_over_and_nothing_else() {
+    let site = Site::new().await;
+    let check = site.gateway.url("/session-state/check");
+    let browser = site.signed_in().await;
+    let used = "select s::text from identity_store.sessions s";
+    let superuser = site.db.superuser().await;
+    superuser
+        .batch_execute("update identity_store.sessions set last_seen_at = now() - interval '1 hour'")
+        .await
+        .unwrap();
+    let before: String = superuser.query_one(used, &[]).await.unwrap().get(0);
+    let page = browser.get(&check).await;
+    assert_eq!((page.status.as_u16(), page.body.as_str(), set_cookies(&page)), (204, "", vec![]));
+    assert_eq!(crate::http::header(&page, "cache-control"), Some("no-store"));
+    // A window that is left open keeps no session alive.
+    assert_eq!(superuser.query_one(used, &[]).await.unwrap().get::<_, String>(0), before);
+    superuser.batch_execute("update identity_store.sessions set expires_at = now()").await.unwrap();
+    let page = browser.get(&check).await;
+    let [state] = <[String; 1]>::try_from(set_cookies(&page)).unwrap();
+    assert!(
+        page.status == 204 && state.starts_with("identity_state=") && state.ends_with("; Path=/; SameSite=Lax"),
+        "{state}"
+    );
+    // Where the browser keeps the cookie to itself nothing is known, and nothing changes.
+    let stranger = Browser::new();
+    for site in ["same-origin", "cross-site"] {
+        let page = stranger.send(stranger.http.get(&check).header("Sec-Fetch-Site", site)).await;
+        assert_eq!((page.status.as_u16(), set_cookies(&page)), (204, vec![]), "{site}");
+    }
+}
+
 async fn watched(issuer: &str, app: &Client, person: &crate::support::User, origin: &str) {
     let mut node = Command::new("node");
     node.args(["--test", "--test-reporter=spec", "session_state.mjs"])
@@ -254,7 +289,12 @@ async fn chromium_is_told_across_sites_over_https() {
     db.issuer = format!("https://localhost:{}", db.http_port);
     db.superuser().await.execute("select identity.configure($1)", &[&db.issuer]).await.unwrap();
     let (certificate, key) = certificate(&db, "session_state");
-    let environment = [("GATEWAY_TLS_CERTIFICATE_FILE", certificate.as_str()), ("GATEWAY_TLS_KEY_FILE", &key)];
+    let environment = [
+        ("GATEWAY_TLS_CERTIFICATE_FILE", certificate.as_str()),
+        ("GATEWAY_TLS_KEY_FILE", &key),
+        // Or nothing that is ended elsewhere would be noticed from another site.
+        ("GATEWAY_SESSION_COOKIE_SAME_SITE", "none"),
+    ];
     let _gateway = Gateway::start_with(&db, &environment).await;
     let origin = format!("http://127.0.0.1:{}", free_port());
     let app = client(&db, json!({"redirect_uris": [format!("{origin}/callback")]})).await;

@@ -196,13 +196,14 @@ async fn what_runs_on_shared_connections_writes_nothing_locks_no_row_and_leaves_
     sql.batch_execute("begin read only").await.unwrap();
     let parameters = request(&app);
     let (secret, none, method) = (job.secret.as_deref(), None::<&str>, method(&job));
-    let calls: [(&str, Vec<&(dyn ToSql + Sync)>, &str); 9] = [
+    let calls: [(&str, Vec<&(dyn ToSql + Sync)>, &str); 10] = [
         ("readiness", vec![], "ok"),
         ("provider_metadata", vec![], "ok"),
         ("userinfo_read", vec![&access], "ok"),
         ("token_introspect", vec![&job.id, &secret, &method, &access, &none], "ok"),
         ("account_page", vec![&cookie], "page"),
         ("sign_in_page", vec![&resume, &cookie, &"browser"], "page"),
+        ("session_state_check", vec![&cookie], "ok"),
         ("select_account_page", vec![&resume, &cookie, &"browser", &none], "page"),
         ("authorization_defer", vec![&parameters], "deferred"),
         ("registration_read", vec![&itself, &proof], "ok"),

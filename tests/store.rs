@@ -76,7 +76,7 @@ async fn every_foreign_key_has_an_index_and_says_what_deletion_does() {
 
 /// Every function of identity_gateway with the evidence it demands (README, decision 2). None takes a user id, a session id, a
 /// time or a scope as a fact.
-pub const PROTOCOL: [(&str, &str); 37] = [
+pub const PROTOCOL: [(&str, &str); 39] = [
     ("account_application_withdraw", "session cookie; the client id only selects among the person's own"),
     ("account_page", "session cookie"),
     ("account_password_change", "session cookie and the old password"),
@@ -96,6 +96,7 @@ pub const PROTOCOL: [(&str, &str); 37] = [
     ("consent_decide", "sealed request, browser cookie, session cookie"),
     ("consent_page", "sealed request, browser cookie, session cookie"),
     ("errors", "none: public"),
+    ("frontchannel_logout_take", "session cookie"),
     ("installed_build", "none: public"),
     ("jwks", "none: public"),
     ("logout_confirm", "sealed request, browser cookie, session cookie"),
@@ -112,6 +113,7 @@ pub const PROTOCOL: [(&str, &str); 37] = [
     ("registration_update", "registration access token; fetched documents are a declared exception"),
     ("select_account", "sealed request, browser cookie, session cookie, device cookie; the number only selects"),
     ("select_account_page", "sealed request, browser cookie, session cookie, device cookie"),
+    ("session_state_check", "session cookie"),
     ("sign_in", "user name and password; the source address is a declared exception"),
     ("sign_in_page", "sealed request, browser cookie, session cookie"),
     (

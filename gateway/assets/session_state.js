@@ -48,10 +48,21 @@
     var state = browserState()
     return state && sha256(parts[1] + ' ' + origin + ' ' + state + ' ' + parts[3]) === parts[2] ? 'unchanged' : 'changed'
   }
+  // A session that was ended elsewhere: only the provider knows, and its answer changes the cookie. Asked by whoever asks us, at
+  // most once in five minutes, so that a thousand windows are three requests a second.
+  var asked = Date.now()
+  function check() {
+    if (Math.abs(Date.now() - asked) < 300000) return
+    asked = Date.now()
+    var request = new XMLHttpRequest()
+    request.open('GET', window.location.pathname + '/check')
+    request.send()
+  }
   window.addEventListener('message', function (event) {
     // Neither what we said ourselves, nor anybody but the page around us and its other frames, where the browser says who that is.
     var around = window.location.ancestorOrigins
     if (!event.source || event.source === window || event.origin === 'null' || around && around.length && around[0] !== event.origin) return
     event.source.postMessage(answer(String(event.data), event.origin), event.origin)
+    check()
   })
 })()

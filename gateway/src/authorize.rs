@@ -57,12 +57,13 @@ async fn authorize(State(state): State<AppState>, mut cookies: Cookies, parts: P
         None => go_on(&state, &REQUEST, &[&Json(&parameters), &session, &browser]).await,
     };
     if session.is_some() && answered.as_ref().is_ok_and(is_over) {
-        cookies.end_session();
+        cookies.show_nobody();
     }
     cookies.onto(answer(&state, answered))
 }
 
-/// Whether the session that the browser named is over. The frame of session monitoring has to notice (session_state.rs).
+/// Whether the session that the browser named is over. The frame of session monitoring has to notice (session_state.rs); the
+/// cookie of the session stays until its clients are told, which takes a page (frontchannel_logout.rs).
 fn is_over(answer: &Answer) -> bool {
     #[derive(Deserialize)]
     struct Over {

@@ -13,11 +13,12 @@ use serde_json::value::RawValue;
 use tokio_postgres::types::ToSql;
 use url::form_urlencoded;
 
+use crate::frontchannel_logout::{self, Over};
 use crate::web::cookies::Cookies;
 use crate::web::database::{Answer, Call, Pool};
 use crate::web::form::{Form, Malformed, Query};
 use crate::web::locales::{self, Language, Message};
-use crate::web::outcome::{self, Outcome};
+use crate::web::outcome::{self, Outcome, Redirection};
 use crate::web::page::{self, Client, Forms, Site, Trouble};
 use crate::web::proxy::Source;
 use crate::web::state::AppState;
@@ -72,6 +73,15 @@ struct PageAnswer {
     client: Option<Client>,
     login_hint: Option<String>,
     username: Option<String>,
+    /// The session that the browser named is over.
+    #[serde(default)]
+    signed_out: bool,
+}
+
+/// A session was ended elsewhere, and its clients are told first.
+#[derive(Deserialize)]
+struct SignedOut {
+    resume: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -79,6 +89,10 @@ struct SignedIn {
     session_cookie: String,
     device_cookie: Option<String>,
     next: Option<Next>,
+    /// What is loaded before, for the session that this browser had; then `resume` stands in place of `next`.
+    #[serde(default)]
+    frames: Vec<Redirection>,
+    resume: Option<String>,
 }
 
 /// What becomes of the client's request: the answer of `identity.authorization_request`, one step later.
@@ -112,11 +126,19 @@ async fn show_page(
         return first_visit(state, resume, query.one("again")?.is_some());
     }
     let answer = state.db.call(&PAGE, &[&resume, &cookies.session(), &cookies.browser()]).await?;
-    if answer.outcome != "page" {
-        return Err(answer.into());
-    }
     locales::heed(&answer.body);
+    match answer.outcome.as_str() {
+        "page" => {}
+        "signed_out" => {
+            let SignedOut { resume } = answer.read()?;
+            return Ok(frontchannel_logout::elsewhere(state, resume.as_deref())?);
+        }
+        _ => return Err(answer.into()),
+    }
     let answer: PageAnswer = answer.read()?;
+    if answer.signed_out {
+        cookies.end_session();
+    }
     // "Not you?": whoever is signed in, and whoever the client had in mind, somebody else wants to.
     let (hint, present) =
         if query.one("other-account")?.is_some() { (None, None) } else { (answer.login_hint, answer.username) };
@@ -199,6 +221,14 @@ fn signed_in(state: &AppState, cookies: &mut Cookies, answer: &Answer) -> Result
     cookies.set_session(&answer.session_cookie);
     if let Some(device) = &answer.device_cookie {
         cookies.set_device(device);
+    }
+    if !answer.frames.is_empty() {
+        let next =
+            answer.resume.map_or_else(|| page::home(state), |resume| outcome::resumed(state, "/authorize", &resume));
+        if let Some(page) = frontchannel_logout::page(state, Over::Ended, &answer.frames, &next)? {
+            return Ok(page);
+        }
+        return Ok(response::see_other(&next));
     }
     Ok(match answer.next {
         Some(next) => outcome::authorization(state, &next.outcome, &next.answer),

@@ -6,30 +6,26 @@
 //!      │                                                 └── logout-no ───> home page
 //!      └── signed_out (nobody is signed in any more) ──> frames ──> client, or page
 //! ```
-//! The frames are those of Front-Channel Logout 1.0, where clients of the session want one; the others are told meanwhile
-//! (backchannel_logout.rs).
-
-use std::sync::LazyLock;
+//! The frames are those of Front-Channel Logout 1.0, where clients of the session want one (frontchannel_logout.rs); the others
+//! are told meanwhile (backchannel_logout.rs).
 
 use askama::Template;
-use aws_lc_rs::digest::{SHA256, digest};
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::{get, post};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use tokio_postgres::types::Json;
 
+use crate::frontchannel_logout::{self, Over};
 use crate::web::cookies::Cookies;
 use crate::web::database::{Answer, Call, Pool};
 use crate::web::form::{self, Form, Malformed, Query};
 use crate::web::locales;
 use crate::web::outcome::Redirection;
-use crate::web::page::{self, Client, Forms, Site, Trouble, WebLink};
+use crate::web::page::{self, Client, Forms, Site, Trouble};
 use crate::web::state::AppState;
 use crate::web::{csrf, refusal, response};
 
@@ -56,6 +52,8 @@ static CONFIRM: Call =
 struct LogoutPage<'a> {
     site: Site,
     client: &'a Option<Client>,
+    /// Who is signed in, where the client may have meant somebody else.
+    user: &'a Option<String>,
     resume: &'a str,
     csrf: String,
 }
@@ -66,27 +64,11 @@ struct LoggedOutPage {
     site: Site,
 }
 
-/// Loads a page of each client in a frame, and then goes on.
-#[derive(Template)]
-#[template(path = "frontchannel_logout.html")]
-struct FramesPage<'a> {
-    site: Site,
-    frames: &'a [WebLink],
-    next: &'a str,
-    script: &'static str,
-}
-
-/// On when all frames are there; a frame that hangs is waited for no longer than this.
-const SCRIPT: &str =
-    "function go(){location.replace(document.getElementById('continue').href)}onload=go;setTimeout(go,3000)";
-
-static SCRIPT_DIGEST: LazyLock<String> =
-    LazyLock::new(|| format!("sha256-{}", STANDARD.encode(digest(&SHA256, SCRIPT.as_bytes()))));
-
 #[derive(Deserialize)]
 struct Confirm {
     resume: String,
     client: Option<Client>,
+    user: Option<String>,
 }
 
 /// Where the client wants the person afterwards, if anywhere: its `post_logout_redirect_uri`, with its `state`.
@@ -117,7 +99,8 @@ async fn show_page(
             // Bound to the browser, not to the session: the same page in a second window must not fail because the
             // first one has ended the session.
             let csrf = cookies.browser().map(csrf::token).unwrap_or_default();
-            let logout = LogoutPage { site: Site::of(state), client: &confirm.client, resume: &confirm.resume, csrf };
+            let Confirm { resume, client, user } = &confirm;
+            let logout = LogoutPage { site: Site::of(state), client, user, resume, csrf };
             let pictures = confirm.client.iter().filter_map(|client| client.logo_uri.as_ref());
             page::render(StatusCode::OK, &logout, Forms::Onward, pictures)
         }
@@ -177,8 +160,10 @@ async fn confirm(
     }
 }
 
-async fn done(State(state): State<AppState>) -> Response {
-    page::answer(&state, logged_out(&state))
+async fn done(State(state): State<AppState>, query: Result<Query, Malformed>) -> Response {
+    // Read where every page reads its language (web/locales.rs).
+    let read = query.and_then(|query| query.0.one("ui_locales").map(drop));
+    page::answer(&state, read.map_err(Trouble::from).and_then(|()| logged_out(&state)))
 }
 
 fn logged_out(state: &AppState) -> Result<Response, Trouble> {
@@ -199,12 +184,9 @@ fn signed_out(state: &AppState, cookies: &mut Cookies, answer: &Answer) -> Resul
     cookies.end_session();
     state.logouts.nudge();
     let client = redirect_uri.map(|_| answer.read::<Redirection>()).transpose()?;
-    // What is no web address is nothing that a page may load.
-    let frames: Vec<WebLink> = frames.iter().filter_map(|frame| frame.query().parse().ok()).collect();
-    if !frames.is_empty() {
-        let next = client.as_ref().map_or_else(|| state.issuer.local(DONE), Redirection::query);
-        let page = FramesPage { site: Site::of(state), frames: &frames, next: &next, script: SCRIPT };
-        return Ok(Next::Page(page::render_frames(&page, &frames, &SCRIPT_DIGEST)?));
+    let next = client.as_ref().map_or_else(|| state.issuer.local(DONE), Redirection::query);
+    if let Some(page) = frontchannel_logout::page(state, Over::SignedOut, &frames, &next)? {
+        return Ok(Next::Page(page));
     }
     Ok(client.map_or(Next::Nowhere, Next::Client))
 }

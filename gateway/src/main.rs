@@ -11,6 +11,7 @@ mod cli;
 mod config;
 mod consent;
 mod failure;
+mod frontchannel_logout;
 mod health;
 mod introspect;
 mod jwks;

@@ -111,6 +111,23 @@ async fn a_mangled_logout_signs_nobody_out() {
     stage.assert_table(&stage.form(&page, "logout-yes", "/logout/confirm", &[("logout-no", "no")]), table).await;
 }
 
+/// The pages after it say what they always say: only the address of the one before carries anything.
+#[tokio::test]
+async fn mangled_pages_after_a_logout_lead_nowhere_else() {
+    let stage = Stage::new().await;
+    let (done, login, wrong) = ("200 logged-out", "303 /login", "400 invalid_request");
+    // Read by nothing but what chooses the language.
+    let table = &[("ui_locales", [done, wrong, done, done])];
+    stage.assert_table(&stranger("GET", "/logout/done", &[("ui_locales", "fr")]), table).await;
+    let fields = [("resume", "x"), ("ui_locales", "fr")];
+    let table = &[("resume", [login, wrong, login, login]), ("ui_locales", [login, wrong, login, login])];
+    stage.assert_table(&stranger("GET", "/logout/elsewhere", &fields), table).await;
+    let home = stage.flow.browser.get(stage.gateway.url("/")).await;
+    let signed_in = stage.form(&home, "change-password", "/logout/elsewhere", &[]);
+    let elsewhere = Endpoint { method: "GET", fields: vec![("resume", "x".into())], ..signed_in };
+    stage.assert_table(&elsewhere, &[("resume", [login, wrong, login, login])]).await;
+}
+
 #[tokio::test]
 async fn a_mangled_form_of_the_home_page_ends_nothing() {
     let stage = Stage::new().await;

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { createServer } from 'node:http'
 import { test, before, after } from 'node:test'
-import { profile } from './browser.mjs'
+import { launch, profile } from './browser.mjs'
 
 const { ISSUER, APP_ORIGIN, CLIENT_ID, PERSON_NAME, PERSON_PASSWORD } = process.env
 const app = new URL(APP_ORIGIN)
@@ -126,6 +126,19 @@ test('a message that is none is an error, and somebody else\'s state is another 
   await signOut()
 })
 
+// The person's own page, in another browser.
+const endElsewhere = async () => {
+  const browser = await launch()
+  const tab = await (await browser.newContext({ ignoreHTTPSErrors: true })).newPage()
+  await tab.goto(ISSUER)
+  await tab.fill('#username', PERSON_NAME)
+  await tab.fill('#password', PERSON_PASSWORD)
+  await tab.click('#sign-in')
+  await tab.click('#end-others')
+  await tab.waitForSelector('#notice')
+  await browser.close()
+}
+
 test('asking makes no request, and the tab that asks is told while it is open', async () => {
   const state = await signIn()
   const tab = await context.newPage()
@@ -138,5 +151,35 @@ test('asking makes no request, and the tab that asks is told while it is open', 
   await signOut()
   assert.equal((await ask()).data, 'changed')
   assert.deepEqual(requests, [])
+  await tab.close()
+})
+
+test('what is ended elsewhere is noticed by a window that stays open, which asks once in five minutes', async () => {
+  const state = await signIn()
+  const tab = await context.newPage()
+  // Time passes as the test wants.
+  await tab.addInitScript(() => {
+    let passed = 0
+    const now = Date.now
+    Date.now = () => now() + passed
+    addEventListener('message', ({ data }) => { if (data === 'five minutes') passed += 300_000 })
+  })
+  await tab.goto(`${APP_ORIGIN}/`)
+  await tab.evaluate(([url]) => watch(url, 'x'), [check])
+  const asked = []
+  tab.on('request', (made) => asked.push(made.url()))
+  const ask = (message) => tab.evaluate(([text]) => ask(document.querySelector('iframe'), text), [message])
+  const later = async () => {
+    const answered = tab.waitForResponse(`${check}/check`)
+    assert.equal((await ask('five minutes')).data, 'error')
+    assert.equal((await (await answered).status()), 204)
+  }
+  await later()
+  assert.equal((await ask(`${CLIENT_ID} ${state}`)).data, 'unchanged')
+  await endElsewhere()
+  assert.equal((await ask(`${CLIENT_ID} ${state}`)).data, 'unchanged')
+  await later()
+  assert.equal((await ask(`${CLIENT_ID} ${state}`)).data, 'changed')
+  assert.deepEqual(asked, [`${check}/check`, `${check}/check`])
   await tab.close()
 })

@@ -9,9 +9,11 @@ use crate::support::{Browser, Client, Database, Flow, Gateway, Page, User, clien
 /// What no test brings about here: outages, faults, a clock that runs out, and what clients are told by redirect unless they
 /// registered themselves. Their pages are made as all the others
 /// (gateway/src/web/page/error.rs), and a test of the gateway compares the files.
-const ELSEWHERE: [&str; 20] = [
+const ELSEWHERE: [&str; 22] = [
     "logging-out-title",
     "logging-out-told",
+    "session-over-title",
+    "session-over-told",
     "error-busy",
     "error-busy-advice",
     "error-denied",

@@ -125,7 +125,17 @@ async fn no_address_of_ours_sends_people_where_its_query_says() {
     let site = Site::new().await;
     let browser = site.signed_in().await;
     let evil = "https%3A%2F%2Fevil.example%2F";
-    for path in ["/login", "/select-account", "/consent", "/logout", "/logout/done", "/", "/password", "/authorize"] {
+    for path in [
+        "/login",
+        "/select-account",
+        "/consent",
+        "/logout",
+        "/logout/done",
+        "/logout/elsewhere",
+        "/",
+        "/password",
+        "/authorize",
+    ] {
         for name in [
             "redirect_uri",
             "post_logout_redirect_uri",

@@ -138,6 +138,7 @@ async fn every_protocol_function_that_may_lock_a_row_is_timed() {
         format!("account_session_end('{cookie}', gen_random_uuid())"),
         format!("account_sessions_end_others('{cookie}')"),
         format!("authorization_request('{{}}', '{cookie}', 'browser')"),
+        format!("frontchannel_logout_take('{cookie}')"),
         format!("logout_request('{{}}', '{cookie}', 'browser')"),
         "maintenance_run()".to_owned(),
         "sign_in(null, 'browser', 'alice', 'wrong', null, null, null, null)".to_owned(),

@@ -102,10 +102,29 @@ pub fn paths() -> Vec<(String, Value)> {
             [("get", page("session_state", "For frames: whether a session_state is that of today", &[DONE]))],
         ),
         path(
+            "/session-state/check",
+            [(
+                "get",
+                page(
+                    "session_state_check",
+                    "What that frame asks: changes its cookie when the session is over",
+                    &[("204", Answer::Empty)],
+                ),
+            )],
+        ),
+        path(
+            "/logout/elsewhere",
+            [(
+                "get",
+                shown("frontchannel_logout", "Where a session was ended elsewhere: its clients are told, in frames")
+                    .query(&[resume(), field("ui_locales", "Languages that the client asked for, the best first.")]),
+            )],
+        ),
+        path(
             "/logout/done",
             [(
                 "get",
-                page("logged_out", "Signed out", &[DONE])
+                page("logged_out", "Signed out", &[DONE, REFUSED])
                     .query(&[field("ui_locales", "Languages that the client asked for, the best first.")]),
             )],
         ),

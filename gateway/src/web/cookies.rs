@@ -107,10 +107,15 @@ impl Cookies {
     pub fn end_session(&mut self) {
         if self.session.take().is_some() {
             self.put(self.names.session, "", self.same_site, "; Max-Age=0");
-            match self.browser.as_deref().map(nobodys_state) {
-                Some(state) => self.put_state(&state, ""),
-                None => self.put_state("", "; Max-Age=0"),
-            }
+            self.show_nobody();
+        }
+    }
+
+    /// Says to the frame of session monitoring that nobody is signed in.
+    pub fn show_nobody(&mut self) {
+        match self.browser.as_deref().map(nobodys_state) {
+            Some(state) => self.put_state(&state, ""),
+            None => self.put_state("", "; Max-Age=0"),
         }
     }
 

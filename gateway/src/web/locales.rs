@@ -58,7 +58,8 @@ pub fn keep(address: String) -> String {
         None => address,
         Some(wish) => {
             let mut query = form_urlencoded::Serializer::new(String::new());
-            format!("{address}?{}", query.append_pair("ui_locales", &wish).finish())
+            let separator = if address.contains('?') { '&' } else { '?' };
+            format!("{address}{separator}{}", query.append_pair("ui_locales", &wish).finish())
         }
     }
 }
@@ -167,9 +168,10 @@ mod tests {
             heed(&silent);
             let before = Language::present().tag();
             heed(&answer);
-            (before, Language::present().tag(), keep("/logout/done".to_owned()))
+            (before, Language::present().tag(), ["/logout/done", "/login?resume=x"].map(|page| keep(page.to_owned())))
         };
-        let expected = ("de", "es", "/logout/done?ui_locales=es+fr".to_owned());
+        let kept = ["/logout/done?ui_locales=es+fr", "/login?resume=x&ui_locales=es+fr"];
+        let expected = ("de", "es", kept.map(str::to_owned));
         assert_eq!(WISHES.scope(RefCell::new(wishes("", &["de"])), work).await, expected);
         // A task of nobody's request.
         heed(&answer);

@@ -284,10 +284,15 @@ fn resume(state: &AppState, page: &str, answer: &RawValue) -> Response {
         resume: String,
     }
     match read::<Resume>(answer) {
-        // Sealed state is base64url: nothing in it needs an escape.
-        Ok(Resume { resume }) => response::see_other(&format!("{}?resume={resume}", state.issuer.local(page))),
+        Ok(Resume { resume }) => response::see_other(&resumed(state, page, &resume)),
         Err(error) => unavailable_page(state, &error),
     }
+}
+
+/// The address of a page of ours that goes on with a sealed request.
+pub fn resumed(state: &AppState, page: &str, resume: &str) -> String {
+    // Sealed state is base64url: nothing in it needs an escape.
+    format!("{}?resume={resume}", state.issuer.local(page))
 }
 
 fn read<'a, T: Deserialize<'a>>(answer: &'a RawValue) -> Result<T, Unavailable> {

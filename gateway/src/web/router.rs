@@ -4,8 +4,8 @@ use axum::{Router, response::Redirect, routing::get};
 
 use super::{database::Call, documents, door::Door, page, state::AppState};
 use crate::{
-    account, assets, authorize, backchannel_logout, consent, health, introspect, jwks, login, logout, maintenance,
-    openapi, registration, revoke, select_account, session_state, token, userinfo, well_known,
+    account, assets, authorize, backchannel_logout, consent, frontchannel_logout, health, introspect, jwks, login,
+    logout, maintenance, openapi, registration, revoke, select_account, session_state, token, userinfo, well_known,
 };
 
 /// Every endpoint. All are below the issuer's path, except the well-known documents, which RFC 8414 §3 puts before it.
@@ -16,6 +16,7 @@ pub fn router(state: AppState) -> Router {
         .merge(select_account::routes())
         .merge(consent::routes())
         .merge(logout::routes())
+        .merge(frontchannel_logout::routes())
         .merge(session_state::routes())
         .merge(account::routes())
         .merge(assets::routes())
@@ -53,7 +54,9 @@ pub fn calls() -> Vec<&'static Call> {
         select_account::CALLS,
         consent::CALLS,
         logout::CALLS,
+        frontchannel_logout::CALLS,
         backchannel_logout::CALLS,
+        session_state::CALLS,
         account::CALLS,
         &token::calls(),
         userinfo::CALLS,

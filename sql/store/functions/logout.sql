@@ -1,9 +1,10 @@
 -- Logout that a client asks for (OpenID Connect RP-Initiated Logout 1.0 §2, §3).
 --
 --   identity.logout_request, logout_confirm    gateway: GET and POST /logout
+--   identity_store.logout_hint_fits            the former: whether it is this person's session that the client means
 --
 --   request ──▶ error_page      malformed, or a redirect that was not registered
---      ├──────▶ signed_out      nobody is signed in, or the ID token proves that this person's own client asks
+--      ├──────▶ signed_out      nobody is signed in, or the ID token proves that this person's own client asks, and means them
 --      └──────▶ confirm ──yes──▶ signed_out
 
 create or replace function identity.logout_request(parameters json, session_cookie text, browser_cookie text)
@@ -18,6 +19,7 @@ declare
   session identity_store.sessions;
   refusal record;
   target jsonb;
+  somebody_else boolean;
 begin
   perform set_config('synchronous_commit', 'on', true);
   select r.given, r.repeated into p, repeated
@@ -48,27 +50,49 @@ begin
   session := identity_store.session_find(logout_request.session_cookie);
   target := jsonb_strip_nulls(jsonb_build_object('client_id', client.id,
     'post_logout_redirect_uri', p ->> 'post_logout_redirect_uri', 'state', p ->> 'state', 'ui_locales', p ->> 'ui_locales'));
-  -- §2, §6: without proof that it is this person's client that asks, any page could sign people out.
+  somebody_else := session.id is not null and not identity_store.logout_hint_fits(p ->> 'logout_hint', client, session);
+  -- §2, §6: without proof that it is this person's client that asks, any page could sign people out. §2: the value of logout_hint "is
+  -- left up to the OP's discretion"; it proves nothing, and where it names another person than the proof, the person decides.
   if session.id is not null and (hint ->> 'sub' = session.user_id::text
-    and coalesce(hint ->> 'sid' = session.id::text, true)) is not true then
+    and coalesce(hint ->> 'sid' = session.id::text, true) and not somebody_else) is not true then
     return query select 'confirm', null::text, json_strip_nulls(json_build_object(
       'resume', identity.state_seal('logout',
         target || jsonb_build_object('browser', identity_store.browser_hash(logout_request.browser_cookie)), interval '10 minutes'),
-      'client', identity_store.client_display(client.id)));
+      'client', identity_store.client_display(client.id),
+      'user', (select coalesce(u.claims ->> 'name', u.username) from identity_store.users u
+        where u.id = session.user_id and somebody_else)));
     return;
   end if;
   if session.id is null and hint is null and identity_store.client_registered_itself(client.id) then
     -- §3: not without other means of confirming the legitimacy of the target. Whoever registers a client chooses it.
     target := target - 'post_logout_redirect_uri';
   end if;
-  return query select * from identity_store.logout_done(target, session);
+  return query select * from identity_store.logout_done(target, session, logout_request.session_cookie);
 end
 $$;
 comment on function identity.logout_request(json, text, text) is
   'A logout request as it arrived ({"name": ["value", …]}). Evidence: session cookie, id_token_hint. '
-  'Outcomes: signed_out {redirect_uri?, parameters? {state}, frames? [{redirect_uri, parameters {iss, sid}}], ui_locales?}; confirm {resume, client?} when the person has to be asked; error_page {error, error_description}.';
+  'Outcomes: signed_out {redirect_uri?, parameters? {state}, frames? [{redirect_uri, parameters {iss, sid}}], ui_locales?}; confirm {resume, client?, user? (who is signed in, where logout_hint is about somebody else)} when the person has to be asked; error_page {error, error_description}.';
 revoke all on function identity.logout_request(json, text, text) from public;
 grant execute on function identity.logout_request(json, text, text) to identity_gateway;
+
+create or replace function identity_store.logout_hint_fits(hint text, client identity_store.clients, session identity_store.sessions)
+returns boolean
+language plpgsql volatile parallel unsafe
+as $$
+begin
+  -- §2: it "might contain the End-User's email address, phone number, username, or session identifier". What somebody signs in with is
+  -- unique; a phone number is not.
+  return logout_hint_fits.hint is null
+    or logout_hint_fits.hint in (identity_store.subject_for(client, session.user_id), identity_store.session_for(client, session.id))
+    or exists (
+      select from identity_store.sign_in_names n
+      where n.name_key = identity.normalize_name(left(logout_hint_fits.hint, 320)) and n.user_id = session.user_id);
+end
+$$;
+comment on function identity_store.logout_hint_fits(text, identity_store.clients, identity_store.sessions) is
+  'Whether a logout_hint is about the person of this session: user name, verified address, or sub or sid as this client sees them. True without a hint.';
+revoke all on function identity_store.logout_hint_fits(text, identity_store.clients, identity_store.sessions) from public;
 
 create or replace function identity.logout_confirm(resume text, session_cookie text, browser_cookie text)
 returns table (outcome text, detail text, answer json)
@@ -82,7 +106,8 @@ begin
     return query select * from identity_store.resume_refuse();
     return;
   end if;
-  return query select * from identity_store.logout_done(target, identity_store.session_find(logout_confirm.session_cookie));
+  return query select * from identity_store.logout_done(
+    target, identity_store.session_find(logout_confirm.session_cookie), logout_confirm.session_cookie);
 end
 $$;
 comment on function identity.logout_confirm(text, text, text) is
@@ -91,7 +116,7 @@ comment on function identity.logout_confirm(text, text, text) is
 revoke all on function identity.logout_confirm(text, text, text) from public;
 grant execute on function identity.logout_confirm(text, text, text) to identity_gateway;
 
-create or replace function identity_store.logout_done(target jsonb, session identity_store.sessions)
+create or replace function identity_store.logout_done(target jsonb, session identity_store.sessions, session_cookie text)
 returns table (outcome text, detail text, answer json)
 language plpgsql volatile parallel unsafe
 as $$
@@ -104,9 +129,9 @@ begin
     'ui_locales', target ->> 'ui_locales',
     'redirect_uri', target ->> 'post_logout_redirect_uri',
     'parameters', case when target ?& array['post_logout_redirect_uri', 'state'] then json_build_object('state', target ->> 'state') end,
-    'frames', identity_store.frontchannel_logouts(session)));
+    'frames', identity_store.frontchannel_logouts(logout_done.session_cookie)));
 end
 $$;
-comment on function identity_store.logout_done(jsonb, identity_store.sessions) is
-  'Ends the session, if there is one, and answers: where to go on, if the client named a registered place, and what the page before that loads in frames.';
-revoke all on function identity_store.logout_done(jsonb, identity_store.sessions) from public;
+comment on function identity_store.logout_done(jsonb, identity_store.sessions, text) is
+  'Ends the session of this cookie, if it is live, and answers: where to go on, if the client named a registered place, and what the page before that loads in frames, also where the session was ended elsewhere.';
+revoke all on function identity_store.logout_done(jsonb, identity_store.sessions, text) from public;

@@ -126,7 +126,7 @@ begin
 end
 $$;
 comment on function identity_store.session_end(uuid, text) is
-  'Ends a session, refuses its tokens from the next transaction on, ends the refresh families that depend on it, and has its clients told (back-channel logout). On one that has ended nothing happens. Returns nothing.';
+  'Ends a session, refuses its tokens from the next transaction on, ends the refresh families that depend on it, and has its clients told (back-channel logout; front-channel logout when its browser comes by). On one that has ended nothing happens. Returns nothing.';
 revoke all on function identity_store.session_end(uuid, text) from public;
 
 -- In the order of ids, so that two who end the same sessions do not wait for each other in a circle.
@@ -171,7 +171,7 @@ begin
 end
 $$;
 comment on function identity.session_revoke(uuid) is
-  'Ends a browser session: the browser is signed out, tokens of the session are refused from the next transaction on, and its clients are told (back-channel logout). On one that has ended nothing happens. Returns nothing; raises ID006 when there is no such session.';
+  'Ends a browser session: the browser is signed out, tokens of the session are refused from the next transaction on, and its clients are told (back-channel logout; front-channel logout when its browser comes by). On one that has ended nothing happens. Returns nothing; raises ID006 when there is no such session.';
 revoke all on function identity.session_revoke(uuid) from public;
 grant execute on function identity.session_revoke(uuid) to identity_admin;
 

@@ -24,8 +24,14 @@ begin
     end if;
   end if;
   present := identity_store.session_read(sign_in_page.session_cookie);
+  if present.id is null and identity_store.frontchannel_due(sign_in_page.session_cookie) then
+    return query select 'signed_out', 'ended elsewhere', json_strip_nulls(json_build_object(
+      'resume', bound, 'ui_locales', request -> 'parameters' ->> 'ui_locales'));
+    return;
+  end if;
   return query select 'page', null::text, json_strip_nulls(json_build_object(
     'resume', bound,
+    'signed_out', case when present.id is null and sign_in_page.session_cookie is not null then true end,
     'client', identity_store.client_display(request -> 'parameters' ->> 'client_id'),
     'login_hint', request -> 'parameters' ->> 'login_hint',
     'ui_locales', request -> 'parameters' ->> 'ui_locales',
@@ -38,7 +44,7 @@ begin
 end
 $$;
 comment on function identity.sign_in_page(text, text, text) is
-  'What the sign-in page shows. resume: the sealed authorization request, NULL for the account page. Outcomes: page {resume? (for the form), client?, login_hint?, ui_locales?, username? (who is signed in and is asked again)}, error_page {error, error_description}.';
+  'What the sign-in page shows. resume: the sealed authorization request, NULL for the account page. Outcomes: page {resume? (for the form), signed_out? (the session of the cookie is over), client?, login_hint?, ui_locales?, username? (who is signed in and is asked again)}, signed_out {resume?, ui_locales?} when frontchannel_logout_take comes first, error_page {error, error_description}.';
 revoke all on function identity.sign_in_page(text, text, text) from public;
 grant execute on function identity.sign_in_page(text, text, text) to identity_gateway;
 
@@ -60,6 +66,7 @@ declare
   seconds integer;
   new_cookie text;
   next json;
+  frames json;
   shown json := '{}'; -- a refusal shows the page again, with whom it is for
 begin
   if sign_in.resume is not null then
@@ -103,21 +110,27 @@ begin
     return;
   end if;
 
-  if request is not null then
+  if sign_in.session_cookie is not null then
+    -- The session that this browser had before: somebody else's, which ended just now, or one that was ended elsewhere meanwhile.
+    frames := identity_store.frontchannel_logouts(sign_in.session_cookie);
+  end if;
+  if request is not null and frames is null then
     select json_build_object('outcome', c.outcome, 'answer', c.answer) into next
     from identity_store.authorization_continue(request, identity_store.session_read(new_cookie), sign_in.browser_cookie) c;
   end if;
   return query select 'signed_in', null::text, json_strip_nulls(json_build_object(
     'session_cookie', new_cookie,
     'device_cookie', identity_store.device_remember(device, person.user_id),
-    'next', next));
+    'next', next,
+    'frames', frames,
+    'resume', case when frames is not null then identity_store.resume_seal(request) end));
   -- Whatever the authorization thought of itself: the session and its audit row are flushed.
   perform set_config('synchronous_commit', 'on', true);
 end
 $$;
 comment on function identity.sign_in(text, text, text, text, text, text, text, text) is
   'Signs a person in by user name or verified address and password, making a session with a new cookie. resume: the sealed authorization request to go on with, NULL for none; source: address of the browser, counted and shown; device_cookie and session_cookie: what the browser sent, NULL if nothing. '
-  'Outcomes: signed_in {session_cookie, device_cookie, next? {outcome, answer}}, invalid_credentials {client?, ui_locales?}, slow_down {retry_after seconds, client?, ui_locales?}, error_page {error, error_description}. Raises ID004 when hashing is busy.';
+  'Outcomes: signed_in {session_cookie, device_cookie, next? {outcome, answer}}, or, where a session of this browser has ended whose clients are told first, signed_in {session_cookie, device_cookie, frames [{redirect_uri, parameters {iss, sid}}], resume? (for authorization_resume)}; invalid_credentials {client?, ui_locales?}, slow_down {retry_after seconds, client?, ui_locales?}, error_page {error, error_description}. Raises ID004 when hashing is busy.';
 revoke all on function identity.sign_in(text, text, text, text, text, text, text, text) from public;
 grant execute on function identity.sign_in(text, text, text, text, text, text, text, text) to identity_gateway;
 

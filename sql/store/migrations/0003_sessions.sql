@@ -1,6 +1,7 @@
 -- Sessions: a browser in which somebody has proved who they are; and the counters that slow guessing down.
 --
---   live ──▶ ended      by sign-out, by another person signing in, by an administrator, by change of password …
+--   live ──▶ ended ──▶ told      by sign-out, by another person signing in, by an administrator, by change of password …; told:
+--     │                          its browser has been there since, and its clients heard of it in frames (frontchannel_logout.sql)
 --     └────▶ expired    12 hours unused or 30 days old (README, decision 9): nothing is written, the row stops counting
 
 -- Partitioned by the UUIDv7 id. last_seen_at is in no index and partitions have fillfactor 80 (partition_settings),
@@ -19,7 +20,9 @@ create table identity_store.sessions (
   expires_at timestamptz not null,
   ended_at timestamptz,
   end_reason text,
-  check ((ended_at is null) = (end_reason is null))
+  frontchannel_told_at timestamptz,
+  check ((ended_at is null) = (end_reason is null)),
+  check (frontchannel_told_at is null or ended_at is not null)
 ) partition by range (id);
 create index sessions_user on identity_store.sessions (user_id);
 create table identity_store.sessions_default partition of identity_store.sessions default with (fillfactor = 80);
@@ -40,6 +43,8 @@ comment on column identity_store.sessions.last_seen_at is 'Last use, to the minu
 comment on column identity_store.sessions.expires_at is 'Absolute end, fixed at the start.';
 comment on column identity_store.sessions.ended_at is 'When it ended before its time; NULL: not ended, though it may have expired.';
 comment on column identity_store.sessions.end_reason is 'Why it ended before its time; NULL while it has not.';
+comment on column identity_store.sessions.frontchannel_told_at is
+  'When its browser was given the frames that tell its clients of the end (OpenID Connect Front-Channel Logout 1.0); NULL: it has not been there since, or there is nobody to tell.';
 comment on table identity_store.sessions_default is 'Catches rows for which maintenance has not made a partition; they stay until their time is over.';
 
 -- A fixed number of counters, found by keyed hash, the same for names that do not exist: no enumeration, no growth.
