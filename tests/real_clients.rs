@@ -96,6 +96,15 @@ async fn our_pages_in_chromium() {
 }
 
 #[tokio::test]
+async fn our_pages_in_lynx() {
+    let mut world = World::new().await;
+    let redirect_uri = format!("http://127.0.0.1:{}/callback", world.port("OLD"));
+    let old = json!({"client_name": "Old notes", "redirect_uris": [redirect_uri], "scope": "openid profile"});
+    world.register("OLD", old).await;
+    world.node("lynx.mjs").await;
+}
+
+#[tokio::test]
 async fn oidc_client_ts_of_npm_in_chromium() {
     // Of another site, in a frame, the session cookie comes along only so; and only by https.
     let mut world = World::with_tls(&[("GATEWAY_SESSION_COOKIE_SAME_SITE", "none")]).await;

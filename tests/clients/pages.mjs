@@ -101,6 +101,37 @@ test('a reload asks for nothing twice', async () => {
   await context.close()
 })
 
+// Everything that a person does on the way to an application and out again.
+test('the whole way without script', async () => {
+  const context = await person({ javaScriptEnabled: false })
+  const page = await context.newPage()
+  const complaints = []
+  page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()))
+  await page.goto(request({ state: 'one' }))
+  await signIn(page, 'wrong password')
+  await page.waitForSelector('#problem')
+  await signIn(page)
+  await page.click('#allow')
+  await arrives(page, 'one')
+  await page.goto(request({ state: 'two', prompt: 'select_account' }))
+  await page.click('#account-1')
+  await page.click('#allow')
+  await arrives(page, 'two')
+  await page.goto(request({ state: 'three', prompt: 'select_account' }))
+  await page.click('#other-account')
+  await signIn(page)
+  await page.click('#deny')
+  await page.waitForSelector('#arrived')
+  assert.equal(new URL(page.url()).searchParams.get('error'), 'access_denied')
+  await page.goto(`${ISSUER}/logout`)
+  await page.click('#logout-yes')
+  await page.waitForSelector('#logged-out')
+  await page.click('#sign-in-again')
+  await page.waitForSelector('#sign-in')
+  assert.deepEqual(complaints.filter((text) => !/status of 422|favicon/.test(text)), [])
+  await context.close()
+})
+
 const sizes = { telephone: { width: 360, height: 740 }, desk: { width: 1280, height: 900 } }
 
 // Nothing sticks out of the window, and no button or label is cut off.
@@ -109,7 +140,7 @@ const fits = async (page, name) => {
     await page.setViewportSize(viewport)
     const outside = await page.evaluate(() => {
       const wide = document.documentElement.scrollWidth > window.innerWidth ? ['the page'] : []
-      const cut = [...document.querySelectorAll('button, a, label, p, h1, h2, li')].filter((element) => {
+      const cut = [...document.querySelectorAll('button, [type=submit], a, label, p, h1, h2, li')].filter((element) => {
         const box = element.getBoundingClientRect()
         return element.scrollWidth > element.clientWidth + 1 && getComputedStyle(element).display !== 'inline'
           || box.right > window.innerWidth + 1 || box.left < -1

@@ -47,6 +47,8 @@ export class Person {
     const form = body.match(/<form[^]*?<\/form>/g).find((form) => form.includes(`id="${button}"`))
     const fields = new URLSearchParams()
     for (const [tag] of form.matchAll(/<input[^>]*>/g)) {
+      // One button is pressed.
+      if (attribute(tag, 'type') === 'submit') continue
       const name = attribute(tag, 'name')
       fields.set(name, this.answers[name] ?? attribute(tag, 'value') ?? '')
     }

@@ -32,6 +32,9 @@ class Person:
             fields = {button: "yes"}
             for tag in re.findall(r"<input[^>]*>", form):
                 attributes = {name: html.unescape(value) for name, value in re.findall(r'([a-z_-]+)="([^"]*)"', tag)}
+                # One button is pressed.
+                if attributes["type"] == "submit":
+                    continue
                 fields[attributes["name"]] = self.answers.get(attributes["name"], attributes.get("value", ""))
             action = html.unescape(re.search(r'action="([^"]*)"', form).group(1))
             response = self.browser.post(urljoin(response.url, action), data=fields, allow_redirects=False)

@@ -28,11 +28,12 @@ impl Form {
         let mut form = Form::default();
         for tag in tags(html) {
             let value = || attribute_of(tag, "value").unwrap_or_default();
+            let submits = tag_name(tag) == "button" || attribute_of(tag, "type").as_deref() == Some("submit");
             match (tag_name(tag), attribute_of(tag, "name")) {
                 ("form", _) => form.action = attribute_of(tag, "action").unwrap_or_default(),
+                (_, Some(name)) if submits => form.buttons.push((name, value())),
+                (_, None) if submits => form.buttons.push((attribute_of(tag, "id").unwrap_or_default(), value())),
                 ("input" | "textarea", Some(name)) => form.fields.push((name, value())),
-                ("button", Some(name)) => form.buttons.push((name, value())),
-                ("button", None) => form.buttons.push((attribute_of(tag, "id").unwrap_or_default(), value())),
                 _ => {}
             }
         }
