@@ -14,6 +14,7 @@ use askama::Template;
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::Router;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::get;
 use base64::Engine as _;
@@ -93,12 +94,22 @@ pub fn elsewhere(state: &AppState, resume: Option<&str>) -> Result<Response, Mal
     Ok(response::see_other(&onward(state, ELSEWHERE, resume)?))
 }
 
-async fn show(State(state): State<AppState>, mut cookies: Cookies, query: Result<Query, Malformed>) -> Response {
-    let result = take(&state, &mut cookies, query).await;
+async fn show(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    mut cookies: Cookies,
+    query: Result<Query, Malformed>,
+) -> Response {
+    let result = take(&state, &headers, &mut cookies, query).await;
     cookies.onto(page::answer(&state, result))
 }
 
-async fn take(state: &AppState, cookies: &mut Cookies, query: Result<Query, Malformed>) -> Result<Response, Trouble> {
+async fn take(
+    state: &AppState,
+    headers: &HeaderMap,
+    cookies: &mut Cookies,
+    query: Result<Query, Malformed>,
+) -> Result<Response, Trouble> {
     #[derive(Deserialize)]
     struct SignedOut {
         #[serde(default)]
@@ -108,6 +119,10 @@ async fn take(state: &AppState, cookies: &mut Cookies, query: Result<Query, Malf
     // Read where every page reads its language (web/locales.rs).
     query.one("ui_locales")?;
     let next = onward(state, "/login", query.one("resume")?)?;
+    // A picture on somebody's page would have the frames and show none (Fetch Metadata).
+    if headers.get("sec-fetch-dest").is_some_and(|shown| shown != "document") {
+        return Ok(response::see_other(&next));
+    }
     let answer = state.db.call(&TAKE, &[&cookies.session()]).await?;
     let frames = match answer.outcome.as_str() {
         "signed_out" => answer.read::<SignedOut>()?.frames,

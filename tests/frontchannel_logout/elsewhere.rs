@@ -262,4 +262,10 @@ async fn the_page_does_nothing_to_a_session_that_is_live() {
     assert!(browser.open(stage.gateway.url("/")).await.has("sign-out"));
     let head = browser.send(browser.http.head(stage.gateway.url("/logout/elsewhere"))).await;
     assert_eq!(head.status, 405);
+    // Nor to what is due where nobody sees the page.
+    revoke(&stage.db, &stage.alice).await;
+    let picture = browser.http.get(stage.gateway.url("/logout/elsewhere")).header("Sec-Fetch-Dest", "image");
+    let page = browser.send(picture).await;
+    assert_eq!((page.status.as_u16(), set_cookies(&page)), (303, vec![]));
+    assert_tells(&browser.open(stage.gateway.url("/")).await, "/login");
 }
