@@ -132,7 +132,13 @@ async fn what_is_no_table_with_such_a_key_is_refused_and_nobody_else_may_ask() {
         assert_eq!(superuser.query(&asked, &[]).await.unwrap_err().code(), Some(&SqlState::INTERNAL_ERROR), "{of}");
     }
     for role in [db.admin().await, db.gateway_role().await, db.app().await] {
-        for call in ["row_by_id(null::pg_class, 'a'::text)", "jsonb_members('{}', '{}')"] {
+        for call in [
+            "row_by_id(null::pg_class, 'a'::text)",
+            "jsonb_members('{}', '{}')",
+            "request_parameters('{}', '{}')",
+            "session_state('', '', null)",
+            "url_origin('')",
+        ] {
             let refused = role.query(&format!("select identity.{call}"), &[]).await.unwrap_err();
             assert_eq!(refused.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE), "{call}");
         }

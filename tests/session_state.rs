@@ -112,7 +112,7 @@ async fn the_origin_is_written_as_browsers_write_it() {
         ("com.example.app:/cb", "null"),
         ("", "null"),
     ] {
-        let found: String = owner.query_one("select identity_store.url_origin($1)", &[&url]).await.unwrap().get(0);
+        let found: String = owner.query_one("select identity.url_origin($1)", &[&url]).await.unwrap().get(0);
         assert_eq!(found, origin, "{url}");
         if let Ok(url) = Url::parse(url) {
             assert_eq!(url.origin().ascii_serialization(), origin, "{url}");

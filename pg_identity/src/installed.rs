@@ -12,6 +12,8 @@ const FILES: &[&str] = &[
     include_str!("../../sql/extension/configuration.sql"),
     include_str!("../../sql/extension/present.sql"),
     include_str!("../../sql/extension/rows.sql"),
+    include_str!("../../sql/extension/parameters.sql"),
+    include_str!("../../sql/extension/session_state.sql"),
     include_str!("../../sql/extension/sealing.sql"),
     include_str!("../../sql/extension/passwords.sql"),
     include_str!("../../sql/extension/opaque.sql"),

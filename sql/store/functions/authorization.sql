@@ -16,18 +16,24 @@ returns table (outcome text, detail text, answer json)
 language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-  request jsonb := identity_store.authorization_begun(
+  -- Losing a code in a crash costs one more click; a redeemed one is flushed together with what came before it.
+  durable constant text := set_config('synchronous_commit', 'off', true);
+  request constant jsonb := identity_store.authorization_begun(
     identity_store.authorization_received(authorization_request.parameters), authorization_request.browser_cookie,
     identity_store.documents_read(authorization_request.documents));
+  answered identity_store.answer;
 begin
   if request ? 'need' then
     return query select 'need', null::text, (request -> 'need')::json;
     return;
   end if;
-  -- Losing a code in a crash costs one more click; a redeemed one is flushed together with what came before it.
-  perform set_config('synchronous_commit', 'off', true);
-  return query select * from identity_store.authorization_continue(request,
-    identity_store.authorization_session(authorization_request.session_cookie, request), authorization_request.browser_cookie);
+  -- Not by a query, here and below: every authorization passes, and getting ready for one takes longer than most functions.
+  answered := identity_store.authorization_continue(request,
+    identity_store.authorization_session(authorization_request.session_cookie, request));
+  outcome := answered.outcome;
+  detail := answered.detail;
+  answer := answered.answer;
+  return next;
 end
 $$;
 comment on function identity.authorization_request(json, text, text, json) is
@@ -81,7 +87,7 @@ begin
     return;
   end if;
   return query select * from identity_store.authorization_continue(request,
-    identity_store.authorization_session(authorization_resume.session_cookie, request), authorization_resume.browser_cookie);
+    identity_store.authorization_session(authorization_resume.session_cookie, request));
 end
 $$;
 comment on function identity.authorization_resume(text, text, text, json) is
@@ -89,56 +95,53 @@ comment on function identity.authorization_resume(text, text, text, json) is
 revoke all on function identity.authorization_resume(text, text, text, json) from public;
 grant execute on function identity.authorization_resume(text, text, text, json) to identity_gateway;
 
-create or replace function identity_store.authorization_continue(
-  request jsonb, session identity_store.sessions, browser_cookie text
-)
-returns table (outcome text, detail text, answer json)
+create or replace function identity_store.authorization_continue(request jsonb, session identity_store.sessions)
+returns identity_store.answer
 language plpgsql volatile parallel unsafe
 as $$
 declare
   v record;
 begin
   if session.id is not null then
-    perform identity_store.consent_hold(session.user_id, request -> 'parameters' ->> 'client_id');
+    -- What the person allowed this client: taking it back waits for the authorization that stands on it, and ends that too.
+    perform from identity_store.consents c
+    where c.user_id = session.user_id and c.client_id = request #>> '{parameters,client_id}' order by c.resource for no key update;
   end if;
-  select * into v from identity_store.authorization_verdict(request, session);
-  if v.verdict = 'error_page' then
-    return query select 'error_page', v.rule, identity_store.locales_answer(request, r.answer)
-      from identity_store.refuse(v.error, v.description) r;
-  elsif v.verdict = 'refuse' and session.id is null and request -> 'parameters' ->> 'prompt' is distinct from 'none'
+  v := identity_store.authorization_verdict(request, session);
+  if v.verdict = 'allowed' then
+    return identity_store.authorization_redirect(request, v.client, session, null,
+      identity_store.authorization_issue(request, v.client, session, v.scope, v.resources, v.claims));
+  elsif v.verdict in ('sign_in', 'select_account', 'consent') then
+    return row(v.verdict, v.rule, json_strip_nulls(json_build_object('resume', identity_store.resume_seal(request),
+      'signed_out', case when v.rule = 'signed_out' then true end)))::identity_store.answer;
+  elsif v.verdict = 'refuse' and session.id is null and request #>> '{parameters,prompt}' is distinct from 'none'
     and identity_store.client_registered_itself((v.client).id) then
     -- RFC 9700 §4.11.2: the person MUST sign in first, or whoever registers a client makes an open redirector of us.
-    if identity_store.resume_oversized(request -> 'parameters') then
-      return query select 'error_page', v.rule, identity_store.locales_answer(request, r.answer)
-        from identity_store.refuse(v.error, v.description) r;
-    else
-      return query select 'sign_in', v.rule, json_build_object('resume', identity_store.resume_seal(request));
+    if not identity_store.resume_oversized(request -> 'parameters') then
+      return row('sign_in', v.rule, json_build_object('resume', identity_store.resume_seal(request)))::identity_store.answer;
     end if;
   elsif v.verdict = 'refuse' then
-    return query select * from identity_store.authorization_redirect(request, v.client, session, v.rule,
-      json_build_object('error', v.error, 'error_description', v.description));
-  elsif v.verdict in ('sign_in', 'select_account', 'consent') then
-    return query select v.verdict, v.rule, json_strip_nulls(json_build_object('resume', identity_store.resume_seal(request),
-      'signed_out', case when v.rule = 'signed_out' then true end));
-  else
-    return query select * from identity_store.authorization_redirect(request, v.client, session, null,
-      identity_store.authorization_issue(request, v.client, session, v.scope, v.resources, v.claims));
+    return identity_store.authorization_redirect(request, v.client, session, v.rule,
+      jsonb_build_object('error', v.error, 'error_description', v.description));
   end if;
+  return row('error_page', v.rule, identity_store.locales_answer(request,
+    json_build_object('error', v.error, 'error_description', v.description)))::identity_store.answer;
 end
 $$;
-comment on function identity_store.authorization_continue(jsonb, identity_store.sessions, text) is
+comment on function identity_store.authorization_continue(jsonb, identity_store.sessions) is
   'Takes a pending authorization as far as it goes with this session. Outcomes as authorization_request.';
-revoke all on function identity_store.authorization_continue(jsonb, identity_store.sessions, text) from public;
+revoke all on function identity_store.authorization_continue(jsonb, identity_store.sessions) from public;
 
 create or replace function identity_store.authorization_begun(received jsonb, browser_cookie text, documents jsonb)
 returns jsonb
 language plpgsql volatile parallel unsafe
 as $$
 declare
-  request constant jsonb := identity_store.authorization_unwrapped(received, documents);
+  request constant jsonb := case when received -> 'parameters' ?| array['request', 'request_uri']
+    then identity_store.authorization_unwrapped(received, documents) else received end;
   client identity_store.clients;
 begin
-  if identity_store.response_gives(request -> 'parameters' ->> 'response_type', 'id_token') and not request ?| array['need', 'refused'] then
+  if identity_store.response_gives(request #>> '{parameters,response_type}', 'id_token') and not request ?| array['need', 'refused'] then
     -- An ID token from here is encrypted to keys that are known when the person is asked, and still when they have answered.
     select c.* into client from identity_store.clients c
     where c.id = request -> 'parameters' ->> 'client_id' and c.id_token_encrypted_response_alg is not null

@@ -11,23 +11,21 @@ returns jsonb
 language plpgsql immutable parallel unsafe
 as $$
 declare
-  p jsonb;
-  names text[];
-begin
-  select r.given, r.repeated into p, names
-  from identity_store.parameters_read(authorization_received.parameters, array[
+  request constant jsonb := identity.request_parameters(authorization_received.parameters, array[
     'client_id', 'redirect_uri', 'response_type', 'response_mode', 'scope', 'state', 'nonce', 'code_challenge',
     'code_challenge_method', 'resource', 'prompt', 'max_age', 'id_token_hint', 'login_hint', 'ui_locales', 'request',
-    'request_uri', 'registration', 'display', 'claims', 'claims_locales', 'acr_values']) r;
-  if p ? 'response_type' then
+    'request_uri', 'registration', 'display', 'claims', 'claims_locales', 'acr_values']);
+  -- Parameters that change nothing do not travel: display, claims_locales, and acr_values, which are wishes (OpenID Connect
+  -- Core §3.1.2.1: requested as a Voluntary Claim) where there is one way to sign in.
+  p jsonb := (request -> 'parameters') - array['display', 'claims_locales', 'acr_values'];
+begin
+  if p ->> 'response_type' like '% %' then
     p := jsonb_set(p, '{response_type}', to_jsonb(identity_store.response_type(p ->> 'response_type')));
   end if;
   if p ? 'claims' then
     p := jsonb_set(p, '{claims}', coalesce(identity_store.claims_parameter(p ->> 'claims'), 'false'));
   end if;
-  -- Parameters that change nothing do not travel: display, claims_locales, and acr_values, which are wishes (OpenID Connect
-  -- Core §3.1.2.1: requested as a Voluntary Claim) where there is one way to sign in.
-  return jsonb_build_object('parameters', p - array['display', 'claims_locales', 'acr_values'], 'repeated', names);
+  return jsonb_build_object('parameters', p, 'repeated', request -> 'repeated');
 end
 $$;
 comment on function identity_store.authorization_received(json) is
@@ -46,9 +44,6 @@ declare
   read record;
   inner_request jsonb;
 begin
-  if not p ?| array['request', 'request_uri'] then
-    return request;
-  end if;
   client := identity.row_by_id(null::identity_store.clients, p ->> 'client_id');
   if client.id is null then
     return request;
@@ -91,7 +86,7 @@ begin
 end
 $$;
 comment on function identity_store.authorization_unwrapped(jsonb, jsonb) is
-  'A received request with the parameters of its request object in place of request or request_uri, which is among documents or cannot be had; or the same with "refused" {error, description, detail}, or with "need", the answer of the outcome of that name. Raises ID001, ID003.';
+  'A received request that has request or request_uri, with the parameters of the request object in its place, which is among documents or cannot be had; or the same with "refused" {error, description, detail}, or with "need", the answer of the outcome of that name. Raises ID001, ID003.';
 revoke all on function identity_store.authorization_unwrapped(jsonb, jsonb) from public;
 
 create or replace function identity_store.request_refused(request jsonb, error text, description text, detail text default null)

@@ -29,7 +29,7 @@ revoke all on function identity_store.authorization_session(text, jsonb) from pu
 create or replace function identity_store.authorization_issue(
   request jsonb, client identity_store.clients, session identity_store.sessions, scope text[], resources text[], claims jsonb
 )
-returns json
+returns jsonb
 language plpgsql volatile parallel unsafe
 as $$
 declare
@@ -42,7 +42,7 @@ declare
   answer json;
 begin
   if not identity_store.response_front(p ->> 'response_type') then
-    return json_build_object('code', code);
+    return jsonb_build_object('code', code);
   end if;
   -- What has left is in use: its grant must be there after a crash, to be ended by whoever ends it.
   perform set_config('synchronous_commit', 'on', true);
@@ -51,7 +51,7 @@ begin
       -- OpenID Connect Core §3.3.2.11; s_hash is of FAPI 1.0 Advanced §5.1: an answer put together from two is noticed.
       'c_hash', identity.half_hash(code, alg),
       's_hash', identity.half_hash(p ->> 'state', alg))));
-  return json_build_object('code', code, 'access_token', answer ->> 'access_token', 'token_type', answer ->> 'token_type',
+  return jsonb_build_object('code', code, 'access_token', answer ->> 'access_token', 'token_type', answer ->> 'token_type',
     'expires_in', answer ->> 'expires_in', 'id_token', answer ->> 'id_token',
     -- RFC 6749 §4.2.2: scope belongs to the access token.
     'scope', case when 'token' = any (words) then answer ->> 'scope' end);
@@ -62,35 +62,33 @@ comment on function identity_store.authorization_issue(jsonb, identity_store.cli
 revoke all on function identity_store.authorization_issue(jsonb, identity_store.clients, identity_store.sessions, text[], text[], jsonb) from public;
 
 create or replace function identity_store.authorization_redirect(
-  request jsonb, client identity_store.clients, session identity_store.sessions, why text, members json
+  request jsonb, client identity_store.clients, session identity_store.sessions, why text, members jsonb
 )
-returns table (outcome text, detail text, answer json)
+returns identity_store.answer
 language plpgsql volatile parallel unsafe
 as $$
 declare
-  p jsonb := request -> 'parameters';
-  uri text := coalesce(p ->> 'redirect_uri', client.redirect_uris[1]);
-begin
-  outcome := 'redirect';
-  detail := why;
+  p constant jsonb := request -> 'parameters';
+  uri constant text := coalesce(p ->> 'redirect_uri', client.redirect_uris[1]);
   -- The language is for the page that a form_post is.
-  answer := identity_store.locales_answer(request, json_build_object(
+  answer json := identity_store.locales_answer(request, json_build_object(
     'redirect_uri', uri,
     'response_mode', identity_store.response_mode(p),
-    'parameters', jsonb_strip_nulls(members::jsonb || jsonb_build_object(
+    'parameters', jsonb_strip_nulls(members || jsonb_build_object(
       'state', p ->> 'state',
       -- OpenID Connect Session Management §2: in every Authentication Response, and in the error responses too.
       'session_state', case when 'openid' = any (string_to_array(p ->> 'scope', ' '))
         then identity_store.session_state(client.id, uri, session, request ->> 'browser') end,
       -- RFC 9207 §2: the iss parameter is in every authorization response, errors included.
       'iss', identity.configured_issuer()))));
+begin
   if why = 'signed_out' then
     -- Whatever session the browser thinks it has: its cookies are of no use any more, that of the browser state included.
     answer := (answer::jsonb || '{"signed_out": true}')::json;
   end if;
-  return next;
+  return row('redirect', why, answer)::identity_store.answer;
 end
 $$;
-comment on function identity_store.authorization_redirect(jsonb, identity_store.clients, identity_store.sessions, text, json) is
+comment on function identity_store.authorization_redirect(jsonb, identity_store.clients, identity_store.sessions, text, jsonb) is
   'The way back to the client with these members (null ones left out), state, session_state and iss, by the response mode of the request; with signed_out where that is why.';
-revoke all on function identity_store.authorization_redirect(jsonb, identity_store.clients, identity_store.sessions, text, json) from public;
+revoke all on function identity_store.authorization_redirect(jsonb, identity_store.clients, identity_store.sessions, text, jsonb) from public;

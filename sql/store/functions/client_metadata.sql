@@ -279,7 +279,7 @@ as $$
     ('frontchannel_logout_uri', 'must be without fragment, and of scheme, host and port of one of redirect_uris',
       registered ->> 'frontchannel_logout_uri' like '%#%' or registered ? 'frontchannel_logout_uri' and not exists (
         select from jsonb_array_elements_text(registered -> 'redirect_uris') u
-        where identity_store.url_origin(u) = identity_store.url_origin(registered ->> 'frontchannel_logout_uri'))),
+        where identity.url_origin(u) = identity.url_origin(registered ->> 'frontchannel_logout_uri'))),
     ('sector_identifier_uri', 'must be an https URL', registered ->> 'sector_identifier_uri' not like 'https://%'),
     ('jwks', 'cannot stand beside jwks_uri', registered ?& array['jwks', 'jwks_uri']),
     ('jwks', format('or jwks_uri is required for %s', method),

@@ -22,6 +22,8 @@ language plpgsql volatile parallel unsafe
 as $$
 declare
   granted identity_store.grants;
+  noted boolean;
+  event uuid;
 begin
   -- The id is made under the lock of the statement that writes it: issuing_awaited (revoke_issued.sql) relies on it.
   insert into identity_store.grants
@@ -31,8 +33,8 @@ begin
     'openid' = any (grant_issue.scope) and not 'offline_access' = any (grant_issue.scope),
     session.auth_time, session.acr, session.amr, grant_issue.claims, now())
   returning * into granted;
-  perform identity_store.registration_used(client.id);
-  perform identity_store.audit('authorization_granted', session.user_id, client.id, session.id,
+  noted := identity_store.registration_used(client.id);
+  event := identity_store.audit('authorization_granted', session.user_id, client.id, session.id,
     jsonb_build_object('grant_id', granted.id, 'response_type', request -> 'parameters' -> 'response_type',
       'scope', array_to_string(grant_issue.scope, ' '), 'resources', grant_issue.resources));
   return granted;
@@ -49,14 +51,13 @@ as $$
 declare
   p jsonb := request -> 'parameters';
   new_code uuid := identity.uuid_v7();
-  minted record;
+  code constant text := identity.opaque_token('code', new_code);
 begin
-  select m.token, m.hash into minted from identity.opaque_mint('code', new_code) m;
   insert into identity_store.authorization_codes
     (id, grant_id, client_id, code_hash, redirect_uri, redirect_uri_given, code_challenge, nonce, expires_at)
-  values (new_code, granted.id, client.id, minted.hash, coalesce(p ->> 'redirect_uri', client.redirect_uris[1]),
+  values (new_code, granted.id, client.id, identity.opaque_hash(code), coalesce(p ->> 'redirect_uri', client.redirect_uris[1]),
     p ? 'redirect_uri', p ->> 'code_challenge', p ->> 'nonce', now() + interval '60 seconds');
-  return minted.token;
+  return code;
 end
 $$;
 comment on function identity_store.code_issue(jsonb, identity_store.clients, identity_store.grants) is

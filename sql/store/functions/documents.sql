@@ -14,8 +14,11 @@ as $$
 declare
   handed jsonb;
 begin
+  if documents_read.documents is null then
+    return '{}';
+  end if;
   begin
-    handed := coalesce(documents_read.documents, '{}')::jsonb;
+    handed := documents_read.documents;
   exception
     -- json holds any escape, text neither U+0000 nor half a surrogate pair.
     when untranslatable_character or invalid_text_representation or statement_too_complex then

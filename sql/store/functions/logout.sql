@@ -12,8 +12,9 @@ returns table (outcome text, detail text, answer json)
 language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-  p jsonb;
-  repeated text[];
+  request constant jsonb := identity.request_parameters(logout_request.parameters,
+    array['id_token_hint', 'logout_hint', 'client_id', 'post_logout_redirect_uri', 'state', 'ui_locales']);
+  p constant jsonb := request -> 'parameters';
   hint jsonb;
   client identity_store.clients;
   session identity_store.sessions;
@@ -22,15 +23,11 @@ declare
   somebody_else boolean;
 begin
   perform set_config('synchronous_commit', 'on', true);
-  select r.given, r.repeated into p, repeated
-  from identity_store.parameters_read(logout_request.parameters,
-    array['id_token_hint', 'logout_hint', 'client_id', 'post_logout_redirect_uri', 'state', 'ui_locales']) r;
-
   hint := case when p ? 'id_token_hint' then identity_store.id_token_hint(p ->> 'id_token_hint') end;
   select c.* into client from identity_store.clients c where c.id = coalesce(p ->> 'client_id', hint ->> 'aud');
 
   select r.description into refusal from (values
-    (format('%s is given more than once', repeated[1]), repeated is not null),
+    (format('%s is given more than once', request #>> '{repeated,0}'), request ->> 'repeated' is not null),
     -- The hint is read here and travels no further.
     ('the request is too large', identity_store.resume_oversized(p - 'id_token_hint')),
     ('id_token_hint is not an ID token of this issuer', p ? 'id_token_hint' and hint is null),

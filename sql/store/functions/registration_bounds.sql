@@ -145,16 +145,17 @@ comment on function identity_store.registration_shared(bytea, integer[], integer
 revoke all on function identity_store.registration_shared(bytea, integer[], integer) from public;
 
 create or replace function identity_store.registration_used(client_id text)
-returns void
+returns boolean
 language plpgsql volatile parallel unsafe
 as $$
 begin
   update identity_store.client_registrations r set used_at = now()
   where r.client_id = registration_used.client_id and (r.used_at is null or r.used_at < now() - interval '1 day');
+  return found;
 end
 $$;
 comment on function identity_store.registration_used(text) is
-  'Notes that a person has allowed a client something, or that an administrator has changed it, so that it is not reaped; nothing for one that did not register itself. Returns nothing.';
+  'Notes that a person has allowed a client something, or that an administrator has changed it, so that it is not reaped; nothing for one that did not register itself. Whether it has noted it now.';
 revoke all on function identity_store.registration_used(text) from public;
 
 create or replace function identity_store.registration_forget(client_id text, unused_since timestamptz)

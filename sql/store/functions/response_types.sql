@@ -1,7 +1,8 @@
 -- Response types and response modes: what the authorization endpoint may answer with, and how it travels (RFC 6749 §3.1.1;
 -- OAuth 2.0 Multiple Response Type Encoding Practices §2.1, §3, §5; OAuth 2.0 Form Post Response Mode).
 --
---   identity_store.response_types    registration, authorization_checks, provider_metadata: one line each
+--   identity_store.response_types    registration, provider_metadata: one line each
+--   identity_store.response_type_known    authorization_checks: whether there is such a line
 --   identity_store.response_type     what a request or a registration wrote, in the spelling of that list
 --   identity_store.response_gives    registration, authorization: whether a word is in it
 --   identity_store.response_front    the same: whether tokens leave through the browser
@@ -31,6 +32,18 @@ $$;
 comment on function identity_store.response_types() is
   'The response types there are, each with the grant types that a client registered for it has to have; usual: a client that names no response types has it, and one with its grant types cannot do without one of the kind.';
 revoke all on function identity_store.response_types() from public;
+
+create or replace function identity_store.response_type_known(response_type text)
+returns boolean
+language plpgsql immutable parallel safe
+as $$
+begin
+  return exists (select from identity_store.response_types() t where t.response_type = response_type_known.response_type);
+end
+$$;
+comment on function identity_store.response_type_known(text) is
+  'Whether there is this response type, in the spelling of identity_store.response_types().';
+revoke all on function identity_store.response_type_known(text) from public;
 
 create or replace function identity_store.response_type(written text)
 returns text

@@ -75,7 +75,7 @@ language plpgsql immutable parallel safe
 as $$
 begin
   return case when browser_cookie <> ''
-    then translate(encode(sha256(convert_to('browser:' || browser_cookie, 'UTF8')), 'base64'), E'+/=\n', '-_') end;
+    then translate(encode(identity.opaque_hash('browser:' || browser_cookie), 'base64'), E'+/=\n', '-_') end;
 end
 $$;
 comment on function identity_store.browser_hash(text) is 'SHA-256 of the browser cookie, base64url; NULL without a cookie, which equals nothing.';

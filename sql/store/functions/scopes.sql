@@ -42,16 +42,29 @@ create or replace function identity_store.scopes_requested(scope text, registere
 returns text[]
 language plpgsql stable parallel safe
 as $$
+declare
+  allowed constant text[] := string_to_array(scopes_requested.registered, ' ');
+  names text[] := '{}';
+  word text;
 begin
-  return (
-    select coalesce(array_agg(s.name order by r.position), '{}')
-    from (
-      select word, min(position) as position
-      from string_to_table(scopes_requested.scope, ' ') with ordinality as w (word, position)
-      group by word
-    ) r
-    join identity_store.scopes s on s.name = r.word
-    where scopes_requested.registered is null or s.name = any (string_to_array(scopes_requested.registered, ' ')));
+  if scopes_requested.registered is null then
+    return (
+      select coalesce(array_agg(s.name order by r.position), '{}')
+      from (
+        select w.word, min(w.position) as position
+        from string_to_table(scopes_requested.scope, ' ') with ordinality as w (word, position)
+        group by w.word
+      ) r
+      join identity_store.scopes s on s.name = r.word);
+  end if;
+  -- Without a statement, which takes longer than a few words do.
+  foreach word in array coalesce(string_to_array(scopes_requested.scope, ' '), '{}') loop
+    if word = any (allowed) and not word = any (names)
+      and (identity.row_by_id(null::identity_store.scopes, word)).name is not null then
+      names := names || word;
+    end if;
+  end loop;
+  return names;
 end
 $$;
 comment on function identity_store.scopes_requested(text, text) is

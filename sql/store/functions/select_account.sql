@@ -67,7 +67,7 @@ begin
   where k.number = select_account.account;
   if chosen.user_id = session.user_id then
     return query select * from identity_store.authorization_continue(
-      request || jsonb_build_object('selected', session.user_id), session, select_account.browser_cookie);
+      request || jsonb_build_object('selected', session.user_id), session);
     return;
   end if;
   -- Somebody else signs in. The name is only written into the form, as login_hint would be.

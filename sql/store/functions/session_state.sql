@@ -14,36 +14,14 @@ create or replace function identity_store.session_state(
 returns text
 language plpgsql volatile parallel unsafe
 as $$
-declare
-  browser_state constant text := encode(sha256(convert_to('browser_state:', 'UTF8')
-    || coalesce(session.secret_hash, convert_to(session_state.browser_hash, 'UTF8'), identity.opaque_hash(gen_random_uuid()::text))), 'hex');
-  salt constant text := replace(gen_random_uuid()::text, '-', '');
 begin
-  -- §3.2: "a salted cryptographic hash of Client ID, origin URL, and OP User Agent state"; the origin is that of the answer.
-  return encode(sha256(convert_to(
-    concat_ws(' ', session_state.client_id, identity_store.url_origin(session_state.redirect_uri), browser_state, salt), 'UTF8')), 'hex')
-    || '.' || salt;
+  return identity.session_state(session_state.client_id, session_state.redirect_uri,
+    coalesce(session.secret_hash, convert_to(session_state.browser_hash, 'UTF8')));
 end
 $$;
 comment on function identity_store.session_state(text, text, identity_store.sessions, text) is
   'The session_state of an answer to this client at this redirect URI; session: who is signed in, a row of NULLs for nobody; browser_hash: which browser that is, NULL for one that is not known, of which nothing will be said to be unchanged.';
 revoke all on function identity_store.session_state(text, text, identity_store.sessions, text) from public;
-
-create or replace function identity_store.url_origin(url text)
-returns text
-language plpgsql immutable parallel safe
-as $$
-declare
-  -- RFC 6454 §6.2: scheme, host, and the port unless it is that of the scheme; anything but a web address has no origin.
-  p constant text[] := regexp_match(url, '^(https?)://(?:[^/?#@]*@)?(\[[^]]*\]|[^/?#:]+)(?::0*([0-9]+))?', 'i');
-begin
-  return case when p is null then 'null' else lower(p[1] || '://' || p[2])
-    || case when p[3] = case lower(p[1]) when 'https' then '443' else '80' end then '' else coalesce(':' || p[3], '') end end;
-end
-$$;
-comment on function identity_store.url_origin(text) is
-  'The origin of a web address as browsers write it; null, the word, for any other address.';
-revoke all on function identity_store.url_origin(text) from public;
 
 create or replace function identity.session_state_check(session_cookie text)
 returns table (outcome text, detail text, answer json)

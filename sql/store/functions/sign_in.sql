@@ -116,7 +116,7 @@ begin
   end if;
   if request is not null and frames is null then
     select json_build_object('outcome', c.outcome, 'answer', c.answer) into next
-    from identity_store.authorization_continue(request, identity_store.session_read(new_cookie), sign_in.browser_cookie) c;
+    from identity_store.authorization_continue(request, identity_store.session_read(new_cookie)) c;
   end if;
   return query select 'signed_in', null::text, json_strip_nulls(json_build_object(
     'session_cookie', new_cookie,

@@ -15,7 +15,8 @@ declare
   found_code identity_store.authorization_codes;
   granted identity_store.grants;
   resources text[];
-  refusal record;
+  refusal text[];
+  event uuid;
 begin
   if client.id is null then
     return query select * from identity_store.refuse_client($1, $2, $3, token_authorization_code.client_certificate);
@@ -34,12 +35,10 @@ begin
   resources := identity_store.token_target(granted, token_authorization_code.resource);
 
   -- None of these consumes the code: a wrong client or a wrong verifier must not take it from the right one.
-  select r.error, r.description, r.detail into refusal from identity_store.token_code_checks(
-    client, found_code, token_authorization_code.code, token_authorization_code.redirect_uri,
-    token_authorization_code.code_verifier, resources) r
-  where r.failed limit 1;
-  if found then
-    return query select * from identity_store.refuse(refusal.error, refusal.description, refusal.detail);
+  refusal := identity_store.token_code_checks(client, found_code, token_authorization_code.code,
+    nullif(token_authorization_code.redirect_uri, ''), nullif(token_authorization_code.code_verifier, ''), resources);
+  if refusal is not null then
+    return query select * from identity_store.refuse(refusal[1], refusal[2], refusal[3]);
     return;
   end if;
 
@@ -70,7 +69,7 @@ begin
       'grant, person or session ended since the code was issued');
     return;
   end if;
-  perform identity_store.audit('code_redeemed', granted.user_id, client.id, granted.session_id,
+  event := identity_store.audit('code_redeemed', granted.user_id, client.id, granted.session_id,
     jsonb_build_object('grant_id', granted.id));
   outcome := 'ok';
   answer := identity_store.tokens_answer(client, granted, identity_store.scopes_at(granted.scope, resources), resources, true,
@@ -88,30 +87,42 @@ create or replace function identity_store.token_code_checks(
   client identity_store.clients, found_code identity_store.authorization_codes, code text, redirect_uri text,
   code_verifier text, resources text[]
 )
-returns table (error text, description text, detail text, failed boolean)
-language sql stable parallel safe
+returns text[]
+language plpgsql stable parallel safe
 as $$
-  select c.* from (select nullif(redirect_uri, '') as uri, nullif(code_verifier, '') as verifier) r, lateral (values
-    ('unauthorized_client', 'the client is not registered for authorization_code', null::text, not 'authorization_code' = any (client.grant_types)),
-    ('invalid_request', 'code is missing', null, coalesce(code, '') = ''),
-    ('invalid_grant', 'the authorization code is invalid', 'code is malformed or unknown', found_code.id is null),
+begin
+  return case
+    when not 'authorization_code' = any (client.grant_types) then
+      array['unauthorized_client', 'the client is not registered for authorization_code']
+    when coalesce(code, '') = '' then
+      array['invalid_request', 'code is missing']
+    when found_code.id is null then
+      array['invalid_grant', 'the authorization code is invalid', 'code is malformed or unknown']
     -- RFC 6749 §4.1.3: ensure that the authorization code was issued to the authenticated client.
-    ('invalid_grant', 'the authorization code is invalid', 'code of another client', found_code.client_id <> client.id),
+    when found_code.client_id <> client.id then
+      array['invalid_grant', 'the authorization code is invalid', 'code of another client']
     -- RFC 6749 §4.1.3: redirect_uri is REQUIRED if it was in the authorization request, and their values MUST be identical.
-    ('invalid_grant', 'redirect_uri is not that of the authorization request', null,
-      coalesce(uri, case when not found_code.redirect_uri_given then found_code.redirect_uri end) is distinct from found_code.redirect_uri),
+    when coalesce(redirect_uri, case when not found_code.redirect_uri_given then found_code.redirect_uri end)
+      is distinct from found_code.redirect_uri then
+      array['invalid_grant', 'redirect_uri is not that of the authorization request']
     -- RFC 9700 §2.1.1: a code_verifier without a code_challenge MUST be rejected: somebody took the challenge away.
-    ('invalid_grant', 'code_verifier does not fit', 'code_verifier without code_challenge', found_code.code_challenge is null and verifier is not null),
-    ('invalid_grant', 'code_verifier is missing', null, found_code.code_challenge is not null and verifier is null),
+    when found_code.code_challenge is null and code_verifier is not null then
+      array['invalid_grant', 'code_verifier does not fit', 'code_verifier without code_challenge']
+    when found_code.code_challenge is not null and code_verifier is null then
+      array['invalid_grant', 'code_verifier is missing']
     -- RFC 7636 §4.1: 43 to 128 unreserved characters. §4.6: BASE64URL-ENCODE(SHA256(code_verifier)) == code_challenge.
-    ('invalid_grant', 'code_verifier does not fit', 'code_verifier is malformed', verifier !~ '^[A-Za-z0-9._~-]{43,128}$'),
-    ('invalid_grant', 'code_verifier does not fit', null, found_code.code_challenge
-      <> translate(encode(sha256(convert_to(verifier, 'UTF8')), 'base64'), '+/=', '-_')),
+    when code_verifier ~ '[^A-Za-z0-9._~-]' or length(code_verifier) not between 43 and 128 then
+      array['invalid_grant', 'code_verifier does not fit', 'code_verifier is malformed']
+    when found_code.code_challenge <> translate(encode(sha256(convert_to(code_verifier, 'UTF8')), 'base64'), '+/=', '-_') then
+      array['invalid_grant', 'code_verifier does not fit']
     -- A spent code goes on: its replay ends the grant also when the 60 seconds are over.
-    ('invalid_grant', 'the authorization code is invalid', 'code expired', found_code.used_at is null and found_code.expires_at <= now()),
-    ('invalid_target', 'resource was not part of the authorization', null, resources is null)
-  ) c (error, description, detail, failed)
+    when found_code.used_at is null and found_code.expires_at <= now() then
+      array['invalid_grant', 'the authorization code is invalid', 'code expired']
+    when resources is null then
+      array['invalid_target', 'resource was not part of the authorization']
+  end;
+end
 $$;
 comment on function identity_store.token_code_checks(identity_store.clients, identity_store.authorization_codes, text, text, text, text[]) is
-  'Checks of a code before it is consumed, in the order in which they answer (README, decision 9).';
+  'Checks of a code before it is consumed, in the order in which they answer (README, decision 9): error, description and detail of the first that failed, NULL when none did. redirect_uri and code_verifier: NULL where the request has none.';
 revoke all on function identity_store.token_code_checks(identity_store.clients, identity_store.authorization_codes, text, text, text, text[]) from public;
