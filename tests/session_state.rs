@@ -1,4 +1,4 @@
-//! Session management (sql/store/functions/session_state.sql, gateway/src/session_state.rs; OpenID Connect Session Management 1.0).
+//! Session management (sql/extension/session_state.sql, gateway/src/session_state.rs; OpenID Connect Session Management 1.0).
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;

@@ -39,7 +39,7 @@ sql_function! {
                     read.insert(name.to_owned(), moment.into());
                 }
             }
-            read.insert("header".to_owned(), Value::Object(jws.header));
+            read.insert("header".to_owned(), Value::Object(jws.header.members.clone()));
             read.insert("claims".to_owned(), Value::Object(jws.claims));
             Ok(Document(Value::Object(read)))
         });
@@ -64,7 +64,7 @@ sql_function! {
     /// algorithm (NULL: any HMAC).
     fn client_secret_signed(token: &str, id: pgrx::Uuid, sealed: &[u8], algorithm: Option<&str>) -> Result<bool, Error> {
         let jws = jws::read(token)?;
-        let Some(hash) = hmac_named(&jws.algorithm).filter(|_| algorithm.is_none_or(|name| name == jws.algorithm)) else {
+        let Some(hash) = hmac_named(&jws.header.algorithm).filter(|_| algorithm.is_none_or(|name| name == jws.header.algorithm)) else {
             return Ok(false);
         };
         let Some(key) = sealing::key_that_sealed(&View::latest(), PURPOSE, sealed)? else { return Ok(false) };
@@ -120,7 +120,8 @@ impl Verdict {
 }
 
 fn verdict(jws: &Jws<'_>, set: &Value, pinned: Option<&str>) -> Verdict {
-    let algorithm = Algorithm::named(&jws.algorithm).filter(|_| pinned.is_none_or(|name| name == jws.algorithm));
+    let algorithm =
+        Algorithm::named(&jws.header.algorithm).filter(|_| pinned.is_none_or(|name| name == jws.header.algorithm));
     let Some(algorithm) = algorithm else { return Verdict::AlgorithmRefused };
     let keys = set.get("keys").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let mut candidates = keys
@@ -128,7 +129,7 @@ fn verdict(jws: &Jws<'_>, set: &Value, pinned: Option<&str>) -> Verdict {
         .filter_map(Value::as_object)
         .filter(|key| verifies(key, algorithm))
         // RFC 7515 §4.1.4: kid says which key. jwk, jku, x5c and x5u of the header could bring one along, and are never looked at.
-        .filter(|key| jws.kid.as_deref().is_none_or(|kid| key.get("kid").and_then(Value::as_str) == Some(kid)))
+        .filter(|key| jws.header.kid.as_deref().is_none_or(|kid| key.get("kid").and_then(Value::as_str) == Some(kid)))
         .take(MOST_TRIED)
         .filter_map(|key| PublicKey::read(key, algorithm))
         .peekable();
@@ -136,7 +137,7 @@ fn verdict(jws: &Jws<'_>, set: &Value, pinned: Option<&str>) -> Verdict {
         Verdict::UnknownKey
     } else if candidates.any(|key| key.verifies(jws.signing_input, &jws.signature)) {
         Verdict::Signed
-    } else if jws.kid.is_none() {
+    } else if jws.header.kid.is_none() {
         // Whoever names no key may have replaced it.
         Verdict::UnknownKey
     } else {

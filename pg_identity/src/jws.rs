@@ -8,6 +8,9 @@ mod properties;
 #[cfg(test)]
 mod vectors;
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
@@ -30,16 +33,27 @@ pub struct Jws<'token> {
     pub signing_input: &'token [u8],
     /// Decoded.
     pub signature: Vec<u8>,
+    /// The JOSE header.
+    pub header: Rc<Header>,
+    /// The claims.
+    pub claims: Map<String, Value>,
+}
+
+/// What the header of a token says.
+pub struct Header {
     /// `alg`: compared with the algorithm of the key, never used to choose one.
     pub algorithm: String,
     /// `typ`.
     pub typ: Option<String>,
     /// `kid`.
     pub kid: Option<String>,
-    /// The JOSE header. `jwk`, `jku`, `x5u` and `x5c` may be there and are never used: keys come from our tables only.
-    pub header: Map<String, Value>,
-    /// The claims.
-    pub claims: Map<String, Value>,
+    /// All of it. `jwk`, `jku`, `x5u` and `x5c` may be there and are never used: keys come from our tables only.
+    pub members: Map<String, Value>,
+}
+
+thread_local! {
+    /// The header that was read last, as it was written: all tokens of a key have the same one.
+    static LAST: RefCell<Option<(String, Rc<Header>)>> = const { RefCell::new(None) };
 }
 
 /// Takes a token apart.
@@ -55,31 +69,34 @@ pub fn read(token: &str) -> Result<Jws<'_>, Error> {
     if payload.contains('.') {
         return Err(not_three_parts());
     }
-    let header = strict_json::object(&base64url(header)?)
+    let header = header_of(header)?;
+    let claims = strict_json::object(&base64url(payload)?)
+        .ok_or_else(|| malformed("the payload of the token is not a JSON object with unique members"))?;
+    Ok(Jws { token, signing_input: signing_input.as_bytes(), signature: base64url(signature)?, header, claims })
+}
+
+fn header_of(written: &str) -> Result<Rc<Header>, Error> {
+    let known = |last: &Option<(String, Rc<Header>)>| {
+        last.as_ref().filter(|(text, _)| text == written).map(|(_, header)| Rc::clone(header))
+    };
+    if let Some(header) = LAST.with_borrow(known) {
+        return Ok(header);
+    }
+    let members = strict_json::object(&base64url(written)?)
         .ok_or_else(|| malformed("the header of the token is not a JSON object with unique members"))?;
     // RFC 7515 §4.1.11: extensions that are not understood must be refused, and we understand none; b64 (RFC 7797) changes what is
     // signed.
-    if header.contains_key("crit") || header.contains_key("b64") {
+    if members.contains_key("crit") || members.contains_key("b64") {
         return Err(malformed("the token demands an extension of JWS (crit, b64)"));
     }
-    let algorithm = member(&header, "alg")?.ok_or_else(|| malformed("the token names no algorithm"))?;
-    let typ = member(&header, "typ")?;
-    let kid = member(&header, "kid")?;
+    let algorithm = member(&members, "alg")?.ok_or_else(|| malformed("the token names no algorithm"))?;
+    let (typ, kid) = (member(&members, "typ")?, member(&members, "kid")?);
     if kid.as_ref().is_some_and(|kid| kid.len() > LONGEST_KID) {
         return Err(malformed("the kid of the token is longer than 256 bytes"));
     }
-    let claims = strict_json::object(&base64url(payload)?)
-        .ok_or_else(|| malformed("the payload of the token is not a JSON object with unique members"))?;
-    Ok(Jws {
-        token,
-        signing_input: signing_input.as_bytes(),
-        signature: base64url(signature)?,
-        algorithm,
-        typ,
-        kid,
-        header,
-        claims,
-    })
+    let header = Rc::new(Header { algorithm, typ, kid, members });
+    LAST.set(Some((written.to_owned(), Rc::clone(&header))));
+    Ok(header)
 }
 
 /// The token, where NULL is not one.
@@ -192,7 +209,7 @@ mod tests {
             token(r#"{"alg":"ES256","typ":"at+jwt","kid":"a","jwk":{}}"#, r#"{"aud":["x","y"],"exp":1.9,"nbf":1.1}"#);
         let jws = read(&token).ok().unwrap();
         assert_eq!(
-            (jws.algorithm.as_str(), jws.typ.as_deref(), jws.kid.as_deref()),
+            (jws.header.algorithm.as_str(), jws.header.typ.as_deref(), jws.header.kid.as_deref()),
             ("ES256", Some("at+jwt"), Some("a"))
         );
         assert_eq!(audiences(jws.claims.get("aud")).ok().unwrap(), ["x", "y"]);

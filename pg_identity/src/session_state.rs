@@ -1,5 +1,5 @@
 //! Session management: what a client asks our frame about (OpenID Connect Session Management 1.0 §3.2). Which secret stands for a
-//! browser is decided in `sql/store/functions/session_state.sql`.
+//! browser is decided in `sql/store/functions/authorization_response.sql`.
 
 use aws_lc_rs::digest::{SHA256, digest};
 

@@ -88,8 +88,8 @@ fn examine<R: Record>(token: &str, demands: &Demands<'_>, record: &mut R) -> Res
     // `none` and HMAC are not even names here.
     record.rule(
         "algorithm known",
-        || jws.algorithm.clone(),
-        || match Algorithm::named(&jws.algorithm) {
+        || jws.header.algorithm.clone(),
+        || match Algorithm::named(&jws.header.algorithm) {
             Some(_) => Ok(()),
             None => Err(Error::new(Code::AlgorithmRefused, "the algorithm of the token is unknown or not asymmetric")),
         },
@@ -99,7 +99,7 @@ fn examine<R: Record>(token: &str, demands: &Demands<'_>, record: &mut R) -> Res
     issuer.check_signature(&view, &jws, record)?;
     record.rule(
         "type",
-        || format!("typ {}", jws.typ.as_deref().unwrap_or("is absent")),
+        || format!("typ {}", jws.header.typ.as_deref().unwrap_or("is absent")),
         || issuer.check_type(&jws, &demands.purpose),
     )?;
     record.rule(
@@ -212,13 +212,13 @@ impl Issuer {
 
     /// The key is found by issuer and kid in our rows, brings its algorithm with it, and must have signed the token.
     fn check_signature<R: Record>(&self, view: &View, jws: &Jws<'_>, record: &mut R) -> Result<(), Error> {
-        let named = || format!("kid {}", jws.kid.as_deref().unwrap_or("is absent"));
+        let named = || format!("kid {}", jws.header.kid.as_deref().unwrap_or("is absent"));
         let unknown = |record: &mut R| {
             record.rule("key", named, || {
                 Err(Error::new(Code::UnknownKey, "the token names no key of its issuer, or a revoked one"))
             })
         };
-        match (self, jws.kid.as_deref()) {
+        match (self, jws.header.kid.as_deref()) {
             // We always name the key.
             (Self::Ours { .. }, None) => unknown(record),
             (Self::Ours { .. }, Some(kid)) => {
@@ -273,7 +273,7 @@ impl Issuer {
     }
 
     fn check_type(&self, jws: &Jws<'_>, purpose: &Purpose) -> Result<(), Error> {
-        let typ = jws.typ.as_deref().map(media_type);
+        let typ = jws.header.typ.as_deref().map(media_type);
         let good = match (purpose, self) {
             (Purpose::Anything, _) => true,
             (Purpose::Hint, _) => typ.as_deref() == Some("jwt"),

@@ -1,7 +1,10 @@
--- Session management: hashes and origins (OpenID Connect Session Management 1.0 §3.2). The reasons are in
--- pg_identity/src/session_state.rs.
+-- Session management: a client learns by a frame of ours, without a request, that who is signed in has changed (OpenID Connect
+-- Session Management 1.0 §3). Hashes and origins are in pg_identity/src/session_state.rs.
 --
--- For our own functions: session_state, url_origin.
+-- For our own functions: session_state (authorization_redirect: what the client asks that frame about), url_origin.
+--
+-- Browser state is a digest of a secret that changes with every sign-in and logout, and gives nothing away. No constant stands for
+-- nobody: any site could ask the frame about it, and learn whether somebody is signed in.
 
 create function identity.session_state(client_id text, redirect_uri text, secret bytea) returns text
 language c volatile parallel safe as 'MODULE_PATHNAME', 'session_state_wrapper';

@@ -19,7 +19,7 @@ pub fn check<R: Record>(row: &Row<'_>, jws: &Jws<'_>, record: &mut R) -> Result<
     record.rule(
         "algorithm of the key",
         || format!("the key is for {}", algorithm.name()),
-        || match jws.algorithm == algorithm.name() {
+        || match jws.header.algorithm == algorithm.name() {
             true => Ok(()),
             false => Err(Error::new(Code::AlgorithmRefused, "the token names another algorithm than its key")),
         },

@@ -76,9 +76,10 @@ declare
     'response_mode', identity_store.response_mode(p),
     'parameters', jsonb_strip_nulls(members || jsonb_build_object(
       'state', p ->> 'state',
-      -- OpenID Connect Session Management §2: in every Authentication Response, and in the error responses too.
-      'session_state', case when 'openid' = any (string_to_array(p ->> 'scope', ' '))
-        then identity_store.session_state(client.id, uri, session, request ->> 'browser') end,
+      -- OpenID Connect Session Management §2: in every Authentication Response, and in the error responses too. The gateway keeps
+      -- the same digest in a cookie (web/cookies.rs): of the session's secret, or of the browser cookie while nobody is signed in.
+      'session_state', case when 'openid' = any (string_to_array(p ->> 'scope', ' ')) then
+        identity.session_state(client.id, uri, coalesce(session.secret_hash, convert_to(request ->> 'browser', 'UTF8'))) end,
       -- RFC 9207 §2: the iss parameter is in every authorization response, errors included.
       'iss', identity.configured_issuer()))));
 begin

@@ -25,7 +25,7 @@ as $$
     'subject_types_supported', (select to_json(m.allowed) from identity_store.client_members() m where m.member = 'subject_type'),
     -- RFC 7636 §4.2; plain protects nothing (RFC 9700 §2.1.1), and authorization_request_checks refuses it.
     'code_challenge_methods_supported', json_build_array('S256'),
-    'response_types_supported', identity_store.response_types_supported(),
+    'response_types_supported', (select json_agg(t.response_type) from identity_store.response_types() t),
     'response_modes_supported', identity_store.response_modes(),
     'claims_parameter_supported', true,
     'request_parameter_supported', true,

@@ -12,14 +12,24 @@ returns json
 language plpgsql volatile parallel unsafe
 as $$
 declare
-  pairwise constant boolean := client.subject_type = 'pairwise';
-  gives_access constant boolean := front is null or front -> 'words' ? 'token';
+  gives_access boolean := true;
   -- OpenID Connect Core §3.1.3.3.
-  gives_id_token constant boolean := case when front is null then 'openid' = any (scope) else front -> 'words' ? 'id_token' end;
+  gives_id_token boolean := 'openid' = any (scope);
+  subject text := granted.user_id;
+  session text := granted.session_id;
+  audience json;
   access_more jsonb;
   id_more jsonb;
   recipient json;
 begin
+  -- One question each, because few answers have more to say, and plpgsql gets ready only for what it comes to.
+  if client.subject_type = 'pairwise' then
+    subject := identity_store.subject_for(client, granted.user_id);
+    session := identity_store.session_for(client, granted.session_id);
+  end if;
+  if cardinality(resources) > 0 then
+    audience := identity_store.token_audience(scope, resources);
+  end if;
   -- Roles are power: a client acts with them only where the person gave it the scope `roles`.
   if 'roles' = any (scope) then
     access_more := jsonb_build_object('roles', identity_store.user_claims(granted.user_id, array['roles']) -> 'roles');
@@ -33,9 +43,11 @@ begin
       id_more := identity_store.claims_answer(granted.user_id, granted.claims -> 'id_token');
     end if;
   end if;
-  -- Claims about the person are at userinfo (§5.4), because there is an access token; without any, those that scopes stand for
-  -- are in the ID token.
   if front is not null then
+    gives_access := front -> 'words' ? 'token';
+    gives_id_token := front -> 'words' ? 'id_token';
+    -- Claims about the person are at userinfo (§5.4), because there is an access token; without any, those that scopes stand for
+    -- are in the ID token.
     id_more := case when front -> 'words' = '["id_token"]' then identity_store.user_claims(granted.user_id, scope) else '{}' end
       || coalesce(id_more, '{}') || (front -> 'claims');
   end if;
@@ -47,12 +59,8 @@ begin
     end if;
   end if;
   return identity.person_tokens(
-    case when pairwise then identity_store.subject_for(client, granted.user_id) else granted.user_id::text end, client.id, granted.id,
-    case when pairwise then identity_store.session_for(client, granted.session_id) else granted.session_id::text end,
-    granted.auth_time, granted.acr, granted.amr,
-    case when gives_access then client.access_token_lifetime end,
-    case when cardinality(resources) > 0 then identity_store.token_audience(scope, resources) end,
-    array_to_string(scope, ' '), session_alive, access_more::json,
+    subject, client.id, granted.id, session, granted.auth_time, granted.acr, granted.amr,
+    case when gives_access then client.access_token_lifetime end, audience, array_to_string(scope, ' '), session_alive, access_more::json,
     case when gives_id_token then client.id_token_lifetime end, client.id_token_signed_response_alg, nonce, id_more::json, recipient,
     refresh_token);
 end
