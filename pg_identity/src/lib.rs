@@ -38,7 +38,6 @@ mod provider;
 mod readers;
 mod refresh;
 mod row_by_id;
-mod row_insert;
 mod rows;
 mod sealing;
 mod session_state;

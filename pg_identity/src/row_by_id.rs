@@ -138,7 +138,7 @@ unsafe fn row(table: Oid, key: Oid, id: Datum, access: Access) -> Result<Option<
 ///
 /// # Safety
 /// As [`row`]; it is a partitioned table.
-pub unsafe fn by_ranges_of_its_id(table: Relation) -> bool {
+unsafe fn by_ranges_of_its_id(table: Relation) -> bool {
     // SAFETY: the description lives as long as the relation is open, and has as many types as columns.
     unsafe {
         let key = calls::RelationGetPartitionKey(table);
@@ -154,7 +154,7 @@ pub unsafe fn by_ranges_of_its_id(table: Relation) -> bool {
 ///
 /// # Safety
 /// As [`row`]; of what [`by_ranges_of_its_id`].
-pub unsafe fn partition(table: Relation, id: &[u8]) -> Option<Oid> {
+unsafe fn partition(table: Relation, id: &[u8]) -> Option<Oid> {
     // SAFETY: the description lives as long as the relation is open. The borders are uuids, which are compared byte by byte.
     unsafe {
         let description = calls::RelationGetPartitionDesc(table, true);
@@ -283,7 +283,7 @@ unsafe fn composite(table: Relation, leaf: Relation, slot: *mut pg_sys::TupleTab
 }
 
 /// As those of `rows::raw`.
-pub mod calls {
+mod calls {
     use std::ffi::c_void;
 
     use pgrx::pg_sys::{
@@ -299,7 +299,7 @@ pub mod calls {
         #[cfg(not(feature = "pg15"))]
         pub strategy: pgrx::pg_sys::PartitionStrategy::Type,
         pub columns: i16,
-        pub numbers: *mut i16,
+        numbers: *mut i16,
         expressions: *mut c_void,
         families: *mut Oid,
         input_types: *mut Oid,

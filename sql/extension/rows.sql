@@ -1,6 +1,6 @@
--- Rows: what spares a statement where every token passes. The reasons are in pg_identity/src/row_by_id.rs, row_insert.rs and jsonb.rs.
+-- Rows: what spares a statement where every token passes. The reasons are in pg_identity/src/row_by_id.rs and jsonb.rs.
 --
--- For our own functions: row_by_id, row_held, row_insert, jsonb_members.
+-- For our own functions: row_by_id, row_held, jsonb_members.
 
 create function identity.row_by_id(of anyelement, id uuid) returns anyelement
 language c stable parallel safe as 'MODULE_PATHNAME', 'row_by_id_wrapper';
@@ -22,13 +22,6 @@ comment on function identity.row_held(anyelement, uuid) is
   'The row as row_by_id, locked: row_held(null::table, id) is (select t from table t where t.id = id for no key update). Waits for whoever changes it, and gives it as it is then; NULL when it is there no more. Raises XX000 as row_by_id and outside of read committed; 25006 in a read-only transaction.';
 revoke all on function identity.row_held(anyelement, uuid) from public;
 grant execute on function identity.row_held(anyelement, uuid) to identity_owner;
-
-create function identity.row_insert(new anyelement) returns boolean
-language c volatile parallel unsafe as 'MODULE_PATHNAME', 'row_insert_wrapper';
-comment on function identity.row_insert(anyelement) is
-  'Inserts a row into the partition that holds its id: row_insert(row(…)::table) is insert into table values (…), without a plan. Returns true. Raises what the constraints of the table raise; XX000 for what is no table partitioned by ranges of its primary key, one with a trigger, policy or generated column, or without the privilege to insert; 25006 in a read-only transaction.';
-revoke all on function identity.row_insert(anyelement) from public;
-grant execute on function identity.row_insert(anyelement) to identity_owner;
 
 create function identity.jsonb_members(document jsonb, names text[], more jsonb default '{}') returns jsonb
 language c immutable strict parallel safe as 'MODULE_PATHNAME', 'jsonb_members_wrapper';

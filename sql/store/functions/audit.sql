@@ -58,7 +58,8 @@ comment on function identity.audit_kinds() is
 revoke all on function identity.audit_kinds() from public;
 grant execute on function identity.audit_kinds() to identity_admin;
 
--- The actor is who is logged in to the database, not the owner that a security definer function runs as.
+-- The actor is who is logged in to the database, not the owner that a security definer function runs as. plpgsql, because
+-- it keeps its plan between calls.
 create or replace function identity_store.audit(
   kind text, user_id uuid, client_id text, session_id uuid, details jsonb default '{}'
 )
@@ -67,10 +68,11 @@ language plpgsql volatile parallel unsafe
 as $$
 declare
   event constant uuid := identity.uuid_v7();
-  -- Without a statement, because every token leaves a line; in the order of the columns.
-  written constant boolean := identity.row_insert(row(event, now(), audit.kind, audit.user_id, audit.client_id, audit.session_id,
-    session_user, identity.subject(), audit.details)::identity_store.audit_events);
 begin
+  insert into identity_store.audit_events (id, kind, user_id, client_id, session_id, actor, actor_subject, details)
+  values (
+    event, audit.kind, audit.user_id, audit.client_id, audit.session_id,
+    session_user, identity.subject(), audit.details);
   return event;
 end
 $$;
