@@ -154,7 +154,7 @@ impl FromRequestParts<AppState> for Cookies {
     }
 }
 
-/// What identity_store.session_state computes of what the database holds: the SHA-256 of a session cookie, or the hash of a browser
+/// What identity.session_state computes of what the database holds: the SHA-256 of a session cookie, or the hash of a browser
 /// cookie.
 fn browser_state(hash: &[u8]) -> String {
     let state = digest(&SHA256, &[b"browser_state:", hash].concat());

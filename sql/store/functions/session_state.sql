@@ -2,26 +2,10 @@
 -- Session Management 1.0 §3).
 --
 --   identity.session_state_check    gateway: GET /session-state/check, what the frame asks now and then
---   identity_store.session_state    authorization_redirect: what the client asks that frame about
 --
--- Browser state is a digest of the session's secret, and of the browser cookie while nobody is signed in: it changes with every
+-- What the client asks that frame about is identity.session_state (extension/session_state.sql). Browser state is a digest of the session's secret, and of the browser cookie while nobody is signed in: it changes with every
 -- sign-in and logout, and gives nothing away. The gateway keeps it in a cookie that the frame reads, computing it from those two
 -- (web/cookies.rs). No constant stands for nobody: any site could ask the frame about it, and learn whether somebody is signed in.
-
-create or replace function identity_store.session_state(
-  client_id text, redirect_uri text, session identity_store.sessions, browser_hash text
-)
-returns text
-language plpgsql volatile parallel unsafe
-as $$
-begin
-  return identity.session_state(session_state.client_id, session_state.redirect_uri,
-    coalesce(session.secret_hash, convert_to(session_state.browser_hash, 'UTF8')));
-end
-$$;
-comment on function identity_store.session_state(text, text, identity_store.sessions, text) is
-  'The session_state of an answer to this client at this redirect URI; session: who is signed in, a row of NULLs for nobody; browser_hash: which browser that is, NULL for one that is not known, of which nothing will be said to be unchanged.';
-revoke all on function identity_store.session_state(text, text, identity_store.sessions, text) from public;
 
 create or replace function identity.session_state_check(session_cookie text)
 returns table (outcome text, detail text, answer json)
