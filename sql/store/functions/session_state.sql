@@ -3,9 +3,10 @@
 --
 --   identity.session_state_check    gateway: GET /session-state/check, what the frame asks now and then
 --
--- What the client asks that frame about is identity.session_state (extension/session_state.sql). Browser state is a digest of the session's secret, and of the browser cookie while nobody is signed in: it changes with every
--- sign-in and logout, and gives nothing away. The gateway keeps it in a cookie that the frame reads, computing it from those two
--- (web/cookies.rs). No constant stands for nobody: any site could ask the frame about it, and learn whether somebody is signed in.
+-- What the client asks that frame about is identity.session_state (extension/session_state.sql). Browser state is a digest of the
+-- session's secret, and of the browser cookie while nobody is signed in: it changes with every sign-in and logout, and gives nothing
+-- away. The gateway keeps it in a cookie that the frame reads, computing it from those two (web/cookies.rs). No constant stands for
+-- nobody: any site could ask the frame about it, and learn whether somebody is signed in.
 
 create or replace function identity.session_state_check(session_cookie text)
 returns table (outcome text, detail text, answer json)
