@@ -79,7 +79,7 @@ async fn readers_end_at_the_statement_that_starts_after_expiry() {
     let app = db.app().await;
     app.batch_execute("begin").await.unwrap();
     let exp: i64 =
-        app.query_one("select floor(extract(epoch from clock_timestamp()))::bigint + 2", &[]).await.unwrap().get(0);
+        app.query_one("select floor(extract(epoch from clock_timestamp()))::bigint + 5", &[]).await.unwrap().get(0);
     authenticate(&app, &access_token(&db, json!({ "exp": exp })).await).await.unwrap();
     loop {
         let row = app

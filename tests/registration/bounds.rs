@@ -40,15 +40,15 @@ async fn of_ten_thousand_registrations_from_one_source_its_quota_is_let_in() {
     let db = Database::new().await;
     configure(&db, "'open'").await;
     let superuser = db.superuser().await;
-    // As many as fit into a statement, by eight connections at once: confidential ones, each another.
+    // Many in each statement, by eight connections at once: confidential ones, each another.
     let mut flood = JoinSet::new();
     for hand in 0..8 {
         let sql = db.gateway_role().await;
         flood.spawn(async move {
             let mut outcomes = Vec::new();
-            for round in 0..5 {
+            for round in 0..50 {
                 let query = format!(
-                    "select outcome from generate_series(1, 250) n, identity.registration_create(json_build_object('redirect_uris',
+                    "select outcome from generate_series(1, 25) n, identity.registration_create(json_build_object('redirect_uris',
                        json_build_array('https://a.example/' || n), 'client_name', '{hand} {round} ' || n), null, '2001:db8::' || n)"
                 );
                 let rows = sql.query(&query, &[]).await.unwrap();

@@ -151,7 +151,7 @@ async fn a_statement_that_is_not_of_a_trusted_issuer_now_is_worth_nothing() {
     assert_eq!(register(&sql, &stating(&wrong)).await.0, "invalid_redirect_uri");
     assert_eq!(digest(&superuser).await, before);
     for good in [
-        stage.statement(json!({ "aud": [stage.db.issuer, "x"], "exp": now() + 5 })),
+        stage.statement(json!({ "aud": [stage.db.issuer, "x"], "exp": now() + 30 })),
         stage
             .statement(json!({ "aud": format!("{}/register", stage.db.issuer), "exp": now() - 30, "nbf": now() + 30 })),
     ] {

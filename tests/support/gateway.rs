@@ -79,7 +79,9 @@ impl Gateway {
             .env("GATEWAY_LISTEN", format!("127.0.0.1:{}", db.http_port))
             // All clients of a test come from one address.
             .env("GATEWAY_LIMIT_PER_SECOND", "0")
-            .env("GATEWAY_CONNECTIONS_PER_SOURCE", "0");
+            .env("GATEWAY_CONNECTIONS_PER_SOURCE", "0")
+            // A test that gets no processor for a while is no slow client.
+            .env("GATEWAY_HEADER_TIMEOUT", "60");
         // With it `check` asks the doctor, who speaks of the whole cluster and of what other tests do to it.
         if command == "admin" {
             process.env("GATEWAY_ADMIN_DATABASE_URL", db.url(Login::Admin));
