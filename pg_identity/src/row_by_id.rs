@@ -108,7 +108,7 @@ unsafe fn row(table: Oid, key: Oid, id: Datum, access: Access) -> Result<Option<
     // SAFETY: passed on from the caller; relations are closed in the reverse order, and by PostgreSQL on errors.
     unsafe {
         if access == Access::Hold {
-            pg_sys::PreventCommandIfReadOnly(c"row_held()".as_ptr());
+            calls::PreventCommandIfReadOnly(c"row_held()".as_ptr());
         }
         let table = raw::table_open(table, access.lock());
         let found = if (*(*table).rd_rel).relowner != calls::GetUserId() {
@@ -310,6 +310,7 @@ mod calls {
 
     unsafe extern "C-unwind" {
         pub fn GetUserId() -> Oid;
+        pub fn PreventCommandIfReadOnly(name: *const std::ffi::c_char);
         pub fn GetCurrentCommandId(used: bool) -> pgrx::pg_sys::CommandId;
         pub fn RelationGetPartitionKey(table: Relation) -> *const PartitionKey;
         pub fn get_fn_expr_argtype(function: *mut FmgrInfo, argument: i32) -> Oid;
