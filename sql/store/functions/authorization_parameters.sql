@@ -19,7 +19,7 @@ declare
   -- Core §3.1.2.1: requested as a Voluntary Claim) where there is one way to sign in.
   p jsonb := (request -> 'parameters') - array['display', 'claims_locales', 'acr_values'];
 begin
-  if p ->> 'response_type' like '% %' then
+  if p ? 'response_type' then
     p := jsonb_set(p, '{response_type}', to_jsonb(identity_store.response_type(p ->> 'response_type')));
   end if;
   if p ? 'claims' then
