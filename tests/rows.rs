@@ -2,9 +2,7 @@
 
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::types::ToSql;
 
-use crate::races::waits;
 use crate::refresh::{OFFLINE, tokens};
 use crate::support::{Database, user, web_client};
 
@@ -105,51 +103,6 @@ async fn a_row_by_id_is_as_the_statement_sees_it() {
 }
 
 #[tokio::test]
-async fn a_row_that_is_held_is_waited_for_and_is_as_it_is_then() {
-    let db = Database::new().await;
-    let (one, other) = (db.superuser().await, db.superuser().await);
-    let pid = one.query_one("select pg_backend_pid()", &[]).await.unwrap().get(0);
-    one.batch_execute(
-        "create table held (id uuid primary key, n integer) partition by range (id);
-         create table held_default (n integer, id uuid primary key) with (fillfactor = 10);
-         alter table held attach partition held_default default;
-         insert into held select gen_random_uuid(), 1 from generate_series(1, 3)",
-    )
-    .await
-    .unwrap();
-    let hold = "select (identity.row_held(null::held, (select id from held order by id offset $1 limit 1))).n";
-    for (offset, change, left) in [
-        (0_i64, "update held set n = n + 1 where id = (select min(id::text)::uuid from held)", Some(2)),
-        (1, "delete from held where id = (select id from held order by id offset 1 limit 1)", None),
-    ] {
-        other.batch_execute(&format!("begin; {change}")).await.unwrap();
-        let parameters: [&(dyn ToSql + Sync); 1] = [&offset];
-        let (found, ()) = tokio::join!(one.query_one(hold, &parameters), async {
-            waits(&db, pid).await;
-            other.batch_execute("commit").await.unwrap();
-        });
-        assert_eq!(found.unwrap().get::<_, Option<i32>>(0), left, "{change}");
-    }
-    // And whoever comes after that waits.
-    one.batch_execute("begin").await.unwrap();
-    assert_eq!(one.query_one(hold, &[&0_i64]).await.unwrap().get::<_, Option<i32>>(0), Some(2));
-    let changed = "update held set n = 7 where n = 2";
-    let refused = other.batch_execute(&format!("set lock_timeout = 1; {changed}")).await.unwrap_err();
-    assert_eq!(refused.code(), Some(&SqlState::LOCK_NOT_AVAILABLE));
-    one.batch_execute("commit").await.unwrap();
-    assert_eq!(other.execute(changed, &[]).await.unwrap(), 1);
-
-    for (begin, code) in [
-        ("begin read only", SqlState::READ_ONLY_SQL_TRANSACTION),
-        ("begin isolation level repeatable read", SqlState::INTERNAL_ERROR),
-    ] {
-        one.batch_execute(begin).await.unwrap();
-        assert_eq!(one.query_one(hold, &[&0_i64]).await.unwrap_err().code(), Some(&code), "{begin}");
-        one.batch_execute("rollback").await.unwrap();
-    }
-}
-
-#[tokio::test]
 async fn what_is_no_table_with_such_a_key_is_refused_and_nobody_else_may_ask() {
     let db = Database::new().await;
     let superuser = db.superuser().await;
@@ -181,7 +134,6 @@ async fn what_is_no_table_with_such_a_key_is_refused_and_nobody_else_may_ask() {
     for role in [db.admin().await, db.gateway_role().await, db.app().await] {
         for call in [
             "row_by_id(null::pg_class, 'a'::text)",
-            "row_held(null::pg_class, gen_random_uuid())",
             "jsonb_members('{}', '{}')",
             "request_parameters('{}', '{}')",
             "session_state('', '', null)",

@@ -39,7 +39,7 @@ sql_function! {
                     read.insert(name.to_owned(), moment.into());
                 }
             }
-            read.insert("header".to_owned(), Value::Object(jws.header.members.clone()));
+            read.insert("header".to_owned(), Value::Object(jws.header.members));
             read.insert("claims".to_owned(), Value::Object(jws.claims));
             Ok(Document(Value::Object(read)))
         });

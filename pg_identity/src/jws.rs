@@ -8,9 +8,6 @@ mod properties;
 #[cfg(test)]
 mod vectors;
 
-use std::cell::RefCell;
-use std::rc::Rc;
-
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
@@ -34,7 +31,7 @@ pub struct Jws<'token> {
     /// Decoded.
     pub signature: Vec<u8>,
     /// The JOSE header.
-    pub header: Rc<Header>,
+    pub header: Header,
     /// The claims.
     pub claims: Map<String, Value>,
 }
@@ -49,11 +46,6 @@ pub struct Header {
     pub kid: Option<String>,
     /// All of it. `jwk`, `jku`, `x5u` and `x5c` may be there and are never used: keys come from our tables only.
     pub members: Map<String, Value>,
-}
-
-thread_local! {
-    /// The header that was read last, as it was written: all tokens of a key have the same one.
-    static LAST: RefCell<Option<(String, Rc<Header>)>> = const { RefCell::new(None) };
 }
 
 /// Takes a token apart.
@@ -75,13 +67,7 @@ pub fn read(token: &str) -> Result<Jws<'_>, Error> {
     Ok(Jws { token, signing_input: signing_input.as_bytes(), signature: base64url(signature)?, header, claims })
 }
 
-fn header_of(written: &str) -> Result<Rc<Header>, Error> {
-    let known = |last: &Option<(String, Rc<Header>)>| {
-        last.as_ref().filter(|(text, _)| text == written).map(|(_, header)| Rc::clone(header))
-    };
-    if let Some(header) = LAST.with_borrow(known) {
-        return Ok(header);
-    }
+fn header_of(written: &str) -> Result<Header, Error> {
     let members = strict_json::object(&base64url(written)?)
         .ok_or_else(|| malformed("the header of the token is not a JSON object with unique members"))?;
     // RFC 7515 §4.1.11: extensions that are not understood must be refused, and we understand none; b64 (RFC 7797) changes what is
@@ -94,9 +80,7 @@ fn header_of(written: &str) -> Result<Rc<Header>, Error> {
     if kid.as_ref().is_some_and(|kid| kid.len() > LONGEST_KID) {
         return Err(malformed("the kid of the token is longer than 256 bytes"));
     }
-    let header = Rc::new(Header { algorithm, typ, kid, members });
-    LAST.set(Some((written.to_owned(), Rc::clone(&header))));
-    Ok(header)
+    Ok(Header { algorithm, typ, kid, members })
 }
 
 /// The token, where NULL is not one.

@@ -54,7 +54,7 @@ sql_function! {
     /// `identity.decode_jwt_unverified(token)`: what a token says, true or not.
     fn decode_jwt_unverified(token: &str) -> Result<Document, Error> {
         let jws = jws::read(token)?;
-        Ok(Document(json!({ "header": Value::Object(jws.header.members.clone()), "claims": Value::Object(jws.claims) })))
+        Ok(Document(json!({ "header": Value::Object(jws.header.members), "claims": Value::Object(jws.claims) })))
     }
 }
 

@@ -6,8 +6,6 @@
 //! Same rows, same rules as `select t from t where id = …`: the snapshot of the statement, and of a partitioned table the one
 //! partition that holds the id. Nothing is decided here. No privilege and no policy of row-level security is looked at, so only
 //! identity_owner may call it, and only the owner of a table reads it so.
-//!
-//! `row_held` waits for whoever changes the row and gives it as it is then, locked: `select t from t where id = … for no key update`.
 
 use pgrx::pg_sys;
 use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
@@ -25,52 +23,10 @@ extern "C" fn version() -> *const pg_sys::Pg_finfo_record {
     &VERSION_1
 }
 
-#[unsafe(export_name = "pg_finfo_row_held_wrapper")]
-extern "C" fn version_of_held() -> *const pg_sys::Pg_finfo_record {
-    &VERSION_1
-}
-
 /// `row_by_id(of, id)`: not by `sql_function!`, because the type of `of`, which is NULL, says which table.
 #[unsafe(export_name = "row_by_id_wrapper")]
 unsafe extern "C-unwind" fn wrapper(call: pg_sys::FunctionCallInfo) -> Datum {
-    // SAFETY: passed on from PostgreSQL.
-    unsafe { answered(call, Access::Read) }
-}
-
-/// `row_held(of, id)`
-#[unsafe(export_name = "row_held_wrapper")]
-unsafe extern "C-unwind" fn wrapper_of_held(call: pg_sys::FunctionCallInfo) -> Datum {
-    // SAFETY: passed on from PostgreSQL.
-    unsafe { answered(call, Access::Hold) }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Access {
-    Read,
-    Hold,
-}
-
-impl Access {
-    fn lock(self) -> pg_sys::LOCKMODE {
-        match self {
-            Self::Read => LOCK,
-            Self::Hold => pg_sys::RowShareLock as pg_sys::LOCKMODE,
-        }
-    }
-
-    /// The lock that a relation is closed with: one that protects rows which are held stays until the transaction ends.
-    fn released(self) -> pg_sys::LOCKMODE {
-        match self {
-            Self::Read => LOCK,
-            Self::Hold => pg_sys::NoLock as pg_sys::LOCKMODE,
-        }
-    }
-}
-
-/// # Safety
-/// PostgreSQL calls this with a valid call of two arguments.
-unsafe fn answered(call: pg_sys::FunctionCallInfo, access: Access) -> Datum {
-    // SAFETY: passed on from the caller.
+    // SAFETY: PostgreSQL calls this with a valid call of two arguments.
     unsafe {
         answer(call, |_| {
             let Some(id) = (*call).args.as_slice(2).get(1).filter(|id| !id.isnull) else { return Ok(None) };
@@ -79,11 +35,7 @@ unsafe fn answered(call: pg_sys::FunctionCallInfo, access: Access) -> Datum {
                 let of = calls::get_fn_expr_argtype((*call).flinfo, 0);
                 let key = calls::get_fn_expr_argtype((*call).flinfo, 1);
                 let table = calls::typeidTypeRelid(of);
-                if table == pg_sys::InvalidOid {
-                    Err("row_by_id: not the row of a table")
-                } else {
-                    row(table, key, id, access)
-                }
+                if table == pg_sys::InvalidOid { Err("row_by_id: not the row of a table") } else { row(table, key, id) }
             });
             found.map(|row| row.map(Row)).map_err(Error::internal)
         })
@@ -104,31 +56,28 @@ impl pgrx::IntoDatum for Row {
 
 /// # Safety
 /// Inside a guard, with an active snapshot; `id` is of type `key`.
-unsafe fn row(table: Oid, key: Oid, id: Datum, access: Access) -> Result<Option<Datum>, &'static str> {
+unsafe fn row(table: Oid, key: Oid, id: Datum) -> Result<Option<Datum>, &'static str> {
     // SAFETY: passed on from the caller; relations are closed in the reverse order, and by PostgreSQL on errors.
     unsafe {
-        if access == Access::Hold {
-            calls::PreventCommandIfReadOnly(c"row_held()".as_ptr());
-        }
-        let table = raw::table_open(table, access.lock());
+        let table = raw::table_open(table, LOCK);
         let found = if (*(*table).rd_rel).relowner != calls::GetUserId() {
             Err("row_by_id: a table belongs to somebody else")
         } else if (*(*table).rd_rel).relkind as u8 != pg_sys::RELKIND_PARTITIONED_TABLE {
-            row_of(table, table, key, id, access)
+            row_of(table, table, key, id)
         } else if key != pg_sys::UUIDOID || !by_ranges_of_its_id(table) {
             Err("row_by_id: a table is not partitioned by ranges of its primary key, a uuid")
         } else {
             match partition(table, std::slice::from_raw_parts(id.cast_mut_ptr::<u8>(), 16)) {
                 None => Ok(None),
                 Some(partition) => {
-                    let partition = raw::table_open(partition, access.lock());
-                    let found = row_of(table, partition, key, id, access);
-                    raw::table_close(partition, access.released());
+                    let partition = raw::table_open(partition, LOCK);
+                    let found = row_of(table, partition, key, id);
+                    raw::table_close(partition, LOCK);
                     found
                 }
             }
         };
-        raw::table_close(table, access.released());
+        raw::table_close(table, LOCK);
         found
     }
 }
@@ -188,13 +137,7 @@ unsafe fn partition(table: Relation, id: &[u8]) -> Option<Oid> {
 ///
 /// # Safety
 /// As [`row`]; both are open.
-unsafe fn row_of(
-    table: Relation,
-    leaf: Relation,
-    key: Oid,
-    id: Datum,
-    access: Access,
-) -> Result<Option<Datum>, &'static str> {
+unsafe fn row_of(table: Relation, leaf: Relation, key: Oid, id: Datum) -> Result<Option<Datum>, &'static str> {
     // SAFETY: passed on from the caller.
     unsafe {
         if (*(*leaf).rd_rel).relkind as u8 != pg_sys::RELKIND_RELATION {
@@ -220,46 +163,11 @@ unsafe fn row_of(
         let scan = begin_scan(leaf, index, raw::GetActiveSnapshot(), 1);
         raw::index_rescan(scan, &raw mut entry, 1, std::ptr::null_mut(), 0);
         let found = raw::index_getnext_slot(scan, pg_sys::ScanDirection::ForwardScanDirection, slot);
-        let found = found && (access == Access::Read || hold(leaf, slot)?);
         let row = found.then(|| composite(table, leaf, slot));
         raw::index_endscan(scan);
         raw::ExecDropSingleTupleTableSlot(slot);
         raw::index_close(index, LOCK);
         Ok(row)
-    }
-}
-
-/// Locks the row in the slot and puts its last version there; false when it is there no more. As nodeLockRows.c does.
-///
-/// # Safety
-/// As [`composite`].
-unsafe fn hold(leaf: Relation, slot: *mut pg_sys::TupleTableSlot) -> Result<bool, &'static str> {
-    // SAFETY: passed on from the caller.
-    unsafe {
-        if u32::try_from(pg_sys::XactIsoLevel) != Ok(pg_sys::XACT_READ_COMMITTED) {
-            return Err("row_held: the transaction is not read committed");
-        }
-        let Some(tuple_lock) = (*leaf).rd_tableam.as_ref().and_then(|methods| methods.tuple_lock) else {
-            return Err("row_held: a table without methods");
-        };
-        let mut id = (*slot).tts_tid;
-        let mut failure = pg_sys::TM_FailureData::default();
-        let locked = tuple_lock(
-            leaf,
-            &raw mut id,
-            raw::GetActiveSnapshot(),
-            slot,
-            calls::GetCurrentCommandId(true),
-            pg_sys::LockTupleMode::LockTupleNoKeyExclusive,
-            pg_sys::LockWaitPolicy::LockWaitBlock,
-            (pg_sys::TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS | pg_sys::TUPLE_LOCK_FLAG_FIND_LAST_VERSION) as u8,
-            &raw mut failure,
-        );
-        match locked {
-            pg_sys::TM_Result::TM_Ok => Ok(true),
-            pg_sys::TM_Result::TM_Deleted | pg_sys::TM_Result::TM_SelfModified => Ok(false),
-            _ => Err("row_held: a row that cannot be locked"),
-        }
     }
 }
 
@@ -310,8 +218,6 @@ mod calls {
 
     unsafe extern "C-unwind" {
         pub fn GetUserId() -> Oid;
-        pub fn PreventCommandIfReadOnly(name: *const std::ffi::c_char);
-        pub fn GetCurrentCommandId(used: bool) -> pgrx::pg_sys::CommandId;
         pub fn RelationGetPartitionKey(table: Relation) -> *const PartitionKey;
         pub fn get_fn_expr_argtype(function: *mut FmgrInfo, argument: i32) -> Oid;
         pub fn typeidTypeRelid(row: Oid) -> Oid;

@@ -1,6 +1,6 @@
 -- Rows: what spares a statement where every token passes. The reasons are in pg_identity/src/row_by_id.rs and jsonb.rs.
 --
--- For our own functions: row_by_id, row_held, jsonb_members.
+-- For our own functions: row_by_id, jsonb_members.
 
 create function identity.row_by_id(of anyelement, id uuid) returns anyelement
 language c stable parallel safe as 'MODULE_PATHNAME', 'row_by_id_wrapper';
@@ -15,13 +15,6 @@ comment on function identity.row_by_id(anyelement, text) is
   'The same where the primary key is a text. NULL when there is none. Raises XX000 as the other one.';
 revoke all on function identity.row_by_id(anyelement, text) from public;
 grant execute on function identity.row_by_id(anyelement, text) to identity_owner;
-
-create function identity.row_held(of anyelement, id uuid) returns anyelement
-language c volatile parallel unsafe as 'MODULE_PATHNAME', 'row_held_wrapper';
-comment on function identity.row_held(anyelement, uuid) is
-  'The row as row_by_id, locked: row_held(null::table, id) is (select t from table t where t.id = id for no key update). Waits for whoever changes it, and gives it as it is then; NULL when it is there no more. Raises XX000 as row_by_id and outside of read committed; 25006 in a read-only transaction.';
-revoke all on function identity.row_held(anyelement, uuid) from public;
-grant execute on function identity.row_held(anyelement, uuid) to identity_owner;
 
 create function identity.jsonb_members(document jsonb, names text[], more jsonb default '{}') returns jsonb
 language c immutable strict parallel safe as 'MODULE_PATHNAME', 'jsonb_members_wrapper';

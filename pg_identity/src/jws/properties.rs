@@ -153,7 +153,7 @@ proptest! {
             prop_assert_eq!(jws.signature, signature);
             prop_assert_eq!(jws.signing_input, token.rsplit_once('.').unwrap().0.as_bytes());
             prop_assert_eq!(jws.header.members.get("alg").and_then(Value::as_str), Some(jws.header.algorithm.as_str()));
-            prop_assert_eq!((jws.header.members.clone(), jws.claims), (header, claims));
+            prop_assert_eq!((jws.header.members, jws.claims), (header, claims));
         }
     }
 

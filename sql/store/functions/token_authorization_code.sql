@@ -14,8 +14,6 @@ declare
   client identity_store.clients := identity_store.client_authenticate($1, $2, $3, token_authorization_code.client_certificate);
   found_code identity_store.authorization_codes;
   granted identity_store.grants;
-  person identity_store.users;
-  session identity_store.sessions;
   resources text[];
   refusal text[];
   event uuid;
@@ -59,12 +57,14 @@ begin
   -- Read again, and locked: whoever disables the person, changes the password, ends the session or takes the grant back
   -- came first and is seen here, or waits for us and then ends what we are about to issue. Not for share, which overtakes
   -- whoever waits.
-  person := identity.row_held(null::identity_store.users, granted.user_id);
-  session := identity.row_held(null::identity_store.sessions, granted.session_id);
-  granted := identity.row_held(null::identity_store.grants, granted.id);
-  if person.state is distinct from 'active' or granted.id is null or granted.ended_at is not null
-    or session.id is null or session.ended_at is not null or session.expires_at <= now()
-    or session.last_seen_at <= now() - identity_store.session_idle_lifetime() then
+  select g.* into granted
+  from identity_store.users u
+  join identity_store.sessions s on s.id = granted.session_id and s.ended_at is null and s.expires_at > now()
+    and s.last_seen_at > now() - identity_store.session_idle_lifetime()
+  join identity_store.grants g on g.id = found_code.grant_id and g.ended_at is null
+  where u.id = granted.user_id and u.state = 'active'
+  for no key update of u, s, g;
+  if not found then
     return query select * from identity_store.refuse('invalid_grant', 'the authorization code is invalid',
       'grant, person or session ended since the code was issued');
     return;
