@@ -107,7 +107,7 @@ create table floor.heads (id integer primary key, generation integer not null de
 insert into floor.heads (id) select generate_series(1, {FAMILIES});
 
 create or replace function identity.token_client_credentials(
-  client_id text, client_secret text, method text, scope text, resource text[]
+  client_id text, client_secret text, method text, scope text, resource text[], client_certificate bytea default null
 )
 returns table (outcome text, detail text, answer json)
 {signature}
@@ -120,7 +120,7 @@ end
 $$;
 
 create or replace function identity.token_refresh_token(
-  client_id text, client_secret text, method text, refresh_token text, scope text, resource text[]
+  client_id text, client_secret text, method text, refresh_token text, scope text, resource text[], client_certificate bytea default null
 )
 returns table (outcome text, detail text, answer json)
 {signature}
