@@ -8,7 +8,8 @@ use crate::tokens::record::Record;
 use crate::uuid_v7;
 
 /// The revocation list: absolute for a token, session or grant; for a user, client or agent whatever was issued up to
-/// `issued_before`, for an issuer whatever was issued in one of the intervals (README, decision 10). A token that does not say when it was issued counts as older than that.
+/// `issued_before`, for an issuer whatever was issued in one of the intervals (README, decision 10). A token that does not say when it
+/// was issued counts as older than that.
 /// `behind` is the person whom a pairwise subject hides.
 pub fn check<R: Record>(
     view: &View,
