@@ -34,7 +34,7 @@ pub struct Worlds(OnceCell<&'static World>);
 
 impl Worlds {
     async fn get(&self) -> &'static World {
-        self.0.get_or_init(async || Box::leak(Box::new(World::new().await)) as &World).await
+        self.0.get_or_init(async || Box::leak(Box::new(World::new("ours").await)) as &World).await
     }
 }
 

@@ -35,13 +35,13 @@ pub struct World {
 }
 
 impl World {
-    /// All of it, with rows for everybody.
-    pub async fn new() -> World {
+    /// All of it, with rows for everybody. `name`: of its folder.
+    pub async fn new(name: &str) -> World {
         let db = Database::new().await;
         let (service, web) = (service_client(&db).await, web_client(&db).await);
         user(&db, "model").await;
         db.superuser().await.batch_execute(&people(PEOPLE)).await.unwrap();
-        let folder = tests::checkout().join("target/bench");
+        let folder = tests::checkout().join("target/bench").join(name);
         fs::create_dir_all(&folder).unwrap();
         let world = World { gateway: gateway(&db).await, db, service, web, folder };
         world.write("ours.refresh", &families(&world.web.id, FAMILIES)).await;
