@@ -67,7 +67,12 @@ impl Cluster {
 
     /// Runs `.make/cluster COMMAND DIR`: `stop`, `start`, `restart`.
     pub fn control(&self, command: &str) {
-        let status = self.command(command).status().unwrap();
+        self.control_with(command, &[]);
+    }
+
+    /// The same with more in the environment of the server, until it is started again.
+    pub fn control_with(&self, command: &str, environment: &[(String, String)]) {
+        let status = self.command(command).envs(environment.iter().cloned()).status().unwrap();
         assert!(status.success(), ".make/cluster {command} failed");
     }
 
