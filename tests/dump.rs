@@ -1,7 +1,7 @@
 //! Dump and restore: what the extension keeps is data of the database.
 
-use std::fs::{Permissions, set_permissions};
-use std::os::unix::fs::PermissionsExt as _;
+mod keys;
+
 use std::path::Path;
 use std::process::Command;
 
@@ -13,6 +13,7 @@ use crate::issuers::{API, Foreign, ISSUER};
 use crate::jwt::{access_token, authenticate, sqlstate};
 use crate::support::{Cluster, Database, service_client, user, web_client};
 use crate::token::redeem;
+use crate::upgrade::take_master_key;
 
 #[tokio::test]
 async fn keys_survive_dump_and_restore() {
@@ -77,18 +78,13 @@ async fn in_another_cluster_all_goes_on_with_the_same_master_key_and_nothing_wit
     let pending = pending["resume"].as_str();
 
     let cluster = Cluster::start();
-    let superuser = restored_in(&db, cluster).await;
-    let name = format!("{}_restored", db.name);
-    let connect = async |role: &str| {
-        let (client, connection) = cluster.config(role, &name).connect(tokio_postgres::NoTls).await.unwrap();
-        tokio::spawn(connection);
-        client
-    };
+    let there = restored_in(&db, cluster).await;
+    let superuser = there.superuser().await;
     let basic = "client_secret_basic";
     let (none, no_resource) = (None::<&str>, Vec::<String>::new());
     // What needs a key, one call of each kind: its outcome, or the SQLSTATE that it is refused with.
     let outcomes = async || {
-        let gateway = connect("gateway_login").await;
+        let gateway = there.gateway_role().await;
         let mut outcomes = Vec::new();
         for (function, arguments) in [
             (
@@ -117,17 +113,12 @@ async fn in_another_cluster_all_goes_on_with_the_same_master_key_and_nothing_wit
     std::fs::rename(&file, file.with_extension("away")).unwrap();
     superuser.batch_execute("select pg_reload_conf()").await.unwrap();
     assert_eq!(outcomes().await, ["ID003"; 5], "without a master key");
-    // Kept by the owner of the file that was there.
     std::fs::rename(file.with_extension("away"), &file).unwrap();
-    set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
-    let same = std::fs::read(db.cluster.dir.join("master.key")).unwrap();
-    assert_ne!(same, other);
-    std::fs::write(&file, same).unwrap();
-    set_permissions(&file, Permissions::from_mode(0o400)).unwrap();
+    take_master_key(db.cluster, cluster);
+    assert_ne!(std::fs::read(&file).unwrap(), other);
     assert_eq!(outcomes().await, ["signed_in", "ok", "ok", "consent", "page"], "with the same master key");
-    authenticate(&connect("app_login").await, access).await.unwrap();
-    let page =
-        connect("gateway_login").await.query_one("select outcome from identity.account_page($1)", &[&cookie]).await;
+    authenticate(&there.app().await, access).await.unwrap();
+    let page = there.gateway_role().await.query_one("select outcome from identity.account_page($1)", &[&cookie]).await;
     assert_eq!(page.unwrap().get::<_, String>(0), "page");
 }
 
@@ -135,17 +126,19 @@ type Argument<'a> = &'a (dyn tokio_postgres::types::ToSql + Sync);
 
 /// A dump of the database, restored into another one of its cluster: a superuser's connection to that.
 pub async fn restored(db: &Database) -> Client {
-    restored_in(db, db.cluster).await
+    let name = format!("{}_restored", db.name);
+    restore(db, db.cluster, &name).await;
+    superuser(db.cluster, &name).await
 }
 
-async fn restored_in(db: &Database, cluster: &Cluster) -> Client {
-    let connect = async |name: &str| {
-        let (client, connection) = cluster.config("postgres", name).connect(tokio_postgres::NoTls).await.unwrap();
-        tokio::spawn(connection);
-        client
-    };
-    let restored = format!("{}_restored", db.name);
-    connect("postgres").await.batch_execute(&format!("create database {restored}")).await.unwrap();
+/// The same database in another cluster.
+async fn restored_in(db: &Database, cluster: &'static Cluster) -> Database {
+    restore(db, cluster, &db.name).await;
+    db.in_cluster(cluster)
+}
+
+async fn restore(db: &Database, cluster: &Cluster, name: &str) {
+    superuser(cluster, "postgres").await.batch_execute(&format!("create database {name}")).await.unwrap();
     let url = |port: u16, name: &str| format!("postgres://postgres@127.0.0.1:{port}/{name}");
     let pg_config = std::env::var("PGRX_PG_CONFIG_PATH").expect("cargo sets it (.cargo/config.toml)");
     let tools = Path::new(&pg_config).parent().unwrap();
@@ -155,14 +148,19 @@ async fn restored_in(db: &Database, cluster: &Cluster) -> Client {
         .unwrap();
     assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
     // Beside the cluster: another run of the tests on this machine has databases of the same names.
-    let file = db.cluster.dir.join(&restored);
+    let file = db.cluster.dir.join(format!("{}.dump", db.name));
     std::fs::write(&file, dump.stdout).unwrap();
     let restore = Command::new(tools.join("pg_restore"))
-        .args(["--dbname", &url(cluster.port, &restored), "--jobs=2"])
+        .args(["--dbname", &url(cluster.port, name), "--jobs=2"])
         .arg(&file)
         .output()
         .unwrap();
     std::fs::remove_file(&file).unwrap();
     assert!(restore.status.success(), "{}", String::from_utf8_lossy(&restore.stderr));
-    connect(&restored).await
+}
+
+async fn superuser(cluster: &Cluster, database: &str) -> Client {
+    let (client, connection) = cluster.config("postgres", database).connect(tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
 }

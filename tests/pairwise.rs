@@ -10,7 +10,8 @@ use crate::jwt::{merged, sqlstate};
 use crate::support::{Client, Database, Tokens, User, client, user};
 use crate::token::{method, redeem};
 
-async fn registered(db: &Database, host: &str, more: Value) -> Client {
+/// A client of this sector.
+pub async fn registered(db: &Database, host: &str, more: Value) -> Client {
     let metadata = json!({
         "redirect_uris": [format!("https://{host}/cb")], "grant_types": ["authorization_code", "refresh_token"],
         "subject_type": "pairwise", "scope": "openid profile offline_access roles", "refresh_token": "always"
@@ -27,7 +28,7 @@ async fn tokens(sql: &Sql, app: &Client, alice: &User) -> Value {
     answer
 }
 
-fn claims(answer: &Value, token: &str) -> Value {
+pub fn claims(answer: &Value, token: &str) -> Value {
     Tokens::claims(answer[token].as_str().unwrap())
 }
 

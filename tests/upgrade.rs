@@ -218,7 +218,8 @@ fn upgrade(old: &Cluster, new: &Cluster) {
     new.control("start");
 }
 
-fn take_master_key(from: &Cluster, to: &Cluster) {
+/// One cluster opens from now on what the other one seals, and nothing of its own any more.
+pub fn take_master_key(from: &Cluster, to: &Cluster) {
     let file = to.dir.join("master.key");
     let key = std::fs::read(from.dir.join("master.key")).unwrap();
     set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
