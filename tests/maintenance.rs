@@ -1,5 +1,7 @@
 //! What happens regularly: partitions, revocations, keys (sql/store/functions/maintenance.sql, partitions.sql).
 
+mod spent_codes;
+
 use serde_json::{Value, json};
 use tokio_postgres::error::SqlState;
 
