@@ -3,6 +3,7 @@
 //! Each module attacks from one side, as an ordinary role that inherits identity_app, through real commits.
 
 mod connections;
+mod discard;
 mod parallel;
 mod plans;
 mod pooler;

@@ -1,11 +1,9 @@
 //! What takes a restart, the master key file, and pg_hba.conf: one server, one thing after the other.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::path::Path;
 
 use super::{Patient, Row, doctor};
-use crate::support::Cluster;
+use crate::support::{Cluster, startup};
 use crate::tls::certificate;
 
 /// As the server's user, so that its files stay its own.
@@ -23,23 +21,6 @@ async fn one(patient: &Patient, code: &str) -> Row {
 async fn none(patient: &Patient, code: &str) {
     let rows = doctor(&patient.db.superuser().await).await;
     assert!(rows.iter().all(|row| row.code != code), "{rows:?}");
-}
-
-/// A replica that has connected and never asks for what it lacks (PostgreSQL, "Message Formats": StartupMessage of protocol 3.0).
-fn replica(cluster: &Cluster, name: &str) -> TcpStream {
-    let parameters = format!("user\0postgres\0replication\0true\0application_name\0{name}\0\0");
-    let length = u32::try_from(parameters.len() + 8).unwrap();
-    let message = [&length.to_be_bytes(), &196_608_u32.to_be_bytes(), parameters.as_bytes()].concat();
-    let mut stream = TcpStream::connect(("127.0.0.1", cluster.port)).unwrap();
-    stream.write_all(&message).unwrap();
-    let (mut said, mut more) = (Vec::new(), [0; 1024]);
-    // ReadyForQuery, idle.
-    while !said.ends_with(b"Z\0\0\0\x05I") {
-        let length = stream.read(&mut more).unwrap();
-        assert!(length > 0, "{}", String::from_utf8_lossy(&said));
-        said.extend(&more[..length]);
-    }
-    stream
 }
 
 #[tokio::test]
@@ -172,7 +153,9 @@ async fn preload_network_backup_and_who_is_believed() {
     patient.run(&row.remedy).await;
     none(&patient, "replication_slot_idle").await;
 
-    let late = replica(cluster, "late");
+    // A replica that has connected and never asks for what it lacks.
+    let late =
+        startup(cluster, &[("user", "postgres"), ("replication", "true"), ("application_name", "late")]).unwrap();
     let row = one(&patient, "replica_lag").await;
     assert_eq!((row.severity.as_str(), row.object.as_str()), ("warning", "replica late"));
     assert_eq!(row.finding, "replica late is not streaming, and so behind");

@@ -21,6 +21,7 @@ mod people;
 mod pooler;
 mod stranger;
 mod wait;
+mod wire;
 
 pub use browser::{Browser, Page};
 pub use cluster::{Cluster, checkout, free_port};
@@ -32,3 +33,4 @@ pub use people::{Client, User, client, full_profile, public_client, service_clie
 pub use pooler::Pooler;
 pub use stranger::{Says, Stranger};
 pub use wait::{PATIENCE, until};
+pub use wire::startup;

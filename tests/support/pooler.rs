@@ -18,6 +18,11 @@ pub struct Pooler {
 impl Pooler {
     /// Starts one in front of this database.
     pub fn start(db: &Database) -> Pooler {
+        Pooler::start_with(db, "")
+    }
+
+    /// The same with more lines for the section `[pgbouncer]`.
+    pub fn start_with(db: &Database, more: &str) -> Pooler {
         let port = free_port();
         let file = |name: &str| db.cluster.dir.join(format!("pooler-{port}.{name}"));
         std::fs::write(file("users"), format!("\"{}\" \"\"\n", Login::App.role())).unwrap();
@@ -26,7 +31,7 @@ impl Pooler {
             "[databases]\n* = host=127.0.0.1 port={server}\n\
              [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\
              auth_type = trust\nauth_file = {}\n\
-             pool_mode = transaction\ndefault_pool_size = 1\nserver_round_robin = 0\n",
+             pool_mode = transaction\ndefault_pool_size = 1\nserver_round_robin = 0\n{more}",
             users.display()
         );
         std::fs::write(file("ini"), settings).unwrap();
