@@ -46,13 +46,15 @@ language plpgsql immutable parallel safe
 as $$
 begin
   -- RFC 9700 §2.1: exact string matching, except for port numbers in loopback redirect URIs of native apps
-  -- (RFC 8252 §7.3: the server MUST allow any port). Only `:port` before a path, query or the end is a port.
+  -- (RFC 8252 §7.3: the server MUST allow any port). Only `:port` before a path, query or the end is a port, and only what a
+  -- browser can connect to: it would be told of an address that is none.
   if redirect_uri = any (client.redirect_uris) or client.application_type <> 'native' then
     return redirect_uri = any (client.redirect_uris);
   end if;
   return exists (
-    select from unnest(client.redirect_uris) r, (values ('^(http://(?:127\.0\.0\.1|\[::1\]|localhost))(?::[0-9]{1,5})?(?=[/?]|$)')) l (port)
+    select from unnest(client.redirect_uris) r, (values ('^(http://(?:127\.0\.0\.1|\[::1\]|localhost))(?::([0-9]{1,5}))?(?=[/?]|$)')) l (port)
     where r ~ l.port and redirect_uri ~ l.port
+      and coalesce((regexp_match(redirect_uri, l.port))[2]::integer between 1 and 65535, true)
       and regexp_replace(r, l.port, '\1') = regexp_replace(redirect_uri, l.port, '\1'));
 end
 $$;
