@@ -3,7 +3,7 @@
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::{Signer, assert_refused, detail, now, token_for};
+use super::{Signer, assert_refused, assertion_claims, detail, hs, now, token_for};
 use crate::authorize::call;
 use crate::http::{Bench, assert_error};
 use crate::support::{Database, Gateway};
@@ -59,6 +59,51 @@ async fn an_assertion_is_spent_also_by_a_request_that_fails_for_another_reason()
         [&None::<&str>, &assertion, &"client_assertion", &Some("unregistered"), &None::<Vec<&str>>];
     assert_eq!(call(&sql, "token_client_credentials", &arguments).await.0, "invalid_scope");
     assert_refused(&token_for(&sql, None, &assertion).await);
+}
+
+/// Whoever fills a disk with them has to be a client, and is known.
+#[tokio::test]
+async fn an_assertion_that_is_refused_leaves_no_row() {
+    let db = Database::new().await;
+    let (sql, superuser) = (db.gateway_role().await, db.superuser().await);
+    let (signer, other) = (Signer::new(&db, "ES256", json!({})).await, Signer::new(&db, "ES256", json!({})).await);
+    let rows = async || -> i64 {
+        superuser.query_one("select count(*) from identity_store.client_assertions", &[]).await.unwrap().get(0)
+    };
+    let claims = [
+        json!({ "exp": now() - 61 }),
+        json!({ "exp": now() - 86_400 }),
+        json!({ "exp": now() + 7200 }),
+        json!({ "exp": null }),
+        json!({ "nbf": now() + 600 }),
+        json!({ "iat": now() + 600 }),
+        json!({ "aud": "https://elsewhere.example" }),
+        json!({ "iss": "somebody" }),
+        json!({ "sub": other.client.id }),
+        json!({ "iss": other.client.id, "sub": other.client.id }),
+        json!({ "iss": "nobody", "sub": "nobody" }),
+        json!({ "jti": null }),
+        json!({ "jti": 1 }),
+        json!({ "jti": "x".repeat(1025) }),
+    ];
+    let mut assertions: Vec<_> = claims.iter().map(|claims| signer.assertion(&db, claims.clone())).collect();
+    let good = assertion_claims(&db, &signer.client, json!({}));
+    assertions.push(signer.key.sign(json!({ "typ": "at+jwt" }), good.clone()));
+    assertions.push(other.key.sign(json!({}), good.clone()));
+    assertions.push(hs("HS256", json!({}), &good, b"secret"));
+    assertions.push("no assertion".to_owned());
+    for assertion in &assertions {
+        assert_refused(&token_for(&sql, None, assertion).await);
+        assert_refused(&token_for(&sql, Some(&signer.client.id), assertion).await);
+        assert_eq!(rows().await, 0, "{assertion}");
+    }
+    // A good one leaves one, shown once or often.
+    let spent = signer.assertion(&db, json!({}));
+    assert_eq!(token_for(&sql, None, &spent).await.0, "ok");
+    for _ in 0..3 {
+        assert_refused(&token_for(&sql, None, &spent).await);
+    }
+    assert_eq!(rows().await, 1);
 }
 
 #[tokio::test]
