@@ -8,6 +8,7 @@ extern crate tests as support;
 mod account;
 mod admin;
 mod admin_keys;
+mod algorithms;
 mod api;
 mod audit;
 mod authorize;

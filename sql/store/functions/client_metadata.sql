@@ -88,6 +88,19 @@ comment on function identity_store.client_key_algorithms() is
   'What a client may sign with its own key (RFC 7518 §3.1, RFC 8037).';
 revoke all on function identity_store.client_key_algorithms() from public;
 
+-- A key on a curve is good for both ways of agreeing on one (RFC 7518 §4.6).
+create or replace function identity_store.request_object_encryption_algorithms()
+returns text[]
+language sql stable parallel safe
+as $$
+  select array_agg(a.alg order by a.alg)
+  from identity.encryption_keys k, unnest(case k.algorithm when 'ECDH-ES' then array['ECDH-ES', 'ECDH-ES+A256KW'] else array[k.algorithm] end) a (alg)
+  where k.state = 'current'
+$$;
+comment on function identity_store.request_object_encryption_algorithms() is
+  'How the key of a request object may be given, by the encryption keys there are; NULL without one.';
+revoke all on function identity_store.request_object_encryption_algorithms() from public;
+
 create or replace function identity_store.client_metadata(metadata jsonb)
 returns jsonb
 language plpgsql stable parallel safe
@@ -229,7 +242,7 @@ as $$
     select registered ->> 'application_type' as application_type, registered -> 'grant_types' as grant_types,
       registered ->> 'token_endpoint_auth_method' as method, registered ->> 'token_endpoint_auth_method' = 'none' as public,
       registered ->> 'token_endpoint_auth_signing_alg' as auth_alg, registered ->> 'request_object_signing_alg' as request_alg,
-      registered ->> 'id_token_signed_response_alg' as alg, registered ->> 'userinfo_signed_response_alg' as userinfo_alg,
+      registered ->> 'request_object_encryption_alg' as request_encryption, registered ->> 'id_token_signed_response_alg' as alg, registered ->> 'userinfo_signed_response_alg' as userinfo_alg,
       exists (select from jsonb_array_elements_text(registered -> 'response_types') t where identity_store.response_front(t)) as front,
       (select count(*) from jsonb_object_keys(registered) k where k like 'tls\_client\_auth\_%') as identities
   ), g as (
@@ -297,6 +310,10 @@ as $$
     ('token_endpoint_auth_signing_alg', 'is for private_key_jwt and client_secret_jwt',
       method not in ('client_secret_jwt', 'private_key_jwt') and auth_alg is not null),
     ('request_object_signing_alg', 'needs jwks or jwks_uri', request_alg <> 'none' and not registered ?| array['jwks', 'jwks_uri']),
+    -- Nothing could be encrypted to us in this way.
+    ('request_object_encryption_alg', format('there is no encryption key for %s: select identity.create_encryption_key(%L)',
+        request_encryption, split_part(request_encryption, '+', 1)),
+      not coalesce(request_encryption = any (identity_store.request_object_encryption_algorithms()), request_encryption is null)),
     ('require_signed_request_object', 'cannot be met with request_object_signing_alg none',
       request_alg = 'none' and (registered ->> 'require_signed_request_object')::boolean),
     ('refresh_token_idle_lifetime', 'cannot be longer than refresh_token_lifetime',

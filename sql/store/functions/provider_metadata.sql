@@ -39,13 +39,9 @@ as $$
     'build', identity.build(),
     'store_version', (select s.version from identity_store.store s)))
   from (select to_json(identity_store.client_key_algorithms() || array['HS256', 'HS384', 'HS512'])) as a (algorithms), lateral (
-    select to_json(array_agg(k.algorithm order by k.algorithm) || array['none'])
-    from identity.signing_keys k where k.state = 'current' having count(*) > 0
-  ) as s (algorithms), lateral (
-    select json_agg(a.alg order by a.alg)
-    from identity.encryption_keys k, unnest(case k.algorithm when 'ECDH-ES' then array['ECDH-ES', 'ECDH-ES+A256KW'] else array[k.algorithm] end) a (alg)
-    where k.state = 'current'
-  ) as r (algorithms)
+    select case when count(*) > 0 then to_json(array_agg(k.algorithm order by k.algorithm) || array['none']) end
+    from identity.signing_keys k where k.state = 'current'
+  ) as s (algorithms), lateral (select identity_store.request_object_encryption_algorithms()) as r (algorithms)
 $$;
 comment on function identity.provider_metadata() is
   'Outcome ok {issuer, registration_endpoint, scopes_supported, claims_supported, id_token_signing_alg_values_supported, *_endpoint_auth_signing_alg_values_supported, subject_types_supported, code_challenge_methods_supported, response_types_supported, response_modes_supported, claims_parameter_supported, request_parameter_supported, request_object_signing_alg_values_supported, request_object_encryption_*_values_supported, acr_values_supported, build, store_version}, always; issuer is absent before identity.configure, registration_endpoint while registration is closed, id_token_signing_alg_values_supported without a signing key, request_object_encryption_*_values_supported without an encryption key. Raises nothing.';
