@@ -27,6 +27,7 @@ mod clients_resources;
 mod clock;
 mod configuration;
 mod conformance;
+mod cors;
 mod crash;
 mod database_hosts;
 mod demo;
