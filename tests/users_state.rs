@@ -73,6 +73,34 @@ async fn a_deleted_person_leaves_nothing_but_an_id() {
     assert_ne!(later, alice.id);
 }
 
+/// OpenID Connect Core §2: "never reassigned". What is reaped with the time are sessions, grants and revocations.
+#[tokio::test]
+async fn the_id_of_a_deleted_person_stays_taken_however_long_ago_that_was() {
+    let db = Database::new().await;
+    let (admin, superuser) = (db.admin().await, db.superuser().await);
+    for (name, days) in [("alice", 500), ("bob", -500)] {
+        let person = user(&db, name).await;
+        admin.execute("select identity.user_delete($1)", &[&person.id]).await.unwrap();
+        // As if it had been then, by the id too.
+        let shift = format!(
+            "update identity_store.users set id = identity.uuid_v7_floor(now() - interval '{days} days'),
+               created_at = created_at - interval '{days} days', updated_at = updated_at - interval '{days} days',
+               deleted_at = deleted_at - interval '{days} days'
+             where id = '{}'",
+            person.id
+        );
+        superuser.batch_execute(&shift).await.unwrap();
+    }
+    superuser.batch_execute("update identity.revocations set until = now() - interval '1 day'").await.unwrap();
+    for _ in 0..2 {
+        admin.execute("select identity.maintenance_run()", &[]).await.unwrap();
+    }
+    let left = "select count(*) filter (where state = 'deleted' and username is null and abs(extract(day from now() - deleted_at)) >= 499), count(*)
+                from identity_store.users";
+    let left = superuser.query_one(left, &[]).await.unwrap();
+    assert_eq!((left.get::<_, i64>(0), left.get::<_, i64>(1)), (2, 2));
+}
+
 #[tokio::test]
 async fn a_role_taken_away_ends_the_tokens_that_carry_it() {
     let db = Database::new().await;
