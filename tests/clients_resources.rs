@@ -29,7 +29,7 @@ async fn scopes_and_resources_are_checked_and_kept_in_canonical_form() {
         (
             "select identity.resource_create('https://a.example', 'A', '{nowhere}')",
             "ID006",
-            "scopes: there is no scope nowhere",
+            "scopes: there is no scope 'nowhere'",
         ),
     ] {
         assert_eq!(refusal(admin.query_one(query, &[]).await), (code.into(), message.into()), "{query}");

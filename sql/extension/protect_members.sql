@@ -144,7 +144,7 @@ begin
         and not exists (select from pg_enum e where e.enumtypid = writer_type and e.enumlabel = w);
       if missing is not null or rules -> 'members_writers' @> '[null]' then
         raise exception using errcode = 'ID005',
-          message = format('members_writers: %s is not a value of type %s', coalesce(quote_literal(missing), 'NULL'), writer_type),
+          message = format('members_writers: %s is not a value of type %s', coalesce(quote_literal(left(missing, 100)), 'NULL'), writer_type),
           hint = coalesce((select 'Its values are: ' || string_agg(quote_literal(e.enumlabel), ', ' order by e.enumsortorder)
             from pg_enum e where e.enumtypid = writer_type), 'Leave NULL out: no membership equals it.');
       end if;

@@ -19,7 +19,7 @@ begin
     -- RFC 6749 §3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E )
     if rules ->> argument !~ '^[\u0021\u0023-\u005B\u005D-\u007E]+$' then
       raise exception using errcode = 'ID005',
-        message = format('%s: %L is not one scope', argument, rules ->> argument),
+        message = format('%s: %L is not one scope', argument, left(rules ->> argument, 100)),
         hint = 'A scope is a word of visible ASCII characters, without spaces, quotes and backslashes.';
     end if;
   end loop;
@@ -28,7 +28,7 @@ begin
   end if;
   if rules ->> 'agents' not in ('deny', 'read') then
     raise exception using errcode = 'ID005',
-      message = format('agents: %L is none of deny, read, write', rules ->> 'agents'),
+      message = format('agents: %L is none of deny, read, write', left(rules ->> 'agents', 100)),
       hint = 'What an agent that acts for a person may do: nothing, only read, or as much as the person with the scopes of its token.';
   end if;
   if not rules ? 'members' and rules ?| array['members_row', 'members_key', 'members_user', 'members_write', 'members_writers'] then

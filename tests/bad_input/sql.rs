@@ -10,6 +10,7 @@ use crate::support::{Database, Login};
 struct Call {
     function: String,
     argument: String,
+    of_type: String,
     query: String,
 }
 
@@ -24,6 +25,7 @@ enum Fate {
     Raised {
         sqlstate: String,
         message: String,
+        hint: Option<String>,
     },
 }
 
@@ -48,7 +50,12 @@ async fn calls(sql: &Client, schema: &str, good: &Good, chosen: impl Fn(&str) ->
                 let mut all: Vec<&str> = arguments.iter().map(|name| good.expression(&function, name)).collect();
                 all[place] = &value;
                 let query = format!("{schema}.{function}({})", all.join(", "));
-                calls.push(Call { function: function.clone(), argument: argument.clone(), query });
+                calls.push(Call {
+                    function: function.clone(),
+                    argument: argument.clone(),
+                    of_type: of_type.clone(),
+                    query,
+                });
             }
         }
     }
@@ -69,7 +76,11 @@ async fn attempt(sql: &Client, call: &Call, end: &str) -> Fate {
             Fate::Answered { outcome: row.and_then(|row| row.get(0)), wrote }
         }
         Err(error) => match error.as_db_error() {
-            Some(error) => Fate::Raised { sqlstate: error.code().code().into(), message: error.message().into() },
+            Some(error) => Fate::Raised {
+                sqlstate: error.code().code().into(),
+                message: error.message().into(),
+                hint: error.hint().map(Into::into),
+            },
             None => panic!("{}: the connection is gone: {error}", call.function),
         },
     };
@@ -77,27 +88,77 @@ async fn attempt(sql: &Client, call: &Call, end: &str) -> Fate {
     fate
 }
 
-/// What is wrong with a fate, if anything.
-fn fault(call: &Call, fate: &Fate, registry: &[String]) -> Option<String> {
-    let wrong = match fate {
-        // Refused before anything was proved; who guesses at passwords leaves a count.
-        Fate::Answered { outcome: Some(outcome), wrote: true } => {
-            ["error_page", "sign_in", "not_found"].contains(&outcome.as_str())
-                || outcome.starts_with("invalid_") && outcome != "invalid_credentials"
-        }
-        Fate::Answered { .. } => false,
-        Fate::Raised { sqlstate, message } => {
-            !registry.contains(sqlstate)
-                // A member of a document is named instead of the document.
-                || sqlstate == "ID005" && !message.contains(&call.argument) && !message.contains(": ")
-        }
-    };
-    wrong.then(|| format!("{}, bad {}: {fate:?}\n  {:.200}", call.function, call.argument, call.query))
+/// How a message without a hint begins that leaves nothing open, behind the name of the argument where it has one: there is no such
+/// thing, or the token, hash or algorithm that was handed over is none.
+const WORDS: [(&str, &str); 11] = [
+    ("ID006", "there is no such "),
+    ("ID006", "there is no signing key with this kid"),
+    ("ID006", "there is no scope "),
+    ("ID006", "issuer is not trusted"),
+    ("ID006", "issuer is neither this database's nor a trusted one"),
+    ("ID008", "algorithm must be "),
+    ("ID009", "the password hash "),
+    ("ID101", "the token "),
+    ("ID101", "the claim of "),
+    ("ID104", "the token is for another audience"),
+    ("ID109", "the issuer of the token is neither ours nor trusted"),
+];
+
+/// In characters: what the caller sent is not in the logs at its full length.
+const LONGEST: usize = 500;
+
+/// What errors may be, and which members a document of ours has.
+struct Words {
+    registry: Vec<String>,
+    members: Vec<String>,
 }
 
-async fn registry(db: &Database) -> Vec<String> {
-    let rows = db.admin().await.query("select sqlstate from identity.errors()", &[]).await.unwrap();
-    rows.iter().map(|row| row.get(0)).collect()
+impl Words {
+    async fn of(db: &Database) -> Words {
+        let texts = async |sql: &Client, query: &str| -> Vec<String> {
+            sql.query(query, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
+        };
+        Words {
+            registry: texts(&db.admin().await, "select sqlstate from identity.errors()").await,
+            members: texts(
+                &db.owner().await,
+                "select member from identity_store.client_members() union all select 'client_id'",
+            )
+            .await,
+        }
+    }
+
+    /// Whether the message of an ID005 names what is wrong: the argument, or where that is a document its member.
+    fn name(&self, call: &Call, message: &str) -> bool {
+        let mut words = message.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let member = message.split_once(": ").map_or("", |(member, _)| member);
+        words.any(|word| word == call.argument)
+            || ["json", "jsonb"].contains(&call.of_type.as_str()) && self.members.iter().any(|of| of == member)
+    }
+
+    /// What is wrong with a fate, if anything.
+    fn fault(&self, call: &Call, fate: &Fate) -> Option<String> {
+        let wrong = match fate {
+            // Refused before anything was proved; who guesses at passwords leaves a count.
+            Fate::Answered { outcome: Some(outcome), wrote: true } => {
+                ["error_page", "sign_in", "not_found"].contains(&outcome.as_str())
+                    || outcome.starts_with("invalid_") && outcome != "invalid_credentials"
+            }
+            Fate::Answered { .. } => false,
+            Fate::Raised { sqlstate, message, hint } => {
+                let says = match sqlstate.as_str() {
+                    "ID005" => self.name(call, message),
+                    _ => {
+                        let said = message.strip_prefix(&format!("{}: ", call.argument)).unwrap_or(message);
+                        hint.as_ref().is_some_and(|hint| !hint.is_empty())
+                            || WORDS.iter().any(|(of, words)| of == sqlstate && said.starts_with(words))
+                    }
+                };
+                !self.registry.contains(sqlstate) || !says || message.chars().count() > LONGEST
+            }
+        };
+        wrong.then(|| format!("{}, bad {}: {fate:?}\n  {:.200}", call.function, call.argument, call.query))
+    }
 }
 
 /// Those that hash passwords count guesses outside of transactions: their calls are committed, and forgotten.
@@ -111,11 +172,11 @@ fn step(function: &str) -> bool {
 
 async fn assert_is_never_lost_for_words(login: Login) {
     let db = Database::new().await;
-    let (good, registry, sql) = (Good::new(&db).await, registry(&db).await, db.connect(login).await);
+    let (good, words, sql) = (Good::new(&db).await, Words::of(&db).await, db.connect(login).await);
     let mut faults = Vec::new();
     let calls = calls(&sql, "identity", &good, |function| !COUNTED.contains(&function) && !step(function)).await;
     for call in &calls {
-        faults.extend(fault(call, &attempt(&sql, call, "rollback").await, &registry));
+        faults.extend(words.fault(call, &attempt(&sql, call, "rollback").await));
     }
     assert!(calls.len() > 50, "{} calls: the catalogue was not read", calls.len());
     assert!(faults.is_empty(), "{} of {} calls:\n{}", faults.len(), calls.len(), faults.join("\n"));
@@ -139,12 +200,12 @@ async fn no_argument_of_an_applications_function_is_beyond_its_words() {
 #[tokio::test]
 async fn no_argument_of_a_sign_in_is_beyond_its_words() {
     let db = Database::new().await;
-    let (registry, sql, superuser) = (registry(&db).await, db.gateway_role().await, db.superuser().await);
+    let (words, sql, superuser) = (Words::of(&db).await, db.gateway_role().await, db.superuser().await);
     let good = Good::signing_in(&db).await;
     let mut outcomes = Vec::new();
     for call in calls(&sql, "identity", &good, |function| COUNTED.contains(&function)).await {
         let fate = attempt(&sql, &call, "commit").await;
-        assert_eq!(fault(&call, &fate, &registry), None);
+        assert_eq!(words.fault(&call, &fate), None);
         if let Fate::Answered { outcome: Some(outcome), .. } = fate {
             outcomes.push(outcome);
         }
@@ -166,7 +227,7 @@ const OF_PGJWT: [(&str, &[&str]); 4] = [
 #[tokio::test]
 async fn no_argument_of_functions_by_other_peoples_names_is_beyond_their_words() {
     let db = Database::new().await;
-    let (good, mut registry, sql) = (Good::new(&db).await, registry(&db).await, db.app().await);
+    let (good, words, sql) = (Good::new(&db).await, Words::of(&db).await, db.app().await);
     db.superuser()
         .await
         .batch_execute(
@@ -186,25 +247,26 @@ async fn no_argument_of_functions_by_other_peoples_names_is_beyond_their_words()
     assert_eq!(functions(&pgjwt), ["algorithm_sign", "sign", "url_decode", "url_encode", "verify", "verify_valid"]);
     let mut faults = Vec::new();
     for call in &auth {
-        faults.extend(fault(call, &attempt(&sql, call, "rollback").await, &registry));
+        faults.extend(words.fault(call, &attempt(&sql, call, "rollback").await));
     }
-    registry.extend(OF_PGJWT.iter().map(|(sqlstate, _)| (*sqlstate).to_owned()));
     for call in &pgjwt {
         let fate = attempt(&sql, call, "rollback").await;
-        if let Fate::Raised { sqlstate, message } = &fate {
-            let words = OF_PGJWT.iter().find(|(of, _)| of == sqlstate).map_or(&[][..], |(_, words)| words);
-            if !words.iter().any(|begin| message.starts_with(begin)) {
-                faults.push(format!("{}: {fate:?}\n  {:.200}", call.function, call.query));
-            }
+        let known = |sqlstate: &str, message: &str| {
+            OF_PGJWT.iter().any(|(of, words)| *of == sqlstate && words.iter().any(|begin| message.starts_with(begin)))
+        };
+        match &fate {
+            Fate::Raised { sqlstate, message, .. } if known(sqlstate, message) => {}
+            Fate::Raised { .. } => faults.push(format!("{}: {fate:?}\n  {:.200}", call.function, call.query)),
+            Fate::Answered { .. } => faults.extend(words.fault(call, &fate)),
         }
-        faults.extend(fault(call, &fate, &registry));
     }
     // What takes nothing answers nobody.
     let readers = "select format('%s.%I()', pronamespace::regnamespace, proname) from pg_proc
       where pronamespace = 'auth'::regnamespace and pronargs = 0 and has_function_privilege(oid, 'execute') order by 1";
     for reader in sql.query(readers, &[]).await.unwrap() {
-        let call = Call { function: reader.get(0), argument: String::new(), query: reader.get(0) };
-        faults.extend(fault(&call, &attempt(&sql, &call, "rollback").await, &registry));
+        let (argument, of_type) = (String::new(), String::new());
+        let call = Call { function: reader.get(0), argument, of_type, query: reader.get(0) };
+        faults.extend(words.fault(&call, &attempt(&sql, &call, "rollback").await));
     }
     assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
 }

@@ -130,6 +130,8 @@ impl Good {
             .execute("select identity.registration_issuer_trust('https://vouch.example', $1::text::jsonb)", &[&JWKS])
             .await
             .unwrap();
+        let hash = "select identity.hash_password('correct horse battery')";
+        let hash: String = db.superuser().await.query_one(hash, &[]).await.unwrap().get(0);
         let initial: String = admin
             .query_one("select identity.registration_token_create('a partner', max_uses => 1000) ->> 'id'", &[])
             .await
@@ -159,6 +161,7 @@ impl Good {
             (("*", "parameters"), request.to_string()),
             (("*", "kid"), kid),
             (("*", "jwks"), JWKS.to_owned()),
+            (("*", "hash"), hash),
             (("registration_read", "client_id"), managed.clone()),
             (("registration_update", "client_id"), managed.clone()),
             (("registration_delete", "client_id"), managed.clone()),
@@ -236,7 +239,7 @@ const JWKS: &str =
 
 type Place = (&'static str, &'static str);
 
-const PLAIN: [(Place, &str); 103] = [
+const PLAIN: [(Place, &str); 104] = [
     (("*", "initial_access_token"), "null"),
     (("*", "policy"), "'open'"),
     (("*", "grant_types"), "'{authorization_code}'"),
@@ -295,6 +298,8 @@ const PLAIN: [(Place, &str); 103] = [
     (("*", "issuer"), "'https://other.example'"),
     (("distrust_issuer", "issuer"), "'https://trusted.example'"),
     (("trusted_keys_replace", "issuer"), "'https://trusted.example'"),
+    (("impersonate", "issuer"), "'https://trusted.example'"),
+    (("can_see", "issuer"), "'https://trusted.example'"),
     (("*", "audience"), "'https://a.example'"),
     (("verify_jwt", "audience"), "null"),
     (("*", "audiences"), "'{https://a.example}'"),
@@ -326,7 +331,6 @@ const PLAIN: [(Place, &str); 103] = [
     (("*", "of_client"), "null"),
     (("*", "since"), "null"),
     (("*", "at"), "now()"),
-    (("*", "hash"), "'x'"),
     (("*", "target"), "'app.notes'::regclass"),
     (("*", "owner"), "'user_id'"),
     (("*", "older_than"), "'1 day'"),

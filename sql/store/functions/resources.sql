@@ -24,7 +24,7 @@ begin
   select u into unknown from unnest(resource_create.scopes) u
   where not exists (select from identity_store.scopes s where s.name = u) limit 1;
   if found then
-    raise exception using errcode = 'ID006', message = format('scopes: there is no scope %s', coalesce(unknown, 'null'));
+    raise exception using errcode = 'ID006', message = format('scopes: there is no scope %L', left(unknown, 100));
   end if;
   insert into identity_store.resources (identifier, name) values (canonical, resource_create.name) on conflict do nothing;
   if not found then
