@@ -1,5 +1,7 @@
 //! How much is hashed at a time: limits that hold for the whole server, and places that free themselves.
 
+pub mod busy;
+
 use std::time::Instant;
 
 use tokio_postgres::Client;
