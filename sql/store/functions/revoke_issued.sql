@@ -65,10 +65,15 @@ begin
     raise sqlstate 'ID202' using message = 'looked';
   exception when sqlstate 'ID202' then null;
   end;
+  begin
+    lock table only identity_store.client_key_sets in share mode;
+    raise sqlstate 'ID202' using message = 'looked';
+  exception when sqlstate 'ID202' then null;
+  end;
 end
 $$;
 comment on function identity_store.issuing_awaited() is
-  'Returns when every session, grant and refresh family whose id was made before the call is there to be seen, or never will be. Raises 55P03 when a transaction that is writing does not end within five seconds.';
+  'Returns when every session, grant and refresh family whose id was made before the call, and every key set that was being stored, is there to be seen, or never will be. Raises 55P03 when a transaction that is writing does not end within five seconds.';
 revoke all on function identity_store.issuing_awaited() from public;
 
 create or replace function identity_store.issued_end(
@@ -113,10 +118,12 @@ begin
   from unnest(grants_found) g (id);
   perform identity_store.session_end(s.id, 'issued_between_revoked') from unnest(sessions_found) s (id);
   sessions := cardinality(sessions_found);
+  -- The stolen role may have said what a client publishes. Whoever has the private keys would be that client until the next fetch.
+  delete from identity_store.client_key_sets k where k.fetched_at between issued_after and issued_before;
   perform identity_store.audit('issued_between_revoked', null, null, null, jsonb_build_object(
     'issued_after', issued_after, 'issued_before', issued_before, 'used', used, 'sessions', sessions, 'grants', grants));
 end
 $$;
 comment on function identity_store.issued_end(timestamptz, timestamptz, boolean, boolean) is
-  'Ends sessions and grants as identity.revoke_issued_between says, with an audit row; dry_run: only counts them. Returns how many. Raises ID005 in a transaction that may see the past, and as issuing_awaited.';
+  'Ends sessions and grants and forgets key sets as identity.revoke_issued_between says, with an audit row; dry_run: only counts them. Returns how many. Raises ID005 in a transaction that may see the past, and as issuing_awaited.';
 revoke all on function identity_store.issued_end(timestamptz, timestamptz, boolean, boolean) from public;
