@@ -9,7 +9,7 @@ mod mangled;
 mod sql;
 mod stage;
 mod tokens;
-mod values;
+pub mod values;
 
 use tokio_postgres::Client;
 

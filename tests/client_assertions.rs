@@ -2,7 +2,7 @@
 //! OpenID Connect Core §9). Contents, and the client that makes them.
 
 mod attacks;
-mod keys;
+pub mod keys;
 mod metadata;
 mod replay;
 

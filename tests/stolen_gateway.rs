@@ -1,10 +1,12 @@
 //! Somebody who has taken over the gateway's database role, with a connection of their own: what they reach, what they can
 //! hold up, and what nonsense gets them. README, "The security boundary", lists what is left to them; each item is a test.
 
+mod documents;
 mod evidence;
 mod leftovers;
 mod locks;
 mod reach;
+mod timed;
 
 use tokio_postgres::Client;
 

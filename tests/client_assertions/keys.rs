@@ -18,14 +18,15 @@ async fn distant(db: &Database) -> Client {
     client(db, metadata).await
 }
 
-fn named(kid: &str) -> Foreign {
+/// A key with this kid.
+pub fn named(kid: &str) -> Foreign {
     let mut key = Foreign::new("ES256");
     key.jwk["kid"] = json!(kid);
     key
 }
 
 /// Whether they are kept.
-async fn store(sql: &Sql, app: &Client, uri: &str, document: Option<&str>) -> bool {
+pub async fn store(sql: &Sql, app: &Client, uri: &str, document: Option<&str>) -> bool {
     let query = "select outcome, answer, detail from identity.client_keys_store($1, $2, $3, $4)";
     let failure = document.is_none().then_some("it is away");
     let row = sql.query_one(query, &[&app.id, &uri, &document, &failure]).await.unwrap();

@@ -5,10 +5,20 @@ use serde_json::json;
 
 use super::{login, thief};
 use crate::authorize::{call, code, request, session, with};
+use crate::hashing::busy::{Held, narrow};
 use crate::jwt::{authenticate, sqlstate};
+use crate::refresh::{OFFLINE, invalid, refresh, tokens};
 use crate::sign_in::{Attempt, attempt};
-use crate::support::{Database, Tokens, user, web_client};
+use crate::support::{Database, Tokens, until, user, web_client};
 use crate::token::{method, redeem};
+
+/// What ends all of it, as README says.
+fn close(login: &str) -> String {
+    format!(
+        "alter role {login} nologin password null; alter role {login} reset all;
+         select pg_terminate_backend(pid) from pg_stat_activity where usename = '{login}'"
+    )
+}
 
 #[tokio::test]
 async fn tokens_whose_transaction_is_rolled_back_live_their_minutes_and_renew_nothing() {
@@ -95,14 +105,7 @@ async fn it_can_do_what_every_login_can_until_its_role_may_not_log_in() {
         assert_eq!(sqlstate(thief.batch_execute(sql).await), "accepted", "{sql}");
     }
     assert!(second.batch_execute("select 1").await.is_err());
-    // The way back that README gives.
-    superuser
-        .batch_execute(&format!(
-            "alter role {name} nologin password null; alter role {name} reset all;
-             select pg_terminate_backend(pid) from pg_stat_activity where usename = '{name}'"
-        ))
-        .await
-        .unwrap();
+    superuser.batch_execute(&close(&name)).await.unwrap();
     assert!(thief.batch_execute("select 1").await.is_err());
     let refused = db.cluster.config(&name, &db.name).connect(tokio_postgres::NoTls).await.err().unwrap();
     assert_eq!(refused.code().unwrap().code(), "28000");
@@ -128,10 +131,78 @@ async fn logouts_that_it_takes_are_told_to_nobody_if_it_says_so_and_others_are()
     assert_eq!(taken.len(), 1);
     let told = |receipt: &serde_json::Value| receipt["receipt"].as_str().map(str::to_owned);
     assert_eq!(call(&thief, "backchannel_logout_done", &[&told(&taken[0]), &200, &None::<&str>]).await.0, "ok");
-    // What the token is worth: nothing here.
+    // It sees who is meant, by the names that this client has for them.
     let token = taken[0]["logout_token"].as_str().unwrap();
+    let claims = Tokens::claims(token);
+    assert_eq!((&claims["sub"], &claims["aud"]), (&json!(alice.id), &json!(app.id)));
+    assert!(claims["sid"].is_string(), "{claims}");
+    // What the token is worth: nothing here.
     assert_eq!(sqlstate(authenticate(&db.app().await, token).await), "ID108");
     let (_, taken) = call(&gateway, "backchannel_logout_take", &[&100]).await;
     assert_eq!(taken["logouts"].as_array().unwrap().len(), 1);
     assert_eq!(call(&thief, "backchannel_logout_take", &[&100]).await.1, json!({"logouts": []}));
+}
+
+/// Who shows a token that was just replaced shares the row (races/refresh.rs), and who shares it overtakes whoever waits to end it.
+#[tokio::test]
+async fn refreshing_in_turns_keeps_the_end_of_those_families_waiting_until_its_login_is_closed() {
+    let db = Database::new().await;
+    let (alice, bob, app) = (user(&db, "alice").await, user(&db, "bob").await, web_client(&db).await);
+    let name = format!("stolen_{}_login", db.name);
+    let thieves = [thief(&db).await, login(&db, &name).await];
+    let passed = tokens(&thieves[0], &app, &alice, OFFLINE).await["refresh_token"].clone();
+    assert_eq!(refresh(&thieves[0], &app, &passed).await.0, "ok");
+    let (superuser, admin, other_admin) = (db.superuser().await, db.admin().await, db.admin().await);
+    let ender: i32 = admin.query_one("select pg_backend_pid()", &[]).await.unwrap().get(0);
+    let (mut holder, mut next) = (&thieves[0], &thieves[1]);
+    holder.batch_execute("begin").await.unwrap();
+    assert_eq!(refresh(holder, &app, &passed).await.0, "ok");
+    let disabled = tokio::spawn(async move { admin.execute("select identity.user_disable($1)", &[&alice.id]).await });
+    for _ in 0..5 {
+        let process: i32 = holder.query_one("select pg_backend_pid()", &[]).await.unwrap().get(0);
+        let held_up = "select pg_blocking_pids($1) = array[$2::integer]";
+        until("the end waits for it", async || superuser.query_one(held_up, &[&ender, &process]).await.unwrap().get(0))
+            .await;
+        next.batch_execute("begin").await.unwrap();
+        assert_eq!(refresh(next, &app, &passed).await.0, "ok");
+        holder.batch_execute("commit").await.unwrap();
+        (holder, next) = (next, holder);
+    }
+    assert!(!disabled.is_finished());
+    // The families of others end.
+    other_admin.execute("select identity.user_disable($1)", &[&bob.id]).await.unwrap();
+    superuser.batch_execute(&close(&name)).await.unwrap();
+    disabled.await.unwrap().unwrap();
+    assert_eq!(refresh(&db.gateway_role().await, &app, &passed).await, invalid());
+}
+
+/// The guess that stands still in the middle of its hash stands for all those that it would make one after the other.
+#[tokio::test]
+async fn a_queue_for_hashes_that_it_fills_keeps_out_passwords_and_nothing_else_until_its_login_is_closed() {
+    let db = narrow().await;
+    let (alice, app, gateway) = (user(&db, "alice").await, web_client(&db).await, db.gateway_role().await);
+    let given = tokens(&gateway, &app, &alice, OFFLINE).await;
+    let held = Held::by(&db, thief(&db).await).await;
+    let right = "select outcome from identity.sign_in(null, 'b', 'alice', $1, null, null, null, null)";
+    assert_eq!(sqlstate(gateway.query(right, &[&alice.password]).await), "ID004");
+    // Who is signed in goes on, and so does administration.
+    authenticate(&db.app().await, given["access_token"].as_str().unwrap()).await.unwrap();
+    assert_eq!(refresh(&gateway, &app, &given["refresh_token"]).await.0, "ok");
+    user(&db, "bob").await;
+    db.superuser().await.batch_execute(&close(&format!("stolen_{}_login", db.name))).await.unwrap();
+    assert!(held.go_on().await.is_err());
+    until("its place is free", async || gateway.query(right, &[&alice.password]).await.is_ok()).await;
+}
+
+#[tokio::test]
+async fn a_connection_limit_bounds_how_many_of_it_there_are() {
+    let db = Database::new().await;
+    let name = format!("stolen_{}_login", db.name);
+    let first = thief(&db).await;
+    db.superuser().await.batch_execute(&format!("alter role {name} connection limit 2")).await.unwrap();
+    let _second = login(&db, &name).await;
+    let refused = db.cluster.config(&name, &db.name).connect(tokio_postgres::NoTls).await.err().unwrap();
+    assert_eq!(refused.code().unwrap().code(), "53300");
+    // Which it cannot lift.
+    assert_eq!(sqlstate(first.batch_execute(&format!("alter role {name} connection limit -1")).await), "42501");
 }

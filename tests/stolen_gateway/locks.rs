@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use tokio_postgres::{AsyncMessage, Client, NoTls};
 
 use super::thief;
-use crate::authorize::{Sql, call, session};
+use crate::authorize::{Sql, call};
 use crate::jwt::sqlstate;
-use crate::support::{Database, User, user, web_client};
+use crate::support::{Database, User, user};
 
 async fn sign_in(sql: &Sql, alice: &User) -> String {
     let none = None::<&str>;
@@ -110,47 +110,6 @@ async fn a_transaction_that_ended_in_time_ends_nobody() {
     client.batch_execute("begin; select pg_sleep(5.5); commit").await.unwrap();
     drop(client);
     assert_eq!(end.await.unwrap(), "closed");
-}
-
-/// The same mark that the timer goes by: such a transaction cannot be prepared either, to outlive every connection.
-#[tokio::test]
-async fn every_protocol_function_that_may_lock_a_row_is_timed() {
-    let db = Database::new().await;
-    let (alice, app) = (user(&db, "alice").await, web_client(&db).await);
-    let thief = thief(&db).await;
-    let cookie = session(&thief, &alice).await;
-    let prepared = async |sql: &str| {
-        thief.batch_execute("begin").await.unwrap();
-        let called = thief.batch_execute(sql).await;
-        let outcome = sqlstate(thief.batch_execute("prepare transaction 'stays'").await);
-        thief.batch_execute("rollback").await.unwrap();
-        called.unwrap_or_else(|error| panic!("{sql}: {error}"));
-        outcome
-    };
-    // What PostgreSQL says by itself, because max_prepared_transactions is 0.
-    assert_eq!(prepared("select 1").await, "55000");
-    let secret = app.secret.as_deref().unwrap();
-    let client = format!("'{}', '{secret}', 'client_secret_basic'", app.id);
-    for timed in [
-        format!("account_application_withdraw('{cookie}', 'x')"),
-        format!("account_page('{cookie}')"),
-        format!("account_password_change('{cookie}', 'wrong', 'another password', null)"),
-        format!("account_session_end('{cookie}', gen_random_uuid())"),
-        format!("account_sessions_end_others('{cookie}')"),
-        format!("authorization_request('{{}}', '{cookie}', 'browser')"),
-        format!("frontchannel_logout_take('{cookie}')"),
-        format!("logout_request('{{}}', '{cookie}', 'browser')"),
-        "maintenance_run()".to_owned(),
-        "sign_in(null, 'browser', 'alice', 'wrong', null, null, null, null)".to_owned(),
-        format!("sign_in_page(null, '{cookie}', 'browser')"),
-        format!("token_authorization_code({client}, 'x', 'x', 'x', null)"),
-        format!("token_client_credentials({client}, null, null)"),
-        format!("token_introspect({client}, 'x', null)"),
-        format!("token_refresh_token({client}, 'x', null, null)"),
-        format!("token_revoke({client}, 'x', null)"),
-    ] {
-        assert_eq!(prepared(&format!("select identity.{timed}")).await, "0A000", "{timed}");
-    }
 }
 
 #[tokio::test]
