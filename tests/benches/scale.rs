@@ -71,20 +71,34 @@ impl Population {
         let sample = (families / (2 * (rounds() + 1) * CALLS) as u64).max(1);
         let superuser = db.superuser().await;
         let started = Instant::now();
+        let moment = superuser.query_one("select format('timestamptz %L', now())", &[]).await.unwrap();
         let replaced = SQL
+            .replace("MOMENT", moment.get(0))
             .replace("USERS", &users.to_string())
             .replace("FAMILIES", &families.to_string())
             .replace("SAMPLE", &sample.to_string())
             .replace("CLIENT", &client.id);
-        let (rows, tokens) = replaced.rsplit_once(LINE).unwrap();
-        for part in rows.split(LINE) {
-            superuser.batch_execute(part).await.unwrap();
-        }
+        let parts: Vec<&str> = replaced.split(LINE).collect();
+        let [functions, partitions, people @ .., families, indexes, tokens] = &parts[..] else {
+            panic!("scale.sql has fewer parts");
+        };
+        superuser.batch_execute(functions).await.unwrap();
+        superuser.batch_execute(partitions).await.unwrap();
+        // Ids are computed, so nobody waits for anybody: the families on a core of their own.
+        let beside = db.superuser().await;
+        beside.batch_execute(functions).await.unwrap();
+        let first = async {
+            for part in people {
+                superuser.batch_execute(part).await.unwrap();
+            }
+        };
+        tokio::join!(first, async { beside.batch_execute(families).await.unwrap() });
+        superuser.batch_execute(indexes).await.unwrap();
         // One by one: a string of statements would be one transaction.
         for statement in ["vacuum (analyze, freeze)", "checkpoint"] {
             superuser.batch_execute(statement).await.unwrap();
         }
-        let tokens = superuser.query(tokens, &[]).await.unwrap();
+        let tokens = superuser.query(*tokens, &[]).await.unwrap();
         let tokens = tokens.iter().map(|row| row.get(0)).collect();
         eprintln!("{users} people with {families} refresh families, made in {:.0?}", started.elapsed());
         Population { db, client, users, tokens }

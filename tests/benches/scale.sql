@@ -1,8 +1,10 @@
 -- A population, as years of use would leave it: USERS people and FAMILIES refresh families, made by insert … select.
--- scale.rs runs the parts between the lines of dashes one by one, with numbers for the words in capitals.
+-- scale.rs runs the parts between the lines of dashes, with values for the words in capitals: functions, partitions, people and
+-- their grants one by one, families at the same time, indexes; the last one answers tokens.
 --
 -- Ids are computed from numbers, so that nothing is joined: person n, grant g and so on. Rows come in the order of time, as
--- they would have. A function is a single expression, so that PostgreSQL inlines it.
+-- they would have. A function is a single expression, so that PostgreSQL inlines it. They reckon from MOMENT and not from now(),
+-- which is another one in each statement: what one wrote the next would not find.
 
 -- Foreign keys hold by construction, and are not checked ten million times.
 set session_replication_role = replica;
@@ -18,13 +20,13 @@ $$;
 -- People came over two years, their last sessions began within four weeks, grants were given within sixty days.
 create function pg_temp.person(n bigint) returns uuid
 language sql stable parallel safe
-as $$ select pg_temp.id('person', $1, date_trunc('hour', now()) - interval '2 years' * (1 - $1 / USERS.0)) $$;
+as $$ select pg_temp.id('person', $1, MOMENT - interval '2 years' * (1 - $1 / USERS.0)) $$;
 create function pg_temp.session(n bigint) returns uuid
 language sql stable parallel safe
-as $$ select pg_temp.id('session', $1, date_trunc('hour', now()) - interval '28 days' * (1 - $1 / USERS.0)) $$;
+as $$ select pg_temp.id('session', $1, MOMENT - interval '28 days' * (1 - $1 / USERS.0)) $$;
 create function pg_temp.granted_at(g bigint) returns timestamptz
 language sql stable parallel safe
-as $$ select date_trunc('hour', now()) - interval '60 days' * (1 - $1 / FAMILIES.0) $$;
+as $$ select MOMENT - interval '60 days' * (1 - $1 / FAMILIES.0) $$;
 -- Some people use many applications and devices: a hundredth of them holds a tenth of the grants.
 create function pg_temp.giver(g bigint) returns bigint
 language sql stable parallel safe
