@@ -6,7 +6,7 @@ use std::process::Command;
 use tests::{Database, checkout};
 
 use crate::backend::Backend;
-use crate::report::{Report, Target, median, rounds, time};
+use crate::report::{Report, Target, median, ratio, rounds, time};
 use crate::signatures::{ALGORITHMS, Raw};
 
 /// Hashing, signing, verifying, authenticating.
@@ -54,13 +54,12 @@ async fn argon2(report: &Report) {
         let output = Command::new(checkout().join("target/bench/argon2")).arg("10").output().unwrap();
         reference.push(String::from_utf8(output.stdout).unwrap().trim().parse().unwrap());
     }
-    let (ours, reference) = (median(ours), median(reference));
     let vectors = std::fs::read_to_string("/proc/cpuinfo").unwrap().contains(" avx2 ");
     report.row(
         if vectors { "Argon2id in SQL (AVX2)" } else { "Argon2id in SQL" },
-        &time(ours),
-        &format!("Debian's libargon2: {}", time(reference)),
-        ours / reference,
+        &time(median(ours.iter().copied())),
+        &format!("Debian's libargon2: {}", time(median(reference.iter().copied()))),
+        ratio(&ours, &reference),
         Target::AtMost(if vectors { 0.6 } else { 1.0 }),
     );
 }
@@ -86,13 +85,14 @@ async fn sign_and_verify(report: &Report, db: &Database, algorithm: &str) {
     }
     for (what, ours, primitive) in [("sign", sign, raw_sign), ("verify", verify, raw_verify)] {
         // The first round opened the key and planned.
-        let (ours, primitive) = (median(ours.into_iter().skip(1)), median(primitive.into_iter().skip(1)));
+        let (ours, primitive) = (&ours[1..], &primitive[1..]);
+        let raw = median(primitive.iter().copied());
         report.row(
             &format!("{what} in SQL, {algorithm}"),
-            &time(ours),
-            &format!("aws-lc-rs: {}", time(primitive)),
-            ours / primitive,
-            Target::AtMost(f64::max(1.3, (primitive + 8e-6) / primitive)),
+            &time(median(ours.iter().copied())),
+            &format!("aws-lc-rs: {}", time(raw)),
+            ratio(ours, primitive),
+            Target::AtMost(f64::max(1.3, (raw + 8e-6) / raw)),
         );
     }
 }
@@ -113,19 +113,20 @@ async fn authenticate(report: &Report) {
             }
             times[2].push(raw.verify_seconds(CALLS));
         }
-        let [quiet, busy, raw] = times.map(|times| median(times.into_iter().skip(1)));
+        let [quiet, busy, raw] = times.each_ref().map(|times| &times[1..]);
+        let shown = |times: &[f64]| time(median(times.iter().copied()));
         report.row(
             &format!("authenticate(), {algorithm}"),
-            &time(quiet),
-            &format!("raw verification: {}", time(raw)),
-            quiet / raw,
+            &shown(quiet),
+            &format!("raw verification: {}", shown(raw)),
+            ratio(quiet, raw),
             Target::AtMost(2.5),
         );
         report.row(
             &format!("authenticate(), {algorithm}, 100,000 revocations"),
-            &time(busy),
-            &format!("without: {}", time(quiet)),
-            busy / quiet,
+            &shown(busy),
+            &format!("without: {}", shown(quiet)),
+            ratio(busy, quiet),
             Target::AtMost(1.1),
         );
     }

@@ -57,7 +57,7 @@ pub async fn least_update(world: &World) -> Load {
 fn against_readiness(report: &Report, world: &World, measure: &str, load: &Load) {
     let [ours, least] = in_turns([load, &world.load("get.lua", "/readyz", &["ok"])]);
     let against = format!("/readyz: {}", least.shown());
-    report.row(measure, &ours.shown(), &against, ours.each / least.each, Target::AtMost(2.5));
+    report.row(measure, &ours.shown(), &against, ours.over(&least, 0.0), Target::AtMost(2.5));
     wall(&ours, &least);
 }
 
@@ -67,7 +67,7 @@ fn against_write(report: &Report, measure: &str, loads: &[Load; 3], what: &str, 
     let against = format!("{what}: {}", least.shown());
     let row = |measure: &str, cost: &Cost, target| {
         let shown = format!("{}; signing {}", cost.shown(), time(signed));
-        report.row(measure, &shown, &against, (cost.each - signed) / least.each, target);
+        report.row(measure, &shown, &against, cost.over(&least, signed), target);
     };
     row(measure, &ours, Target::AtMost(1.5));
     row(&format!("{measure}: its rows and tokens, nothing decided"), &parts, Target::None);

@@ -6,7 +6,7 @@ use std::process::Command;
 use tests::checkout;
 
 use crate::cpu::Tree;
-use crate::report::{median, rounds, seconds, short, time};
+use crate::report::{median, ratio, rounds, seconds, short, time};
 
 /// One server under one kind of request.
 pub struct Load {
@@ -32,9 +32,12 @@ pub struct Cost {
     pub per_second: f64,
     /// Seconds that 99 of 100 requests did not exceed.
     pub p99: f64,
+    /// Processor seconds per request, round by round.
+    pub rounds: Vec<f64>,
 }
 
-struct Round {
+/// What one round found.
+pub struct Round {
     requests: f64,
     wall: f64,
     p99: f64,
@@ -58,7 +61,8 @@ pub fn in_turns<const N: usize>(loads: [&Load; N]) -> [Cost; N] {
 }
 
 impl Load {
-    fn run(&self, seconds: usize) -> Round {
+    /// One round.
+    pub fn run(&self, seconds: usize) -> Round {
         let before: Vec<f64> = self.servers.iter().map(Tree::seconds).collect();
         let output = Command::new("wrk")
             .current_dir(scripts())
@@ -79,13 +83,22 @@ impl Load {
 }
 
 impl Cost {
-    fn of(servers: &[Tree], rounds: &[Round]) -> Cost {
+    /// How many times the other's processor time a request takes, when `less` seconds of it do not count.
+    pub fn over(&self, other: &Cost, less: f64) -> f64 {
+        let ours: Vec<f64> = self.rounds.iter().map(|seconds| seconds - less).collect();
+        ratio(&ours, &other.rounds)
+    }
+
+    /// What these rounds say together.
+    pub fn of(servers: &[Tree], rounds: &[Round]) -> Cost {
         let share = |index: usize| median(rounds.iter().map(|round| round.used[index] / round.requests));
+        let each: Vec<f64> = rounds.iter().map(|round| round.used.iter().sum::<f64>() / round.requests).collect();
         Cost {
-            each: median(rounds.iter().map(|round| round.used.iter().sum::<f64>() / round.requests)),
+            each: median(each.iter().copied()),
             shares: servers.iter().enumerate().map(|(index, server)| (server.name, share(index))).collect(),
             per_second: median(rounds.iter().map(|round| round.requests / round.wall)),
             p99: median(rounds.iter().map(|round| round.p99)),
+            rounds: each,
         }
     }
 

@@ -9,8 +9,8 @@ use tokio::task::JoinSet;
 
 use crate::Worlds;
 use crate::backend::Backend;
-use crate::load::in_turns;
-use crate::report::{Report, Target, median, rounds, short, time};
+use crate::load::Cost;
+use crate::report::{Report, Target, median, ratio, rounds, seconds, short, time};
 use crate::world::{PEOPLE, World};
 
 /// Logins against hashes, of as much processor time.
@@ -30,35 +30,36 @@ pub async fn run(report: &Report, worlds: &Worlds) {
     let people = PEOPLE.to_string();
     // The password of the person all others were copied from.
     let arguments = [&*cookie, &*csrf, "correct+horse+battery+model", &*people];
-    // Before and after, so that what else happens on the machine happens to both.
-    let mut hashes = hash_rounds(&hashers).await;
-    let [logins] = in_turns([&world.load("login.lua", "/login", &arguments)]);
-    hashes.extend(hash_rounds(&hashers).await);
-    let hash = median(hashes);
+    let load = world.load("login.lua", "/login", &arguments);
+    // In the first round the memory is new.
+    hash_round(&hashers).await;
+    load.run(2);
+    let (mut hashes, mut logins) = (Vec::new(), Vec::new());
+    for _ in 0..rounds() {
+        hashes.push(hash_round(&hashers).await);
+        logins.push(load.run(seconds()));
+    }
+    let logins = Cost::of(&load.servers, &logins);
+    let hash = median(hashes.iter().copied());
     report.row(
         "password logins per CPU-second",
         &format!("{}/s: {}", short(1.0 / logins.each), logins.shown()),
         &format!("hashes, {cores} at once: {}/s: {}", short(1.0 / hash), time(hash)),
-        hash / logins.each,
+        ratio(&hashes, &logins.rounds),
         Target::AtLeast(0.9),
     );
     println!("  on the wall: {}; {cores} cores could hash {}/s", logins.pace(), short(cores as f64 / hash));
 }
 
 /// Processor seconds of a hash as sign-in makes it, with memory that is kept, while all cores hash.
-async fn hash_rounds(hashers: &[Arc<Backend>]) -> Vec<f64> {
+async fn hash_round(hashers: &[Arc<Backend>]) -> f64 {
     let call = "identity.sign_in_hash('correct horse battery model')";
-    let mut seconds = Vec::new();
-    for _ in 0..=rounds() {
-        let mut each = JoinSet::new();
-        for hasher in hashers {
-            let hasher = Arc::clone(hasher);
-            each.spawn(async move { hasher.each(call, "'no hash'", "generate_series(1, 100)").await });
-        }
-        seconds.push(each.join_all().await.iter().sum::<f64>() / hashers.len() as f64);
+    let mut each = JoinSet::new();
+    for hasher in hashers {
+        let hasher = Arc::clone(hasher);
+        each.spawn(async move { hasher.each(call, "'no hash'", "generate_series(1, 100)").await });
     }
-    // In the first round the memory was new.
-    seconds.split_off(1)
+    each.join_all().await.iter().sum::<f64>() / hashers.len() as f64
 }
 
 /// The cookie and the hidden field of a browser that opens the page for the first time.

@@ -43,7 +43,7 @@ fn compare(report: &Report, measure: &str, ours: &Load, theirs: &Load) {
         measure,
         &format!("{}/s: {}", rate(&ours), ours.shown()),
         &format!("oidc-provider in memory: {}/s: {}", rate(&theirs), time(theirs.each)),
-        theirs.each / ours.each,
+        theirs.over(&ours, 0.0),
         Target::AtLeast(3.0),
     );
     println!("  on the wall: {} against {}", ours.pace(), theirs.pace());

@@ -89,6 +89,11 @@ pub fn quantile(values: impl IntoIterator<Item = f64>, part: f64) -> f64 {
     values[((values.len() - 1) as f64 * part).round() as usize]
 }
 
+/// The median of the quotients of each round. What is measured side by side meets the same machine; from round to round it changes.
+pub fn ratio(ours: &[f64], theirs: &[f64]) -> f64 {
+    median(ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs))
+}
+
 /// Seconds, for people.
 pub fn time(seconds: f64) -> String {
     match seconds {

@@ -21,7 +21,7 @@ pub async fn run(report: &Report, worlds: &Worlds) {
             &format!("{measure} per CPU-second"),
             &format!("{:.0}/s: {}", 1.0 / ours.each, ours.shown()),
             &format!("/healthz: {:.0}/s: {}", 1.0 / least.each, least.shown()),
-            least.each / ours.each,
+            least.over(&ours, 0.0),
             Target::AtLeast(0.9),
         );
         println!("  on the wall: {} against {}", ours.pace(), least.pace());
