@@ -14,7 +14,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::authorize::{Answer, Sql, call};
-use crate::issuers::Foreign;
+use crate::issuers::{ALGORITHMS, Foreign};
 use crate::jwt::merged;
 use crate::support::{Client, Database, client, pkce};
 
@@ -94,7 +94,13 @@ pub fn assert_refused(answer: &Answer) {
 async fn a_client_proves_itself_with_its_key_of_every_algorithm() {
     let db = Database::new().await;
     let sql = db.gateway_role().await;
-    for algorithm in ["ES256", "RS256", "PS256", "EdDSA"] {
+    let mut accepted: Vec<String> =
+        db.owner().await.query_one("select identity_store.client_key_algorithms()", &[]).await.unwrap().get(0);
+    accepted.sort();
+    let mut every = ALGORITHMS.to_vec();
+    every.sort_unstable();
+    assert_eq!(accepted, every);
+    for algorithm in ALGORITHMS {
         for pinned in [json!({}), json!({ "token_endpoint_auth_signing_alg": algorithm })] {
             let signer = Signer::new(&db, algorithm, pinned).await;
             assert_eq!(signer.client.secret, None, "who has a key needs no secret");

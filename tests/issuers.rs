@@ -10,8 +10,9 @@ use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256,
-    RsaKeyPair, RsaSignatureEncoding,
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair,
+    Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384,
+    RSA_PSS_SHA512, RsaKeyPair, RsaSignatureEncoding,
 };
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -35,15 +36,38 @@ enum Key {
 pub const ISSUER: &str = "https://tenant.elsewhere.example/";
 pub const API: &str = "https://api.example";
 
+/// All that others may sign with: issuers, and clients that have a key.
+pub const ALGORITHMS: [&str; 10] =
+    ["ES256", "ES384", "ES512", "EdDSA", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"];
+
+/// RFC 7518 §3.3, §3.5; `None` where it is no algorithm of RSA.
+fn rsa_encoding(algorithm: &str) -> Option<&'static RsaSignatureEncoding> {
+    match algorithm {
+        "RS256" => Some(&RSA_PKCS1_SHA256),
+        "RS384" => Some(&RSA_PKCS1_SHA384),
+        "RS512" => Some(&RSA_PKCS1_SHA512),
+        "PS256" => Some(&RSA_PSS_SHA256),
+        "PS384" => Some(&RSA_PSS_SHA384),
+        "PS512" => Some(&RSA_PSS_SHA512),
+        _ => None,
+    }
+}
+
 impl Foreign {
     pub fn new(algorithm: &str) -> Self {
         let encode = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
         let (key, public) = match algorithm {
-            "ES256" => {
-                let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
-                let point = key.public_key().as_ref().to_vec();
-                let public =
-                    json!({ "kty": "EC", "crv": "P-256", "x": encode(&point[1..33]), "y": encode(&point[33..]) });
+            "ES256" | "ES384" | "ES512" => {
+                let (curve, signing) = match algorithm {
+                    "ES256" => ("P-256", &ECDSA_P256_SHA256_FIXED_SIGNING),
+                    "ES384" => ("P-384", &ECDSA_P384_SHA384_FIXED_SIGNING),
+                    _ => ("P-521", &ECDSA_P521_SHA512_FIXED_SIGNING),
+                };
+                let key = EcdsaKeyPair::generate(signing).unwrap();
+                // SEC 1 §2.3.3, uncompressed: 04 ‖ x ‖ y
+                let point = &key.public_key().as_ref()[1..];
+                let (x, y) = point.split_at(point.len() / 2);
+                let public = json!({ "kty": "EC", "crv": curve, "x": encode(x), "y": encode(y) });
                 (Key::Ec(key), public)
             }
             "EdDSA" => {
@@ -52,6 +76,7 @@ impl Foreign {
                 (Key::Ed(key), public)
             }
             _ => {
+                assert!(rsa_encoding(algorithm).is_some(), "{algorithm}");
                 let key = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
                 // RSAPublicKey (RFC 8017 §A.1.1) of 2048 bits: 9 bytes of DER, the modulus, and 65537.
                 let n = key.public_key().as_ref()[9..265].to_vec();
@@ -76,8 +101,10 @@ impl Foreign {
     pub fn sign_text(&self, header: impl AsRef<[u8]>, payload: impl AsRef<[u8]>) -> String {
         let encode = |text: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(text);
         let input = format!("{}.{}", encode(header.as_ref()), encode(payload.as_ref()));
-        let ps256 = self.jwk["alg"] == "PS256" || String::from_utf8_lossy(header.as_ref()).contains("PS256");
-        let encoding: &'static RsaSignatureEncoding = if ps256 { &RSA_PSS_SHA256 } else { &RSA_PKCS1_SHA256 };
+        // An RSA key signs with whatever the header says, or else with its own algorithm.
+        let said: Value = serde_json::from_slice(header.as_ref()).unwrap_or_default();
+        let encoding = [&said["alg"], &self.jwk["alg"]].into_iter().find_map(|alg| rsa_encoding(alg.as_str()?));
+        let encoding = encoding.unwrap_or(&RSA_PKCS1_SHA256);
         let signature = self.signature(&input, encoding);
         format!("{input}.{}", encode(&signature))
     }

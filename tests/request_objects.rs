@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::authorize::Sql;
 use crate::client_assertions::now;
-use crate::issuers::Foreign;
+use crate::issuers::{ALGORITHMS, Foreign};
 use crate::jwt::merged;
 use crate::support::{Client, Database, client};
 
@@ -39,7 +39,7 @@ async fn its_parameters_are_read_signed_and_unsigned() {
     let db = Database::new().await;
     let owner = db.owner().await;
     let parameters = json!({ "response_type": "code", "max_age": 5, "claims": { "id_token": { "acr": null } } });
-    for algorithm in ["ES256", "RS256", "PS256", "EdDSA"] {
+    for algorithm in ALGORITHMS {
         let key = Foreign::new(algorithm);
         let app = registered(&db, json!({ "jwks": key.jwks(), "request_object_signing_alg": algorithm })).await;
         let envelope = json!({
