@@ -9,6 +9,7 @@ mod signer;
 mod signing;
 mod spelling;
 mod strictness;
+mod times;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
