@@ -242,7 +242,8 @@ as $$
     select registered ->> 'application_type' as application_type, registered -> 'grant_types' as grant_types,
       registered ->> 'token_endpoint_auth_method' as method, registered ->> 'token_endpoint_auth_method' = 'none' as public,
       registered ->> 'token_endpoint_auth_signing_alg' as auth_alg, registered ->> 'request_object_signing_alg' as request_alg,
-      registered ->> 'request_object_encryption_alg' as request_encryption, registered ->> 'id_token_signed_response_alg' as alg, registered ->> 'userinfo_signed_response_alg' as userinfo_alg,
+      registered ->> 'request_object_encryption_alg' as request_encryption,
+      registered ->> 'id_token_signed_response_alg' as alg, registered ->> 'userinfo_signed_response_alg' as userinfo_alg,
       exists (select from jsonb_array_elements_text(registered -> 'response_types') t where identity_store.response_front(t)) as front,
       (select count(*) from jsonb_object_keys(registered) k where k like 'tls\_client\_auth\_%') as identities
   ), g as (
