@@ -1,9 +1,10 @@
 //! What nobody honest sends: to every function that a role of ours executes (bad_input/sql.rs), to every endpoint
-//! (bad_input/http.rs, forms.rs, bodies.rs, tokens.rs), and what is left of a person or a proof whose time is over (bad_input/lives.rs).
+//! (bad_input/http.rs, forms.rs, bodies.rs, tokens.rs), and what is left of a person or a proof whose time is over (bad_input/lives.rs, ids.rs).
 
 mod bodies;
 mod forms;
 mod http;
+mod ids;
 mod lives;
 mod mangled;
 mod sql;
