@@ -30,7 +30,7 @@ unsafe extern "C" {
 
 sql_function! {
     /// `require_present(seconds)`: refuses a transaction that may see the past or that writes down what it computes, and ends
-    /// it that many seconds from its first call at the latest.
+    /// it that many seconds from now at the latest.
     fn require_present(seconds: i32) -> Result<bool, Error> {
         let refuse = |message, hint| Err(Error::new(Code::InvalidParameter, message).with_hint(hint));
         // SAFETY: reads variables of this single-threaded process, and the clock.
@@ -53,9 +53,12 @@ sql_function! {
         if printing {
             return refuse("a protocol function does not run while plans are printed", "Turn debug_print_parse, debug_print_rewritten and debug_print_plan off.");
         }
-        // A parallel worker locks no row, and ends with its leader.
-        if !worker && DEADLINE.load(Ordering::Relaxed) == 0 {
-            watch(now.saturating_add(i64::from(seconds).saturating_mul(1_000_000)));
+        let deadline = now.saturating_add(i64::from(seconds).saturating_mul(1_000_000));
+        let earlier = DEADLINE.load(Ordering::Relaxed);
+        // A parallel worker locks no row, and ends with its leader. The nearest deadline counts: what may take long, as maintenance,
+        // gives no time to what is called after it.
+        if !worker && (earlier == 0 || deadline < earlier) {
+            watch(deadline);
         }
         Ok(true)
     }

@@ -71,6 +71,8 @@ async fn a_transaction_that_goes_on_after_a_protocol_function_is_ended() {
         "set statement_timeout = 0; set idle_in_transaction_session_timeout = 0; begin; select identity.require_present(1)",
         // Nor does a later call put it off.
         "begin; select identity.require_present(1); select identity.require_present(1000)",
+        // And it does not have the time of an earlier one that may take longer.
+        "begin; select identity.require_present(1000); select identity.require_present(1)",
         // While it runs and while it waits.
         "begin; select identity.require_present(1); select pg_sleep(1000)",
     ];
