@@ -15,7 +15,7 @@ use crate::sessions::sessions;
 use crate::support::{Client, Database, User, client, user};
 
 /// A client that is told at this address.
-async fn told(db: &Database, uri: &str, more: Value) -> Client {
+pub async fn told(db: &Database, uri: &str, more: Value) -> Client {
     let metadata = json!({
         "redirect_uris": ["https://notes.example/callback"], "post_logout_redirect_uris": ["https://notes.example/"],
         "grant_types": ["authorization_code", "refresh_token"], "scope": "openid profile offline_access",
@@ -25,7 +25,7 @@ async fn told(db: &Database, uri: &str, more: Value) -> Client {
 }
 
 /// Signs in and gives each of these clients a code; the session cookie.
-async fn visit(sql: &Sql, person: &User, apps: &[&Client]) -> String {
+pub async fn visit(sql: &Sql, person: &User, apps: &[&Client]) -> String {
     let cookie = session(sql, person).await;
     for app in apps {
         code(sql, &request(app), &cookie).await;
@@ -45,13 +45,13 @@ async fn waiting(db: &Database) -> Vec<(String, Uuid)> {
 }
 
 /// Takes what is due: receipts by client.
-async fn take(sql: &Sql, places: i32) -> Vec<Value> {
+pub async fn take(sql: &Sql, places: i32) -> Vec<Value> {
     let (outcome, answer) = call(sql, "backchannel_logout_take", &[&places]).await;
     assert_eq!(outcome, "ok");
     answer["logouts"].as_array().unwrap().clone()
 }
 
-async fn done(sql: &Sql, taken: &Value, status: Option<i32>, failure: Option<&str>) -> String {
+pub async fn done(sql: &Sql, taken: &Value, status: Option<i32>, failure: Option<&str>) -> String {
     call(sql, "backchannel_logout_done", &[&taken["receipt"].as_str(), &status, &failure]).await.0
 }
 

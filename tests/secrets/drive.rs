@@ -3,38 +3,15 @@
 use std::io::Write as _;
 use std::process::Stdio;
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use aws_lc_rs::hkdf::{HKDF_SHA256, Salt};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
-use super::needles::Needle;
+use super::clients::{logouts, request_objects, responses, signatures};
+use super::keys::keys;
+use super::needles::{Needle, Secrets};
+use crate::client_assertions::Signer;
+use crate::issuers::Foreign;
 use crate::sign_in::wait;
-use crate::support::{Browser, Client, Database, Flow, Gateway, Page, Tokens, User, service_client, user, web_client};
-
-/// What has been used so far.
-#[derive(Default)]
-struct Secrets(Vec<Needle>);
-
-impl Secrets {
-    fn note(&mut self, name: &str, secret: &str) {
-        self.0.push(Needle::text(name, secret));
-        // The random part alone, should somebody have cut the rest.
-        if !secret.contains(' ') && secret.len() > 40 {
-            self.0.push(Needle::text(&format!("the end of {name}"), &secret[secret.len() - 24..]));
-        }
-    }
-
-    fn cookies(&mut self, page: &Page) {
-        for cookie in page.headers.get_all("set-cookie") {
-            let (name, value) = cookie.to_str().unwrap().split(';').next().unwrap().split_once('=').unwrap();
-            if value.len() > 12 {
-                self.note(&format!("the cookie {name}"), value);
-            }
-        }
-    }
-}
+use crate::support::{Browser, Client, Database, Flow, Gateway, Tokens, User, service_client, user, web_client};
 
 pub async fn drive(db: &Database, gateway: &Gateway) -> Vec<Needle> {
     let mut secrets = Secrets::default();
@@ -47,9 +24,13 @@ pub async fn drive(db: &Database, gateway: &Gateway) -> Vec<Needle> {
     registration(db, gateway, &mut secrets).await;
     signing_in(db, gateway, &app, &alice, &mut secrets).await;
     tokens(db, gateway, &app, &service, &alice, &mut secrets).await;
-    failures(db, &app, &alice, &mut secrets).await;
+    let keyed = signatures(db, gateway, &mut secrets).await;
+    request_objects(db, gateway, &alice, &mut secrets).await;
+    responses(db, gateway, &alice, &mut secrets).await;
+    logouts(db, &alice, &mut secrets).await;
+    failures(db, &app, &keyed, &alice, &mut secrets).await;
     keys(db, &mut secrets).await;
-    secrets.0
+    secrets.needles
 }
 
 fn administration(db: &Database, secrets: &mut Secrets) {
@@ -91,6 +72,13 @@ async fn registration(db: &Database, gateway: &Gateway, secrets: &mut Secrets) {
     secrets.note("a registration access token", token);
     secrets.note("a secret of a client that registered itself", answer["client_secret"].as_str().unwrap());
     browser.send(browser.http.get(uri).bearer_auth(token)).await;
+    // What nobody trusted vouches for. A statement that is believed is public: every copy of the software has it (RFC 7591 §2.3).
+    let statement =
+        Foreign::new("ES256").sign(json!({}), json!({ "iss": "https://vouch.example", "software_id": "x" }));
+    secrets.note("a software statement", &statement);
+    let stated = json!({ "redirect_uris": ["https://registered.example/cb"], "software_statement": statement });
+    let refused = browser.send(browser.http.post(gateway.url("/register")).json(&stated)).await;
+    assert_eq!(refused.json()["error"], "unapproved_software_statement");
     // Where it does not belong, and what is not one.
     browser.send(browser.http.post(gateway.url("/register")).bearer_auth(token).json(&metadata)).await;
     let own = json!({ "client_id": answer["client_id"], "client_secret": "a secret that it chose for itself" });
@@ -155,11 +143,8 @@ async fn tokens(db: &Database, gateway: &Gateway, app: &Client, service: &Client
     assert_eq!(answer.status, 200, "{}", answer.body);
     let first = Tokens { body: answer.json() };
     let refreshed = Tokens { body: flow.refresh(first.refresh()).await.json() };
-    for tokens in [&first, &refreshed] {
-        secrets.note("an access token", tokens.access());
-        secrets.note("an ID token", tokens.id());
-        secrets.note("a refresh token", tokens.refresh());
-    }
+    secrets.tokens(&first);
+    secrets.tokens(&refreshed);
     let (access, refresh) = (refreshed.access().to_owned(), refreshed.refresh().to_owned());
     let browser = &flow.browser;
     browser.send(browser.http.get(gateway.url("/userinfo")).bearer_auth(&access)).await;
@@ -199,7 +184,7 @@ async fn tokens(db: &Database, gateway: &Gateway, app: &Client, service: &Client
 }
 
 /// What fails inside the database: timed out, ended, read-only, with broken values, against a constraint.
-async fn failures(db: &Database, app: &Client, alice: &User, secrets: &mut Secrets) {
+async fn failures(db: &Database, app: &Client, keyed: &Signer, alice: &User, secrets: &mut Secrets) {
     let sign_in = "select identity.sign_in(null, 'b', 'alice', $1, null, null, null, null)";
     for set in [
         "set statement_timeout = 1",
@@ -214,6 +199,10 @@ async fn failures(db: &Database, app: &Client, alice: &User, secrets: &mut Secre
         let _ = gateway.query(sign_in, &[&alice.password]).await;
         let token = "select identity.token_client_credentials($1, $2, 'client_secret_basic', null, null)";
         let _ = gateway.query(token, &[&app.id, &app.secret]).await;
+        let assertion = keyed.assertion(db, json!({}));
+        secrets.note("an assertion amid a failure", &assertion);
+        let token = "select identity.token_client_credentials(null, $1, 'client_assertion', null, null)";
+        let _ = gateway.query(token, &[&assertion]).await;
     }
     let ended = db.gateway_role().await;
     let process: i32 = ended.query_one("select pg_backend_pid()", &[]).await.unwrap().get(0);
@@ -229,59 +218,4 @@ async fn failures(db: &Database, app: &Client, alice: &User, secrets: &mut Secre
     let _ = admin.query("select identity.user_set_password($1, $2)", &[&uuid::Uuid::nil(), &alice.password]).await;
     let _ = admin.query("select identity.verify_password($1, 'no hash')", &[&alice.password]).await;
     let _ = admin.query("select identity.verify_password($1, identity.hash_password($1))", &[&alice.password]).await;
-}
-
-/// The keys themselves, opened as pg_identity/src/sealing.rs seals them.
-async fn keys(db: &Database, secrets: &mut Secrets) {
-    let file = std::fs::read_to_string(db.cluster.dir.join("master.key")).unwrap();
-    let master = STANDARD.decode(file.trim()).unwrap();
-    secrets.0.push(Needle::bytes("the master key", &master));
-    let superuser = db.superuser().await;
-    let mut refresh_keys = Vec::new();
-    for row in superuser.query("select id, purpose, sealed from identity.sealed_keys", &[]).await.unwrap() {
-        let (id, purpose): (String, String) = (row.get(0), row.get(1));
-        let key = open(&master, &purpose, id.as_bytes(), row.get(2));
-        if purpose == "refresh" {
-            refresh_keys.push((id.clone(), key.clone()));
-        }
-        secrets.0.push(Needle::bytes(&format!("the key for {purpose}"), &key));
-    }
-    for row in superuser.query("select kid, algorithm, private_sealed from identity.signing_keys", &[]).await.unwrap() {
-        let (kid, algorithm): (String, String) = (row.get(0), row.get(1));
-        let key = open(&master, "signing", kid.as_bytes(), row.get(2));
-        // The whole document, and pieces of it: `d` is one of them, wherever it stands.
-        secrets.0.push(Needle::bytes(&format!("a private {algorithm} key"), &key));
-        let pieces =
-            key.chunks_exact(16).enumerate().filter(|(_, piece)| piece.iter().filter(|byte| **byte != 0).count() > 12);
-        // The beginning is the same for every key, and part of the rest is public.
-        let private = match algorithm.as_str() {
-            "EdDSA" => 1..3,
-            "ES256" => 3..4,
-            _ => 20..60,
-        };
-        for (index, piece) in pieces.filter(|(index, _)| private.contains(index)) {
-            secrets.0.push(Needle::bytes(&format!("piece {index} of a private {algorithm} key"), piece));
-        }
-    }
-    for row in superuser
-        .query("select seed, encode(substr(seed, 2, 8), 'hex') from identity_store.refresh_families", &[])
-        .await
-        .unwrap()
-    {
-        let id: String = row.get(1);
-        let key = &refresh_keys.iter().find(|(other, _)| *other == id).unwrap().1;
-        secrets.0.push(Needle::bytes("a seed of refresh tokens", &open(key, "refresh", b"seed", row.get(0))));
-    }
-}
-
-/// version (1 byte) ‖ id (8) ‖ salt (12) ‖ nonce (12) ‖ ciphertext and tag.
-fn open(key: &[u8], purpose: &str, name: &[u8], sealed: &[u8]) -> Vec<u8> {
-    let (salt, nonce) = (&sealed[9..21], &sealed[21..33]);
-    let extracted = Salt::new(HKDF_SHA256, salt).extract(key);
-    let info = [b"pg_identity seal ", purpose.as_bytes()];
-    let key = LessSafeKey::new(UnboundKey::from(extracted.expand(&info, &AES_256_GCM).unwrap()));
-    let associated = [purpose.as_bytes(), &[0], name].concat();
-    let mut text = sealed[33..].to_vec();
-    let nonce = Nonce::try_assume_unique_for_key(nonce).unwrap();
-    key.open_in_place(nonce, Aad::from(associated), &mut text).unwrap().to_vec()
 }

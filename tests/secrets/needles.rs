@@ -3,6 +3,43 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
+use crate::support::{Page, Tokens};
+
+/// What has been used so far.
+#[derive(Default)]
+pub struct Secrets {
+    pub needles: Vec<Needle>,
+}
+
+impl Secrets {
+    pub fn note(&mut self, name: &str, secret: &str) {
+        self.needles.push(Needle::text(name, secret));
+        // The random part alone, should somebody have cut the rest.
+        if !secret.contains(' ') && secret.len() > 40 {
+            self.needles.push(Needle::text(&format!("the end of {name}"), &secret[secret.len() - 24..]));
+        }
+    }
+
+    pub fn bytes(&mut self, name: &str, secret: &[u8]) {
+        self.needles.push(Needle::bytes(name, secret));
+    }
+
+    pub fn cookies(&mut self, page: &Page) {
+        for cookie in page.headers.get_all("set-cookie") {
+            let (name, value) = cookie.to_str().unwrap().split(';').next().unwrap().split_once('=').unwrap();
+            if value.len() > 12 {
+                self.note(&format!("the cookie {name}"), value);
+            }
+        }
+    }
+
+    pub fn tokens(&mut self, tokens: &Tokens) {
+        self.note("an access token", tokens.access());
+        self.note("an ID token", tokens.id());
+        self.note("a refresh token", tokens.refresh());
+    }
+}
+
 /// A secret and its forms.
 pub struct Needle {
     name: String,
