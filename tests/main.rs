@@ -12,6 +12,7 @@ mod algorithms;
 mod api;
 mod audit;
 mod authorize;
+mod authorize_loopback;
 mod authorize_objects;
 mod authorize_person;
 mod authorize_rules;
