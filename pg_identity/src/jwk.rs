@@ -4,6 +4,8 @@
 //! key and no `none` in the type, so neither can be asked for.
 
 #[cfg(test)]
+mod bounds;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod vectors;
