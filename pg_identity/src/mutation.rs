@@ -71,6 +71,21 @@ pub fn json_text() -> impl Strategy<Value = String> {
     ]
 }
 
+/// Colons outside of strings: as many as members were written, repeated ones included.
+pub fn members_written(text: &str) -> usize {
+    let (mut within, mut escaped, mut colons) = (false, false, 0);
+    for letter in text.chars() {
+        match letter {
+            _ if escaped => escaped = false,
+            '\\' => escaped = within,
+            '"' => within = !within,
+            ':' if !within => colons += 1,
+            _ => {}
+        }
+    }
+    colons
+}
+
 /// Objects whose members may be repeated.
 fn loose() -> impl Strategy<Value = String> {
     let words = [

@@ -3,6 +3,9 @@
 //! Read here because every authorization passes: PostgreSQL would need a subtransaction to catch what `jsonb` cannot hold, and a
 //! statement to sort out the members.
 
+#[cfg(test)]
+mod properties;
+
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::{DEEPEST, object};
-use crate::mutation::json_text;
+use crate::mutation::{json_text, members_written};
 
 /// Members, levels and whether a string holds U+0000.
 fn measure(value: &Value) -> (usize, usize, bool) {
@@ -25,21 +25,6 @@ fn measure(value: &Value) -> (usize, usize, bool) {
     };
     let (count, levels, nul) = parts.into_iter().fold((0, 0, false), sum);
     (count, levels + 1, nul)
-}
-
-/// Colons outside of strings: as many as members were written, repeated ones included.
-fn members_written(text: &str) -> usize {
-    let (mut within, mut escaped, mut colons) = (false, false, 0);
-    for letter in text.chars() {
-        match letter {
-            _ if escaped => escaped = false,
-            '\\' => escaped = within,
-            '"' => within = !within,
-            ':' if !within => colons += 1,
-            _ => {}
-        }
-    }
-    colons
 }
 
 proptest! {
