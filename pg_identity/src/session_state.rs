@@ -1,6 +1,9 @@
 //! Session management: what a client asks our frame about (OpenID Connect Session Management 1.0 §3.2). Which secret stands for a
 //! browser is decided in `sql/store/functions/authorization_response.sql`.
 
+#[cfg(test)]
+mod properties;
+
 use aws_lc_rs::digest::{SHA256, digest};
 
 use crate::native::sql_function;
@@ -31,9 +34,15 @@ fn origin(url: &str) -> String {
     parts(url).map_or_else(
         || "null".to_owned(),
         |(scheme, host, port)| {
-            let port = port.trim_start_matches('0');
+            let number = port.trim_start_matches('0');
             let usual = if scheme == "https" { "443" } else { "80" };
-            let shown = if port.is_empty() || port == usual { String::new() } else { format!(":{port}") };
+            let shown = match number {
+                "" if port.is_empty() => String::new(),
+                // Port 0 is another than the usual one, though nothing can listen there.
+                "" => ":0".to_owned(),
+                number if number == usual => String::new(),
+                number => format!(":{number}"),
+            };
             format!("{scheme}://{}{shown}", host.to_lowercase())
         },
     )
