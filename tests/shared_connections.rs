@@ -139,6 +139,16 @@ async fn a_request_that_is_killed_timed_out_or_dropped_harms_none_of_a_thousand_
     }
     assert!(answered.load(Ordering::Relaxed) >= 1000);
     assert_eq!(canceled(&db, "user request"), 0, "a cancel request was sent");
+    // Which would be seen there.
+    let sleeper = db.superuser().await;
+    let cancel = sleeper.cancel_token();
+    let asleep = tokio::spawn(async move { sleeper.batch_execute("select pg_sleep(1000)").await });
+    until("the log tells of a cancel request", async || {
+        cancel.cancel_query(tokio_postgres::NoTls).await.unwrap();
+        canceled(&db, "user request") == 1
+    })
+    .await;
+    assert!(asleep.await.unwrap().is_err());
 }
 
 /// How many statements in this database were ended for that reason, as the server has logged.
