@@ -141,3 +141,51 @@ async fn a_snapshot_that_stands_still_signs_nobody_in() {
         .unwrap_err();
     assert_eq!(refusal(&refused).0, "ID005");
 }
+
+/// Wrong guesses at these names, counted as identity.sign_in() counts them, but without the time that a hash takes.
+async fn flood(owner: &Client, names: std::ops::Range<i32>) {
+    let guess = "select identity_store.sign_in_failed('account', identity.keyed_hash('sign_in_bucket',
+        'account:' || identity.normalize_name('Stranger-' || n || '@flood.example')), null)
+      from generate_series($1::integer, $2::integer - 1) n";
+    assert_eq!(owner.execute(guess, &[&names.start, &names.end]).await.unwrap(), names.len() as u64);
+}
+
+#[tokio::test]
+async fn a_hundred_thousand_names_fill_no_more_counters_than_there_are_and_none_of_them_is_kept() {
+    const COUNTERS: i64 = 65_536;
+    let db = Database::new().await;
+    let (owner, gateway) = (db.owner().await, db.gateway_role().await);
+    let used = async || -> i64 {
+        let used = "select count(*) from identity_store.sign_in_buckets where kind = 'account'";
+        owner.query_one(used, &[]).await.unwrap().get(0)
+    };
+    flood(&owner, 0..100_000).await;
+    let first = used().await;
+    // Spread over all: of so many, about one in five counters is not met by chance.
+    assert!((45_000..=COUNTERS).contains(&first), "{first}");
+    flood(&owner, 0..20_000).await;
+    assert_eq!(used().await, first, "the same names have the same counters");
+    let guess = Attempt {
+        username: "Somebody@flood.example",
+        password: "wrong",
+        source: Some("203.0.113.77"),
+        ..Attempt::default()
+    };
+    attempt(&gateway, &guess).await;
+    assert!((first..=first + 1).contains(&used().await));
+
+    // A kind, numbers and moments: nothing that came from outside.
+    let other = r#"select b::text from identity_store.sign_in_buckets b
+      where b::text !~ '^\((account|source),\d+,\d+(,("\d{4}-\d\d-\d\d [\d:.+-]+")?){3},\d+\)$' limit 1"#;
+    let other: Vec<String> = owner.query(other, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
+    assert_eq!(other, [""; 0]);
+    for (table, least) in [("sign_in_buckets", first + 1), ("audit_events", 0)] {
+        let count = format!(
+            "select count(*), count(*) filter (where r::text ~* 'stranger|somebody|flood|203\\.0\\.113')
+             from identity_store.{table} r"
+        );
+        let row = owner.query_one(&count, &[]).await.unwrap();
+        let (rows, named): (i64, i64) = (row.get(0), row.get(1));
+        assert!(rows >= least && named == 0, "{table}: {named} of {rows}");
+    }
+}
