@@ -149,10 +149,10 @@ proptest! {
     /// A page that is told of a logout lies where its client does.
     #[test]
     fn two_that_register_and_are_of_one_origin_are_so_for_browsers((one, other) in pairs()) {
-        if registers(&one) && registers(&other) && origin(&one) == origin(&other) {
-            if let (Some(one), Some(other)) = (browsers(&one), browsers(&other)) {
-                prop_assert_eq!(one, other);
-            }
+        if registers(&one) && registers(&other) && origin(&one) == origin(&other)
+            && let (Some(one), Some(other)) = (browsers(&one), browsers(&other))
+        {
+            prop_assert_eq!(one, other);
         }
     }
 
