@@ -256,11 +256,10 @@ fn timestamp(seconds: i64) -> i64 {
     seconds.saturating_mul(1_000_000).saturating_sub(POSTGRES_EPOCH)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "pg15"))]
 mod tests {
     use super::*;
 
-    #[cfg(feature = "pg15")]
     #[test]
     fn a_block_gives_back_what_was_put_in() {
         let identity = Identity {
